@@ -1,0 +1,40 @@
+// Lines of a file or of standard input, one at a time, in bounded memory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace air {
+
+/// Reads the lines of one input. A line is the bytes before '\n'; the last one may lack it.
+class LineReader {
+ public:
+  /// @param path a file, or "-" for standard input.   @throws Error(kInput) when it can't be opened.
+  explicit LineReader(const std::string& path);
+  ~LineReader();
+  LineReader(const LineReader&) = delete;
+  LineReader& operator=(const LineReader&) = delete;
+
+  /// The next line without its '\n', valid until the next call; false at the end.
+  /// @throws Error(kInput) when reading fails.
+  bool next(std::string_view& line);
+
+  /// Number of the line that next() gave last, from 1.
+  int64_t line_number() const { return line_number_; }
+  /// "traces.jsonl:17", for messages; "<stdin>:17" for standard input.
+  std::string where() const;
+  const std::string& name() const { return name_; }
+
+ private:
+  struct Source;
+  std::unique_ptr<Source> source_;
+  std::string name_;
+  std::string buffer_;
+  size_t begin_ = 0;
+  bool at_end_ = false;
+  int64_t line_number_ = 0;
+};
+
+}  // namespace air

@@ -1,0 +1,43 @@
+// Flags that mean the same in every verb, and where their values come from: flag > AIR_* variable > config file > default.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+namespace air {
+
+/// Values of the shared flags, as given; checked where they are used.
+struct SharedFlags {
+  std::string model;
+  std::string device = "auto";
+  std::string dtype = "auto";
+  int threads = 0;  ///< 0: all cores that the process may use
+  uint64_t seed = 0;
+};
+
+/// Which shared flags a verb has beside those that all have (--config --print-config -q -v --color --progress).
+struct SharedFlagsUsed {
+  bool model = false;    ///< --model
+  bool compute = false;  ///< --device --dtype --threads
+  bool seed = false;     ///< --seed
+};
+
+/// Adds them; values land in `flags`.
+void add_shared_flags(CLI::App& verb, SharedFlags& flags, SharedFlagsUsed used);
+
+/// Fills every flag that the command line did not give from AIR_* variables and --config; sets up logging, colour and
+/// progress. @return false when --print-config was given and has been answered: nothing more is to be done.
+/// @throws Error(kUsage) naming the key or variable that is wrong.
+bool apply_config_layers(CLI::App& verb);
+
+/// Sets the number of compute threads of ATen. 0: the cores that the process may use.
+void set_threads(int threads);
+
+/// @throws Error(kUsage) "--FLAG is required" unless the value is set.
+void require_flag(const std::string& value, const std::string& flag, const std::string& hint = "");
+
+/// Number of an option as it stands in the program: "0.1.0".
+std::string version();
+
+}  // namespace air

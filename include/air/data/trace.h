@@ -1,0 +1,48 @@
+// A trace ready for a model: token ids, where the response begins, and the steps.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "air/data/step_splitter.h"
+#include "air/data/trace_record.h"
+#include "air/text/chat_format.h"
+#include "air/text/tokenizer.h"
+
+namespace air {
+
+/// A step of a response.
+struct Step {
+  Span bytes;              ///< in the response; the steps tile it
+  int64_t num_tokens = 0;  ///< response tokens whose first byte lies in the span; at least 1
+};
+
+/// A tokenized trace.
+struct Trace {
+  std::string id;
+  std::vector<int32_t> ids;    ///< prompt and response, [T]
+  std::vector<int64_t> begin;  ///< first byte of each token in the encoded text, -1 for tokens not in it, [T]
+  int64_t response_begin = 1;  ///< index of the first response token: at least 1, for a token without context has no loss
+  int64_t response_byte = 0;   ///< where the response begins in the encoded text
+  std::vector<Step> steps;
+
+  int64_t num_tokens() const { return static_cast<int64_t>(ids.size()); }
+  int64_t num_response_tokens() const { return num_tokens() - response_begin; }
+};
+
+/// How a record becomes a trace.
+struct TraceOptions {
+  ChatFormat chat_format = ChatFormat::none();
+  StepRule step_rule;
+};
+
+/// Encodes prompt and response as one text and assigns tokens to steps. A token that holds bytes of both belongs to the
+/// prompt, and so does the very first token, which has no loss (a document without BOS); a step that holds no response
+/// token's first byte joins its neighbour (the one before it; the first: the one after it).
+/// Source: docs/method.md section 3.
+/// @throws Error(kInput) when no response token is left.
+Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer, const TraceOptions& options,
+                 const std::string& where);
+
+}  // namespace air

@@ -1,0 +1,26 @@
+// Causal attention over packed sequences, and single rows of it.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace air {
+
+/// What a layer's attention is, beside its weights.
+struct AttentionSpec {
+  double scale = 1.0;
+};
+
+/// @param q [N, H, D]   @param k, v [N, K, D]   @param cu_seqlens [B + 1]
+/// @return [N, H, D]; token i of a sequence sees its tokens 0..i.
+at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                            const std::vector<int64_t>& cu_seqlens, const AttentionSpec& spec);
+
+/// Attention probabilities of a few rows of one sequence.
+/// @param q [T, H, D]   @param k [T, K, D]   @param rows positions, [A]   @return [H, A, T] float32; 0 for keys not visible.
+at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k, const std::vector<int64_t>& rows,
+                          const AttentionSpec& spec);
+
+}  // namespace air

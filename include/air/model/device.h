@@ -1,0 +1,20 @@
+// Where a model runs and in which precision.
+#pragma once
+
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
+#include <string>
+
+namespace air {
+
+/// `--device auto|cpu|cuda|cuda:N`. @throws Error(kUsage) for other words, Error(kResource) for a device that is not there.
+c10::Device parse_device(const std::string& text);
+
+/// `--dtype auto|float32|bfloat16|float16`; auto: float32 on the CPU (bfloat16 is slower there), bfloat16 on CUDA.
+c10::ScalarType parse_dtype(const std::string& text, c10::Device device);
+
+/// "float32", …
+std::string dtype_name(c10::ScalarType dtype);
+
+}  // namespace air

@@ -1,0 +1,21 @@
+// Losses of single tokens from hidden states, without ever holding [rows, vocabulary] logits.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace air {
+
+/// What the output distribution of each row says; sums in float32, kept in float64. Nats.
+struct TokenNll {
+  std::vector<double> nll;      ///< −log p(target), [R]
+  std::vector<double> entropy;  ///< Σ −p log p over the vocabulary, [R]
+  std::vector<int32_t> top1;    ///< the likeliest token; ties: the lowest id, [R]
+};
+
+/// @param hidden [R, hidden_size]   @param lm_head [V, hidden_size]   @param targets [R] int64, on the CPU.
+TokenNll tiled_token_nll(const at::Tensor& hidden, const at::Tensor& lm_head, const at::Tensor& targets);
+
+}  // namespace air
