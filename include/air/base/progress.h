@@ -22,7 +22,7 @@ class Progress {
   void finish();
 
  private:
-  void print(int64_t done, const std::string& detail, bool last);
+  void print(int64_t done, const std::string& detail);
   std::string label_, unit_;
   int64_t total_;
   bool shown_, terminal_, printed_ = false, finished_ = false;
