@@ -161,9 +161,9 @@ void add_shared_flags(CLI::App& verb, SharedFlags& flags, SharedFlagsUsed used) 
   verb.add_option(kConfig, "File of flags: name = value (TOML); flag > AIR_NAME variable > file")
       ->group(group)
       ->type_name("FILE");
-  verb.add_flag(kPrintConfig, std::string("Print the effective flags as a config file, and stop"))->group(group);
-  verb.add_flag("-q,--quiet", std::string("Only warnings and errors"))->group(group);
-  verb.add_flag("-v,--verbose", std::string("Shapes, times and other details"))->group(group);
+  verb.add_flag(kPrintConfig)->description("Print the effective flags as a config file, and stop")->group(group);
+  verb.add_flag("-q,--quiet")->description("Only warnings and errors")->group(group);
+  verb.add_flag("-v,--verbose")->description("Shapes, times and other details")->group(group);
   const auto when = CLI::IsMember({"auto", "always", "never"});
   verb.add_option("--color", "Colour in messages: auto, always, never")
       ->default_str("auto")
