@@ -29,15 +29,14 @@ class Checkpoint {
   /// @throws Error(kModel) naming the tensors that nobody took.
   void finish() const;
 
-  /// A hash of config.json, of every header and of samples of the data: the identity of the model in heads files and
-  /// manifests. 16 hex digits (XXH3).
+  /// A hash (XXH3, 16 hex digits) of every tensor's name, dtype, shape and samples of its data: the identity of the model
+  /// in heads files and manifests, whatever its sharding and its config.json's style.
   const std::string& fingerprint() const { return fingerprint_; }
   int64_t num_parameters() const;
 
  private:
   std::filesystem::path folder_;
-  std::vector<std::unique_ptr<SafetensorsFile>> files_;
-  std::map<std::string, const SafetensorsFile*> where_;
+  std::map<std::string, std::shared_ptr<const SafetensorsFile>> where_;
   std::set<std::string> taken_;
   std::string fingerprint_;
 };

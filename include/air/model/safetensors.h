@@ -30,9 +30,9 @@ class SafetensorsFile {
   const std::map<std::string, Entry>& entries() const { return entries_; }
   /// A view of the mapped bytes (read-only, valid while the file lives). @throws Error(kModel) for a dtype that air does not read.
   at::Tensor tensor(const std::string& name) const;
+  /// The raw bytes of a tensor.
+  std::string_view bytes(const std::string& name) const;
   const std::filesystem::path& path() const { return file_.path(); }
-  /// The header's bytes, for the fingerprint.
-  std::string_view header() const { return header_; }
 
  private:
   MappedFile file_;

@@ -1,0 +1,90 @@
+#include "air/model/config_reader.h"
+
+#include <utility>
+
+namespace air {
+
+ConfigReader::ConfigReader(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
+  if (!object.is_object()) fail("not a JSON object");
+}
+
+void ConfigReader::fail(const std::string& what, const std::string& hint) const {
+  throw Error(ErrorKind::kModel, where_, what, hint);
+}
+
+const Json* ConfigReader::find(const std::string& key) {
+  seen_.insert(key);
+  const auto it = object_.find(key);
+  return it == object_.end() || it->is_null() ? nullptr : &*it;
+}
+
+bool ConfigReader::has(const std::string& key) const {
+  const auto it = object_.find(key);
+  return it != object_.end() && !it->is_null();
+}
+
+int64_t ConfigReader::integer(const std::string& key) {
+  const Json* value = find(key);
+  if (value == nullptr) fail("no key \"" + key + "\"");
+  if (!value->is_number_integer()) fail("\"" + key + "\" is " + value->dump() + ", a whole number is expected");
+  return value->get<int64_t>();
+}
+
+double ConfigReader::number(const std::string& key) {
+  const Json* value = find(key);
+  if (value == nullptr) fail("no key \"" + key + "\"");
+  if (!value->is_number()) fail("\"" + key + "\" is " + value->dump() + ", a number is expected");
+  return value->get<double>();
+}
+
+std::string ConfigReader::text(const std::string& key) {
+  const Json* value = find(key);
+  if (value == nullptr) fail("no key \"" + key + "\"");
+  if (!value->is_string()) fail("\"" + key + "\" is " + value->dump() + ", a string is expected");
+  return value->get<std::string>();
+}
+
+int64_t ConfigReader::integer(const std::string& key, int64_t fallback) {
+  return find(key) == nullptr ? fallback : integer(key);
+}
+
+double ConfigReader::number(const std::string& key, double fallback) {
+  return find(key) == nullptr ? fallback : number(key);
+}
+
+bool ConfigReader::boolean(const std::string& key, bool fallback) {
+  const Json* value = find(key);
+  if (value == nullptr) return fallback;
+  if (!value->is_boolean()) fail("\"" + key + "\" is " + value->dump() + ", true or false is expected");
+  return value->get<bool>();
+}
+
+std::string ConfigReader::text(const std::string& key, const std::string& fallback) {
+  return find(key) == nullptr ? fallback : text(key);
+}
+
+const Json& ConfigReader::raw(const std::string& key) {
+  static const Json kNull = nullptr;
+  const Json* value = find(key);
+  return value == nullptr ? kNull : *value;
+}
+
+void ConfigReader::harmless(std::initializer_list<const char*> keys) {
+  for (const char* key : keys) seen_.insert(key);
+}
+
+void ConfigReader::expect(const std::string& key, const Json& harmless_value) {
+  const Json* value = find(key);
+  if (value != nullptr && *value != harmless_value)
+    fail("\"" + key + "\" is " + value->dump() + ", air supports only " + harmless_value.dump() + " for this model type");
+}
+
+void ConfigReader::finish() const {
+  std::string left;
+  for (const auto& [key, value] : object_.items())
+    if (!seen_.contains(key)) left += (left.empty() ? "\"" : ", \"") + key + "\"";
+  if (!left.empty())
+    fail("unknown config key " + left, "it may change what the model computes, so air does not guess");
+}
+
+}  // namespace air

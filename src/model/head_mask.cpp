@@ -1,0 +1,29 @@
+#include "air/model/head_mask.h"
+
+#include <ATen/ops/ones.h>
+
+#include "air/base/error.h"
+
+namespace air {
+
+HeadMask::HeadMask(std::span<const HeadSet> variants, MaskMode mode, int64_t num_hidden_layers,
+                   int64_t num_attention_heads, at::Device device, at::ScalarType dtype)
+    : num_variants_(static_cast<int64_t>(variants.size())),
+      mode_(mode),
+      fork_layer_(num_hidden_layers),
+      layers_(static_cast<size_t>(num_hidden_layers)) {
+  AIR_CHECK(!variants.empty());
+  for (int64_t variant = 0; variant < num_variants_; ++variant) {
+    check_heads(variants[variant], num_hidden_layers, num_attention_heads, "heads");
+    for (const Head head : variants[variant]) {
+      at::Tensor& layer = layers_[static_cast<size_t>(head.layer)];
+      if (!layer.defined()) layer = at::ones({num_variants_, 1, num_attention_heads, 1}, at::TensorOptions().dtype(dtype));
+      layer.select(0, variant).select(1, head.head).zero_();
+      fork_layer_ = std::min(fork_layer_, head.layer);
+    }
+  }
+  for (at::Tensor& layer : layers_)
+    if (layer.defined()) layer = layer.to(device);
+}
+
+}  // namespace air

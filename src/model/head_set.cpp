@@ -1,0 +1,62 @@
+#include "air/model/head_set.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "air/base/error.h"
+
+namespace air {
+
+namespace {
+
+bool read_index(std::string_view text, int64_t& value) {
+  if (text.empty() || text.front() == '-' || text.front() == '+') return false;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  return result.ec == std::errc() && result.ptr == text.data() + text.size();
+}
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+std::string to_string(Head head) { return std::to_string(head.layer) + "-" + std::to_string(head.head); }
+
+Head parse_head(std::string_view text, const std::string& where) {
+  Head head;
+  const size_t dash = text.find('-');
+  if (dash == std::string_view::npos || !read_index(text.substr(0, dash), head.layer) ||
+      !read_index(text.substr(dash + 1), head.head))
+    throw Error(ErrorKind::kModel, where, "\"" + std::string(text) + "\" is no head",
+                "a head is LAYER-HEAD, both from 0: 12-7");
+  return head;
+}
+
+HeadSet parse_head_list(std::string_view text, const std::string& where) {
+  HeadSet heads;
+  text = trim(text);
+  if (text.empty() || text == "none") return heads;
+  while (true) {
+    const size_t comma = text.find(',');
+    const Head head = parse_head(trim(text.substr(0, comma)), where);
+    if (std::find(heads.begin(), heads.end(), head) != heads.end())
+      throw Error(ErrorKind::kModel, where, "head " + to_string(head) + " is named twice");
+    heads.push_back(head);
+    if (comma == std::string_view::npos) return heads;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+void check_heads(const HeadSet& heads, int64_t num_hidden_layers, int64_t num_attention_heads, const std::string& where) {
+  for (const Head head : heads)
+    if (head.layer < 0 || head.layer >= num_hidden_layers || head.head < 0 || head.head >= num_attention_heads)
+      throw Error(ErrorKind::kModel, where,
+                  "head " + to_string(head) + " is not in this model of " + std::to_string(num_hidden_layers) +
+                      " layers × " + std::to_string(num_attention_heads) + " heads",
+                  "heads are counted from 0, and belong to the model they were found in");
+}
+
+}  // namespace air
