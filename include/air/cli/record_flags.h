@@ -1,0 +1,31 @@
+// Flags that say how records are read, the same for every verb that reads traces.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "air/data/trace.h"
+#include "air/data/trace_record.h"
+
+namespace air {
+
+/// Values as given.
+struct RecordFlags {
+  std::vector<std::string> inputs;
+  RecordFields fields;
+  std::string chat_template = "auto";
+  std::string steps = "blank-line";
+};
+
+/// Adds the positional inputs and the flags.
+void add_record_flags(CLI::App& verb, RecordFlags& flags);
+
+/// Checked: what make_trace needs. @throws Error(kUsage), Error(kModel).
+TraceOptions make_trace_options(const RecordFlags& flags, const std::filesystem::path& model_folder);
+
+/// The inputs; standard input when none is named and it is no terminal. @throws Error(kUsage).
+std::vector<std::string> checked_inputs(const RecordFlags& flags);
+
+}  // namespace air

@@ -1,0 +1,33 @@
+// Token losses of traces under the base model, the reference model and the controls, in one pass.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "air/data/trace.h"
+#include "air/model/causal_lm.h"
+#include "air/model/head_mask.h"
+#include "air/score/influence.h"
+
+namespace air {
+
+/// Scores batches of traces. Variant 0 of the pass is the base model, 1 the reference, the others are controls.
+class Scorer {
+ public:
+  /// @param controls random head sets; may be empty.   @throws Error(kModel) for heads that the model does not have.
+  Scorer(const CausalLM& model, const HeadSet& heads, std::span<const HeadSet> controls, MaskMode mode);
+
+  /// Results in the order of the traces. With an empty head set the reference's losses are the base's own.
+  std::vector<TokenScores> score(std::span<const Trace* const> traces) const;
+
+ private:
+  const CausalLM& model_;
+  HeadMask mask_;
+};
+
+/// For each control: as many heads as `heads` has in each layer, drawn from the layer's other heads while they last.
+std::vector<HeadSet> draw_control_heads(const HeadSet& heads, int64_t num_attention_heads, int64_t num_controls,
+                                        uint64_t seed);
+
+}  // namespace air

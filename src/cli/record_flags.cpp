@@ -1,0 +1,49 @@
+#include "air/cli/record_flags.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "air/base/error.h"
+
+namespace air {
+
+void add_record_flags(CLI::App& verb, RecordFlags& flags) {
+  const std::string group = "Records";
+  verb.add_option("traces", flags.inputs, "Files of one JSON object a line; - is stdin")->type_name("FILE");
+  verb.add_option("--prompt-field", flags.fields.prompt, "Field of the prompt (recognised when not given)")
+      ->group(group)
+      ->type_name("NAME");
+  verb.add_option("--response-field", flags.fields.response, "Field of the response")->group(group)->type_name("NAME");
+  verb.add_option("--messages-field", flags.fields.messages, "Field of a list of messages")->group(group)->type_name("NAME");
+  verb.add_option("--id-field", flags.fields.id, "Field of the record's id")->group(group)->type_name("NAME");
+  verb.add_option("--chat-template", flags.chat_template,
+                  "auto: the model's own chat format, none: prompt, newline, response; or a built-in name, or a format file")
+      ->group(group)
+      ->type_name("WHICH");
+  verb.add_option("--steps", flags.steps, "Where a step ends: blank-line, newline, sentence, regex:RE, or record")
+      ->group(group)
+      ->type_name("RULE");
+}
+
+TraceOptions make_trace_options(const RecordFlags& flags, const std::filesystem::path& model_folder) {
+  TraceOptions options;
+  options.step_rule = StepRule::parse(flags.steps);
+  options.chat_format = flags.chat_template == "auto"   ? ChatFormat::of_model(model_folder)
+                        : flags.chat_template == "none" ? ChatFormat::none()
+                                                        : ChatFormat::named(flags.chat_template);
+  return options;
+}
+
+std::vector<std::string> checked_inputs(const RecordFlags& flags) {
+  if (!flags.inputs.empty()) {
+    if (std::count(flags.inputs.begin(), flags.inputs.end(), "-") > 1)
+      throw Error(ErrorKind::kUsage, "", "standard input (-) is named twice");
+    return flags.inputs;
+  }
+  if (::isatty(STDIN_FILENO) != 0)
+    throw Error(ErrorKind::kUsage, "", "no input", "name a file of traces, or pipe one in");
+  return {"-"};
+}
+
+}  // namespace air
