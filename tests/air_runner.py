@@ -1,0 +1,65 @@
+"""Runs the built binary as a user does. Shared by the Python tests; conftest.py files take their fixtures from here."""
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+GSM8K = REPOSITORY / "examples" / "gsm8k_50.jsonl"
+
+
+def air_binary():
+    return os.environ.get("AIR_BINARY", str(REPOSITORY / "build" / "release" / "air"))
+
+
+def demo_model_folder():
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("AIR_DEMO_MODEL") or cache / "air" / "smollm2-135m-instruct")
+
+
+def clean_environment(**more):
+    """Without the AIR_* variables of whoever runs the tests."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("AIR_")} | more
+
+
+def run(*arguments, stdin=None, env=None, cwd=None):
+    """Exit code, stdout and stderr of `air ARGUMENTS`; stdout as bytes."""
+    return subprocess.run([air_binary(), *map(str, arguments)], input=stdin if stdin is not None else b"",
+                          capture_output=True, env=clean_environment(**(env or {})), cwd=cwd, timeout=900)
+
+
+def succeed(*arguments, **options):
+    """Stdout of a run that must end well."""
+    result = run(*arguments, **options)
+    assert result.returncode == 0, f"air {' '.join(map(str, arguments))}\n{result.stderr.decode()}"
+    return result.stdout
+
+
+def fail(exit_code, *arguments, **options):
+    """Stderr of a run that must end with this exit code, say so in one `air: error:`, and print no data."""
+    result = run(*arguments, **options)
+    message = result.stderr.decode()
+    assert result.returncode == exit_code, f"exit code {result.returncode}, not {exit_code}\n{message}"
+    assert message.count("air: error: ") == 1, message
+    assert "terminate called" not in message and "c10::" not in message, message
+    return message
+
+
+def records(output):
+    """JSON Lines -> objects."""
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def write_records(path, items):
+    path.write_text("".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def demo_model():
+    folder = demo_model_folder()
+    if not folder.is_dir():
+        pytest.skip(f"no demo model at {folder}: run scripts/make_demo_model.py")
+    return folder

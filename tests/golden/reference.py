@@ -1,0 +1,155 @@
+"""The second implementation: what air computes, on transformers and tokenizers, float32, CPU.
+
+Written for plainness: one sequence at a time, explicit softmax, an attention function of its own registered with
+transformers. It shares nothing with air but docs/method.md. Golden values come from here, never from air.
+"""
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jinja2
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import AttentionInterface, AutoModelForCausalLM
+
+
+@dataclass
+class Plan:
+    """What the attention function does beside attention."""
+    masked: frozenset = frozenset()             # of (layer, head)
+    mode: str = "uniform"                       # or "zero"
+    rows: range = range(0)                      # query positions to look at
+    peaks: list = field(default_factory=list)   # per layer: argmax over the keys, [H, rows]
+
+
+_plan = Plan()
+
+
+def _attention(module, query, key, value, attention_mask, scaling, **_):
+    """Causal attention of one sequence, q [1, H, T, D], k and v [1, K, T, D], as _plan says."""
+    group = query.shape[1] // key.shape[1]
+    key = key.repeat_interleave(group, dim=1)
+    value = value.repeat_interleave(group, dim=1)
+    length = query.shape[2]
+    visible = torch.ones(length, length, dtype=torch.bool).tril()
+    scores = (query @ key.transpose(2, 3)) * scaling
+    weights = scores.masked_fill(~visible, -math.inf).softmax(-1)
+    if _plan.rows:
+        rows = weights[0, :, _plan.rows.start:_plan.rows.stop].numpy()
+        _plan.peaks.append(rows.argmax(-1))     # numpy: the lowest position of equal ones
+    heads = [head for layer, head in _plan.masked if layer == module.layer_idx]
+    if _plan.mode == "uniform":
+        weights[0, heads] = visible / torch.arange(1, length + 1).unsqueeze(1)
+    output = weights @ value
+    if _plan.mode == "zero":
+        output[0, heads] = 0
+    return output.transpose(1, 2).contiguous(), weights
+
+
+AttentionInterface.register("air_reference", _attention)
+
+
+def parse_heads(names):
+    """["12-7", …] or "12-7,18-0" -> [(12, 7), …]"""
+    if isinstance(names, str):
+        names = names.split(",")
+    return [tuple(int(part) for part in name.split("-")) for name in names]
+
+
+@dataclass
+class EncodedTrace:
+    ids: list
+    begin: list             # first byte of each token in the encoded text; -1: not in it
+    response_begin: int     # index of the first response token
+    text: str
+
+
+class TextReference:
+    """Token ids as the `tokenizers` package makes them, prompts as the folder's own chat template renders them."""
+
+    def __init__(self, folder):
+        folder = Path(folder)
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        template = config.get("chat_template")
+        environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+        self.template = environment.from_string(template) if template else None
+        self.special = {key: config[key] for key in ("bos_token", "eos_token") if key in config}
+
+    def prompt_text(self, prompt):
+        if self.template is None:
+            return prompt + "\n"
+        messages = [{"role": "user", "content": prompt}]
+        return self.template.render(messages=messages, add_generation_prompt=True, **self.special)
+
+    def encode(self, prompt, response):
+        before = self.prompt_text(prompt)
+        text = before + response
+        encoding = self.tokenizer.encode(text)
+        num_bytes = [0]
+        for character in text:
+            num_bytes.append(num_bytes[-1] + len(character.encode()))
+        # a special token that the post-processor adds has the empty span (0, 0)
+        begin = [num_bytes[start] if end > start else -1 for start, end in encoding.offsets]
+        response_byte = len(before.encode())
+        # a token that holds bytes of both belongs to the prompt; the very first token has no loss
+        response_begin = max(1, next(i for i, byte in enumerate(begin) if byte >= response_byte))
+        return EncodedTrace(encoding.ids, begin, response_begin, text)
+
+
+class ModelReference:
+    """Losses and attention of a Hugging Face folder."""
+
+    def __init__(self, folder):
+        self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32,
+                                                          attn_implementation="air_reference").eval()
+        self.num_layers = self.model.config.num_hidden_layers
+        self.num_heads = self.model.config.num_attention_heads
+
+    def _log_probs(self, ids, first_row, plan):
+        """[T - 1 - first_row, V]: what the rows from first_row on say of the token after them."""
+        global _plan
+        _plan = plan
+        with torch.inference_mode():
+            logits = self.model(torch.tensor([ids[:-1]]), use_cache=False,
+                                logits_to_keep=len(ids) - 1 - first_row).logits[0]
+        return logits.log_softmax(-1)
+
+    def token_losses(self, ids, response_begin, masked=(), mode="uniform"):
+        """Loss of each response token and entropy of the distribution that predicts it, in nats."""
+        log_probs = self._log_probs(ids, response_begin - 1, Plan(frozenset(masked), mode))
+        targets = torch.tensor(ids[response_begin:]).unsqueeze(1)
+        nll = -log_probs.gather(1, targets)[:, 0]
+        entropy = -(log_probs.exp() * log_probs).sum(-1)
+        return nll.double().numpy(), entropy.double().numpy()
+
+    def probe_scores(self, probe):
+        """(recall, [L, H] retrieval scores) of a probe as `air find-heads --dump-probes` writes it."""
+        ids = probe["ids"][:probe["answer_end"]]
+        answer = ids[probe["answer_begin"]:]
+        plan = Plan(rows=range(probe["answer_begin"] - 1, probe["answer_end"] - 1))
+        log_probs = self._log_probs(ids, plan.rows.start, plan)
+        recall = float((log_probs.argmax(-1) == torch.tensor(answer)).double().mean())
+        needle = set(ids[probe["needle_begin"]:probe["needle_end"]])
+        scores = np.zeros((self.num_layers, self.num_heads))
+        for layer, peaks in enumerate(plan.peaks):
+            for head in range(self.num_heads):
+                copied = {token for token, peak in zip(answer, peaks[head])
+                          if token in needle and ids[peak] == token
+                          and probe["needle_begin"] <= peak < probe["needle_end"]}
+                scores[layer, head] = len(copied) / len(needle)
+        return recall, scores
+
+    def retrieval_scores(self, probes):
+        """Mean scores [L, H] over the probes that the model answers."""
+        answered = [scores for recall, scores in map(self.probe_scores, probes) if recall >= 0.5]
+        return np.mean(answered, axis=0)
+
+
+def critical_heads(scores, fraction=0.05):
+    """The top share of all heads, rounded up; best first, ties by (layer, head)."""
+    ranked = sorted(np.ndindex(scores.shape), key=lambda head: (-scores[head], head))
+    # 0.05 is not exact in binary: 0.05 * 20 must stay 1
+    return ranked[:math.ceil(round(fraction * scores.size, 9))]
