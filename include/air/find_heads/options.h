@@ -1,0 +1,43 @@
+// What `air find-heads` was asked to do: flags as given, and options checked.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "air/cli/shared_flags.h"
+#include "air/find_heads/probe_grid.h"
+#include "air/model/model_config.h"
+#include "air/text/tokenizer.h"
+#include "air/find_heads/probe.h"
+
+namespace air {
+
+/// Values as given.
+struct FindHeadsFlags {
+  SharedFlags shared;
+  std::vector<std::string> probes = {"needle"};
+  int64_t num_probes = 120;
+  std::vector<int64_t> lengths = {256, 512, 1024, 2048};
+  std::vector<double> depths = {0, 0.25, 0.5, 0.75, 1};
+  std::string haystack;
+  std::string chat_template = "none";
+  double fraction = 0.05;
+  int64_t num_heads = 0;  ///< 0: by fraction
+  std::string dump_probes;
+  std::string output;
+  bool lengths_given = false;  ///< on the command line, by a variable or in a config file
+};
+
+/// Adds the verb's flags; values land in `flags`.
+void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags);
+
+/// @throws Error(kUsage) for what can be seen without a model.
+void check_flags(const FindHeadsFlags& flags);
+
+/// The lengths to use. Given ones must lie between what a needle takes and the model's context; of the default ones,
+/// those that do. @param shortest tokens that a probe needs, and one more.   @throws Error(kUsage).
+std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, int64_t shortest, const ModelConfig& config);
+
+}  // namespace air

@@ -1,0 +1,96 @@
+#include "air/find_heads/options.h"
+
+#include <algorithm>
+
+#include "air/base/error.h"
+#include "air/cli/help.h"
+
+namespace air {
+namespace {
+
+void check_grid(const FindHeadsFlags& flags) {
+  if (flags.num_probes < 1) throw Error(ErrorKind::kUsage, "--num-probes", "must be 1 or more");
+  if (flags.lengths.empty()) throw Error(ErrorKind::kUsage, "--lengths", "is empty");
+  if (flags.depths.empty()) throw Error(ErrorKind::kUsage, "--depths", "is empty");
+  for (const int64_t length : flags.lengths)
+    if (length < 1) throw Error(ErrorKind::kUsage, "--lengths", std::to_string(length) + " is no number of tokens");
+  for (const double depth : flags.depths)
+    if (!(depth >= 0 && depth <= 1))
+      throw Error(ErrorKind::kUsage, "--depths", "a depth lies between 0 (start) and 1 (end)");
+}
+
+}  // namespace
+
+void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
+  start_help_with(verb, "air find-heads --model DIR -o heads.json");
+  add_shared_flags(verb, flags.shared, {.model = true, .compute = true, .seed = true});
+  verb.add_option("-o,--output", flags.output, "Heads file to write; - is stdout")->type_name("FILE");
+
+  const std::string probes = "Probes";
+  verb.add_option("--probes", flags.probes, "Kinds of probes: needle")->delimiter(',')->group(probes)->type_name("KINDS");
+  verb.add_option("--num-probes", flags.num_probes, "Probes of each kind; short lengths get more")
+      ->group(probes)
+      ->type_name("N");
+  verb.add_option("--lengths", flags.lengths, "Lengths of the probes, in the model's tokens")
+      ->delimiter(',')
+      ->group(probes)
+      ->type_name("LIST");
+  verb.add_option("--depths", flags.depths, "Places of the needle in the haystack, 0 = start, 1 = end")
+      ->delimiter(',')
+      ->group(probes)
+      ->type_name("LIST");
+  verb.add_option("--haystack", flags.haystack, "Text file to hide needles in; made-up sentences when not given")
+      ->group(probes)
+      ->type_name("FILE");
+  verb.add_option("--chat-template", flags.chat_template,
+                  "none: plain text, auto: the model's own chat format; or a built-in name, or a format file")
+      ->group(probes)
+      ->type_name("WHICH");
+  verb.add_option("--dump-probes", flags.dump_probes, "Write the probes, one JSON object a line")
+      ->group(probes)
+      ->type_name("FILE");
+
+  const std::string critical = "Critical set";
+  CLI::Option* fraction =
+      verb.add_option("--fraction", flags.fraction, "Share of all heads that is critical, rounded up")
+          ->group(critical)
+          ->type_name("SHARE");
+  verb.add_option("--num-heads", flags.num_heads, "Number of critical heads, in place of a share")
+      ->group(critical)
+      ->excludes(fraction)
+      ->type_name("K")
+      ->default_str("");
+}
+
+void check_flags(const FindHeadsFlags& flags) {
+  require_flag(flags.shared.model, "--model", "the folder of a Hugging Face model");
+  require_flag(flags.output, "-o/--output", "-o heads.json, or -o - for stdout");
+  for (const std::string& kind : flags.probes)
+    if (kind != "needle") throw Error(ErrorKind::kUsage, "--probes", "unknown kind \"" + kind + "\"", "known: needle");
+  check_grid(flags);
+  if (!(flags.fraction > 0 && flags.fraction <= 1))
+    throw Error(ErrorKind::kUsage, "--fraction", "must be above 0 and at most 1", "0.05 keeps the top 5 % of the heads");
+  if (flags.num_heads < 0) throw Error(ErrorKind::kUsage, "--num-heads", "must be 1 or more");
+  if (flags.dump_probes == "-" && flags.output == "-")
+    throw Error(ErrorKind::kUsage, "--dump-probes", "stdout is taken by -o -");
+}
+
+std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, int64_t shortest, const ModelConfig& config) {
+  const int64_t context = config.max_position_embeddings;
+  const std::string limits = "probes for this model take from " + std::to_string(shortest) + " tokens to its context of " +
+                             std::to_string(context);
+  std::vector<int64_t> lengths;
+  for (const int64_t length : flags.lengths) {
+    if (length >= shortest && length <= context)
+      lengths.push_back(length);
+    else if (flags.lengths_given)
+      throw Error(ErrorKind::kUsage, "--lengths",
+                  std::to_string(length) + (length > context ? " is above the model's context" : " is too short for a needle"),
+                  limits);
+  }
+  if (lengths.empty() && context >= shortest) lengths = {context};
+  if (lengths.empty()) throw Error(ErrorKind::kModel, flags.shared.model, "the context is too short for a probe", limits);
+  return lengths;
+}
+
+}  // namespace air
