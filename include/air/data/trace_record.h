@@ -41,4 +41,8 @@ ParsedRecord parse_record(std::string_view line, const RecordFields& fields, con
 /// @param line an object that parse_record accepted.   @param air_json the value of the key `air`.
 std::string splice_air(std::string_view line, std::string_view air_json);
 
+/// The record's bytes without its key `air` (and the comma that parts it from its neighbour).
+/// @param line an object that parse_record accepted.
+std::string without_air(std::string_view line);
+
 }  // namespace air

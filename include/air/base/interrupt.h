@@ -1,0 +1,11 @@
+// Ctrl-C as a flag that long work looks at, so that it ends at a safe place.
+#pragma once
+
+namespace air {
+
+/// From now on SIGINT and SIGTERM set a flag; a second one ends the program at once.
+void watch_interrupts();
+/// True after the first one.
+bool interrupt_requested();
+
+}  // namespace air

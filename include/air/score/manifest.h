@@ -1,0 +1,15 @@
+// OUT.manifest.json: how a scored file was made.
+#pragma once
+
+#include "air/base/json.h"
+#include "air/score/score_run.h"
+
+namespace air {
+
+/// @param run_identity model, heads and options, as for --resume.
+Json make_manifest(const ScoreSummary& summary, const Json& run_identity);
+
+/// Largest memory of the process so far, bytes.
+int64_t peak_memory_bytes();
+
+}  // namespace air

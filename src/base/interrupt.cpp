@@ -1,0 +1,26 @@
+#include "air/base/interrupt.h"
+
+#include <csignal>
+
+namespace air {
+
+namespace {
+
+volatile std::sig_atomic_t requested = 0;
+
+extern "C" void note_interrupt(int) { requested = 1; }
+
+}  // namespace
+
+void watch_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = note_interrupt;
+  // Reset to the default by the first signal: the second one kills. Calls that it interrupts go on.
+  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+bool interrupt_requested() { return requested != 0; }
+
+}  // namespace air

@@ -1,0 +1,135 @@
+#include "air/inspect/command.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "air/base/error.h"
+#include "air/base/json.h"
+#include "air/base/output_file.h"
+#include "air/cli/record_flags.h"
+#include "air/cli/shared_flags.h"
+#include "air/data/record_reader.h"
+#include "air/model/checkpoint.h"
+#include "air/model/model_config.h"
+#include "air/text/tokenizer.h"
+
+namespace air {
+
+namespace {
+
+struct InspectFlags {
+  SharedFlags shared;
+  RecordFlags records;
+  bool json = false;
+};
+
+template <typename T>
+void append_list(std::string& out, const char* key, const std::vector<T>& values) {
+  out += std::string(",\"") + key + "\":[";
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) out += ',';
+    append_number(out, static_cast<int64_t>(values[i]));
+  }
+  out += ']';
+}
+
+std::string trace_line(const Trace& trace) {
+  std::string out = "{\"id\":";
+  append_string(out, trace.id);
+  append_list(out, "ids", trace.ids);
+  append_list(out, "begin", trace.begin);
+  out += ",\"response_begin\":";
+  append_number(out, trace.response_begin);
+  out += ",\"steps\":[";
+  for (size_t i = 0; i < trace.steps.size(); ++i) {
+    out += i > 0 ? ",{\"begin\":" : "{\"begin\":";
+    append_number(out, trace.steps[i].bytes.begin);
+    out += ",\"end\":";
+    append_number(out, trace.steps[i].bytes.end);
+    out += ",\"num_tokens\":";
+    append_number(out, trace.steps[i].num_tokens);
+    out += '}';
+  }
+  return out + "]}\n";
+}
+
+/// A folder with tokenizer files alone is enough for this.
+void inspect_traces(const InspectFlags& flags) {
+  const std::filesystem::path folder = flags.shared.model;
+  const TraceOptions options = make_trace_options(flags.records, folder);
+  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
+  RecordReader reader(checked_inputs(flags.records), Shard{});
+  OutputFile output("-");
+  while (reader.next()) {
+    const ParsedRecord record = parse_record(reader.text(), flags.records.fields, reader.where());
+    for (const TraceRecord& trace : record.traces)
+      output.write(trace_line(make_trace(trace, *tokenizer, options, reader.where())));
+  }
+  output.commit();
+}
+
+Json describe_model(const std::filesystem::path& folder) {
+  const ModelConfig config = load_model_config(folder);
+  const Checkpoint checkpoint(folder);
+  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
+  return {{"model_type", config.model_type},
+          {"num_hidden_layers", config.num_hidden_layers},
+          {"num_attention_heads", config.num_attention_heads},
+          {"num_key_value_heads", config.num_key_value_heads},
+          {"head_dim", config.head_dim},
+          {"hidden_size", config.hidden_size},
+          {"intermediate_size", config.intermediate_size},
+          {"vocab_size", config.vocab_size},
+          {"max_position_embeddings", config.max_position_embeddings},
+          {"tie_word_embeddings", config.tie_word_embeddings},
+          {"rope_type", config.rope.rope_type},
+          {"rope_theta", config.rope.theta},
+          {"num_parameters", checkpoint.num_parameters()},
+          {"fingerprint", checkpoint.fingerprint()},
+          {"tokenizer", tokenizer->describe()},
+          {"chat_format", ChatFormat::of_model(folder).name()}};
+}
+
+void inspect_model(const InspectFlags& flags) {
+  const Json description = describe_model(flags.shared.model);
+  OutputFile output("-");
+  if (flags.json) {
+    output.write(description.dump(2) + "\n");
+  } else {
+    for (const auto& [key, value] : description.items()) {
+      char line[256];
+      std::snprintf(line, sizeof line, "%-26s %s\n", key.c_str(), (value.is_string() ? value.get<std::string>() : value.dump()).c_str());
+      output.write(line);
+    }
+  }
+  output.commit();
+}
+
+void run_inspect(const InspectFlags& flags) {
+  require_flag(flags.shared.model, "--model", "the folder of a Hugging Face model");
+  if (flags.records.inputs.empty())
+    inspect_model(flags);
+  else
+    inspect_traces(flags);
+}
+
+}  // namespace
+
+Verb add_inspect(CLI::App& root) {
+  auto flags = std::make_shared<InspectFlags>();
+  CLI::App* verb = root.add_subcommand("inspect",
+                                       "What air understands of a model, and how it reads each trace\n\n"
+                                       "Example:\n"
+                                       "  air inspect --model DIR\n"
+                                       "  air inspect --model DIR traces.jsonl | head -1\n\n"
+                                       "Computes nothing. With traces it writes a line for each: token ids, the first byte of each in the\n"
+                                       "encoded text, the index of the first response token, and the steps.");
+  add_shared_flags(*verb, flags->shared, {.model = true});
+  add_record_flags(*verb, flags->records);
+  verb->add_flag("--json", flags->json)->description("The model's description as JSON");
+  return {verb, [flags] { run_inspect(*flags); }};
+}
+
+}  // namespace air

@@ -1,0 +1,231 @@
+#include "air/score/command.h"
+
+#include <xxhash.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "air/base/error.h"
+#include "air/base/interrupt.h"
+#include "air/base/log.h"
+#include "air/base/mapped_file.h"
+#include "air/cli/record_flags.h"
+#include "air/cli/shared_flags.h"
+#include "air/model/device.h"
+#include "air/model/heads_file.h"
+#include "air/score/manifest.h"
+#include "air/score/score_run.h"
+
+namespace air {
+
+namespace {
+
+constexpr int64_t kDefaultBatchTokens = 4096;
+constexpr size_t kIdentitySample = 1 << 16;
+
+/// Flags as given.
+struct ScoreFlags {
+  SharedFlags shared;
+  RecordFlags records;
+  std::string heads;
+  std::string output = "-";
+  std::string manifest;
+  std::string mask = "uniform";
+  std::string influence = "relative";
+  double loss_floor = 0.05;
+  int64_t controls = 0;
+  std::string step_weights = "softmax";
+  StepWeighting weighting;
+  int64_t max_length = 0;
+  int64_t max_batch_tokens = kDefaultBatchTokens;
+  std::string order = "rank";
+  std::string shard = "0/1";
+  std::string on_error = "fail";
+  std::string rejects;
+  bool resume = false, overwrite = false, force = false, token_losses = false;
+};
+
+void add_flags(CLI::App& verb, ScoreFlags& flags) {
+  add_shared_flags(verb, flags.shared, {.model = true, .compute = true, .seed = true});
+  verb.add_option("--heads", flags.heads, "Heads file of air find-heads, a list 12-7,18-0, or none")->type_name("FILE|LIST");
+  verb.add_option("-o,--output", flags.output, "Where the scored traces go; - is stdout")->type_name("FILE");
+  add_record_flags(verb, flags.records);
+
+  const std::string scores = "Scores";
+  verb.add_option("--mask", flags.mask, "What masked heads do: attend uniformly, or put out zero")
+      ->check(CLI::IsMember({"uniform", "zero"}))->group(scores);
+  verb.add_option("--influence", flags.influence, "What ranks: relative = divergence / base loss, absolute = divergence")
+      ->check(CLI::IsMember({"relative", "absolute"}))->group(scores);
+  verb.add_option("--loss-floor", flags.loss_floor, "Least base loss that divides a divergence, nats per token")
+      ->check(CLI::PositiveNumber)->group(scores)->type_name("NATS");
+  verb.add_option("--controls", flags.controls, "Also score under N random head sets of the same layers")
+      ->check(CLI::Range(0, 1000))->group(scores)->type_name("N");
+  verb.add_option("--step-weights", flags.step_weights, "Training weights of steps: softmax, linear, top or none")
+      ->group(scores)->type_name("KIND");
+  verb.add_option("--weight-temperature", flags.weighting.temperature, "softmax: higher is flatter")->group(scores)->type_name("T");
+  verb.add_option("--weight-slope", flags.weighting.slope, "linear: change per standard deviation")->group(scores)->type_name("S");
+  verb.add_option("--weight-top-share", flags.weighting.top_share, "top: share of the steps that weigh more")->group(scores)->type_name("SHARE");
+  verb.add_option("--weight-high", flags.weighting.high, "top: weight of those, before normalisation")->group(scores)->type_name("W");
+  verb.add_option("--weight-low", flags.weighting.low, "top: weight of the others")->group(scores)->type_name("W");
+  verb.add_flag("--token-losses", flags.token_losses)->description("Add ids, offsets and losses of every response token")->group(scores);
+
+  const std::string run = "Run";
+  verb.add_option("--max-length", flags.max_length, "Longest trace in tokens; 0 = the model's own limit")
+      ->check(CLI::NonNegativeNumber)->group(run)->type_name("N");
+  verb.add_option("--max-batch-tokens", flags.max_batch_tokens, "Tokens of a batch")
+      ->check(CLI::PositiveNumber)->group(run)->type_name("N");
+  verb.add_option("--order", flags.order, "Order of the output: rank or input")
+      ->check(CLI::IsMember({"rank", "input"}))->group(run);
+  verb.add_flag("--resume", flags.resume)->description("Go on with OUT.partial of an interrupted run")->group(run);
+  verb.add_option("--shard", flags.shard, "Score input lines I, I+N, I+2N, … only")->group(run)->type_name("I/N");
+  verb.add_option("--on-error", flags.on_error, "A bad record ends the run, or is skipped")
+      ->check(CLI::IsMember({"fail", "skip"}))->group(run);
+  verb.add_option("--rejects", flags.rejects, "File for the records that were skipped, with the reason")->group(run)->type_name("FILE");
+  verb.add_option("--manifest", flags.manifest, "Where the manifest goes; default OUT.manifest.json")->group(run)->type_name("FILE");
+  verb.add_flag("--overwrite", flags.overwrite)->description("Replace a key \"air\" that records already have")->group(run);
+  verb.add_flag("--force", flags.force)->description("Accept heads that were found for another model")->group(run);
+}
+
+/// Which file an input was: name, size and a hash of its begin and end.
+Json input_identity(const std::string& path) {
+  if (path == "-" || !std::filesystem::is_regular_file(path)) return path;
+  const MappedFile file(path, ErrorKind::kInput);
+  const std::string_view bytes = file.view();
+  const std::string sample = std::string(bytes.substr(0, kIdentitySample)) +
+                             std::string(bytes.substr(bytes.size() - std::min(bytes.size(), kIdentitySample)));
+  char hash[17];
+  std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(XXH3_64bits(sample.data(), sample.size())));
+  return {{"path", path}, {"bytes", bytes.size()}, {"hash", hash}};
+}
+
+std::string heads_text(const HeadSet& heads) {
+  std::string text;
+  for (const Head head : heads) text += (text.empty() ? "" : ",") + to_string(head);
+  return text.empty() ? "none" : text;
+}
+
+/// All that decides the scores and their batches: runs that agree in it can go on with each other's work.
+Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const CausalLM& model, const HeadSet& heads) {
+  Json inputs = Json::array();
+  for (const std::string& path : options.inputs) inputs.push_back(input_identity(path));
+  const RecordFields& fields = options.fields;
+  return {{"air_version", version()},
+          {"model", flags.shared.model},
+          {"model_type", model.config().model_type},
+          {"fingerprint", model.fingerprint()},
+          {"device", model.device().str()},
+          {"dtype", dtype_name(model.dtype())},
+          {"heads", heads_text(heads)},
+          {"mask", flags.mask},
+          {"controls", flags.controls},
+          {"seed", flags.shared.seed},
+          {"inputs", inputs},
+          {"shard", flags.shard},
+          {"fields", {{"prompt", fields.prompt}, {"response", fields.response}, {"messages", fields.messages}, {"id", fields.id}}},
+          {"chat_format", options.trace.chat_format.name()},
+          {"steps", flags.records.steps},
+          {"influence", flags.influence},
+          {"loss_floor", flags.loss_floor},
+          {"step_weights", {{"kind", flags.step_weights}, {"temperature", flags.weighting.temperature}, {"slope", flags.weighting.slope},
+                            {"top_share", flags.weighting.top_share}, {"high", flags.weighting.high}, {"low", flags.weighting.low}}},
+          {"token_losses", flags.token_losses},
+          {"max_length", options.max_length},
+          {"max_batch_tokens", options.max_batch_tokens}};
+}
+
+ScoreOptions check_flags(const ScoreFlags& flags) {
+  require_flag(flags.shared.model, "--model", "the folder of a Hugging Face model");
+  require_flag(flags.heads, "--heads", "a file that air find-heads wrote, a list 12-7,18-0, or none");
+  ScoreOptions options;
+  options.inputs = checked_inputs(flags.records);
+  options.fields = flags.records.fields;
+  options.style.influence = flags.influence == "absolute" ? InfluenceKind::kAbsolute : InfluenceKind::kRelative;
+  options.style.loss_floor = flags.loss_floor;
+  options.style.weighting = flags.weighting;
+  options.style.weighting.kind = StepWeighting::parse_kind(flags.step_weights);
+  options.style.weighting.check();
+  options.style.token_losses = flags.token_losses;
+  options.shard = Shard::parse(flags.shard);
+  options.output = flags.output;
+  options.rejects = flags.rejects;
+  options.max_length = flags.max_length;
+  options.max_batch_tokens = flags.max_batch_tokens;
+  options.rank_order = flags.order == "rank";
+  options.skip_bad_records = flags.on_error == "skip";
+  options.overwrite = flags.overwrite;
+  options.resume = flags.resume;
+  if (options.resume && options.output == "-")
+    throw Error(ErrorKind::kUsage, "--resume", "needs an output file: nothing is kept with -o -", "-o scored.jsonl");
+  if (options.resume && std::find(options.inputs.begin(), options.inputs.end(), "-") != options.inputs.end())
+    throw Error(ErrorKind::kUsage, "--resume", "standard input can't be read again", "name a file");
+  if (!options.rejects.empty() && !options.skip_bad_records)
+    throw Error(ErrorKind::kUsage, "--rejects", "needs --on-error skip");
+  return options;
+}
+
+/// The text of --heads for messages about the set.
+void describe_run(const CausalLM& model, const HeadSet& heads, const ScoreOptions& options) {
+  spdlog::info("{} with {} layers × {} heads, {} masked; {} on {}; chat format {}", model.config().model_type,
+               model.config().num_hidden_layers, model.config().num_attention_heads, heads.size(), dtype_name(model.dtype()),
+               model.device().str(), options.trace.chat_format.name());
+}
+
+void describe_result(const ScoreSummary& summary, const ScoreOptions& options) {
+  if (summary.num_rejected > 0) spdlog::warn("{} records were skipped", summary.num_rejected);
+  if (summary.num_traces == 0) {
+    spdlog::warn("no traces: the input is empty");
+    return;
+  }
+  if (summary.seconds > 0)
+    spdlog::info("{} traces ({} from the run before), {} tokens in {:.1f} s: {:.0f} tokens/s; peak memory {:.2f} GiB",
+                 summary.num_traces, summary.num_resumed, summary.num_tokens, summary.seconds,
+                 static_cast<double>(summary.num_tokens) / summary.seconds,
+                 static_cast<double>(peak_memory_bytes()) / (1 << 30));
+  spdlog::info("rank correlation of the ranking with the base loss {:.2f}, with the length {:.2f}", summary.correlation_base_nll,
+               summary.correlation_num_tokens);
+  if (options.output != "-") spdlog::info("wrote {}", options.output);
+}
+
+void run_score(const ScoreFlags& flags) {
+  ScoreOptions options = check_flags(flags);
+  const std::filesystem::path folder = flags.shared.model;
+  set_threads(flags.shared.threads);
+  const at::Device device = parse_device(flags.shared.device);
+  const at::ScalarType dtype = parse_dtype(flags.shared.dtype, device);
+  options.trace = make_trace_options(flags.records, folder);
+  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
+  const CausalLM model = CausalLM::load(folder, device, dtype);
+  if (options.max_length == 0) options.max_length = model.config().max_position_embeddings;
+
+  const HeadSet heads = resolve_heads(flags.heads, model.config(), model.fingerprint(), flags.force);
+  const std::vector<HeadSet> controls =
+      draw_control_heads(heads, model.config().num_attention_heads, flags.controls, flags.shared.seed);
+  const Scorer scorer(model, heads, controls, flags.mask == "zero" ? MaskMode::kZero : MaskMode::kUniform);
+  describe_run(model, heads, options);
+
+  watch_interrupts();
+  const Json identity = run_identity(flags, options, model, heads);
+  const ScoreSummary summary = ScoreRun(model, *tokenizer, scorer, options, identity).run();
+  std::string manifest = flags.manifest;
+  if (manifest.empty() && options.output != "-") manifest = options.output + ".manifest.json";
+  if (!manifest.empty()) write_file(manifest, make_manifest(summary, identity).dump(2) + "\n");
+  describe_result(summary, options);
+}
+
+}  // namespace
+
+Verb add_score(CLI::App& root) {
+  auto flags = std::make_shared<ScoreFlags>();
+  CLI::App* verb = root.add_subcommand(
+      "score",
+      "Influence of every step and every trace, ranked\n\n"
+      "Example:\n"
+      "  air score --model DIR --heads heads.json traces.jsonl -o scored.jsonl\n\n"
+      "Scores each trace under the model and under the same model with its retrieval heads weakened; where the\n"
+      "weakened one loses much, the step needed retrieval. Each input line is written back unchanged with one key,\n"
+      "\"air\", appended (docs/data-format.md).");
+  add_flags(*verb, *flags);
+  return {verb, [flags] { run_score(*flags); }};
+}
+
+}  // namespace air

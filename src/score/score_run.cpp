@@ -1,0 +1,216 @@
+#include "air/score/score_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "air/base/error.h"
+#include "air/base/interrupt.h"
+#include "air/base/log.h"
+#include "air/score/packer.h"
+#include "air/text/utf8.h"
+
+namespace air {
+
+namespace {
+
+// Traces are read ahead until they fill this many batches: enough to pack similar lengths together, little to hold.
+constexpr int64_t kWindowBatches = 32;
+
+using Clock = std::chrono::steady_clock;
+
+std::string partial_path(const std::string& output) { return output == "-" ? "" : output + ".partial"; }
+
+/// Lines of all inputs, for the progress bar; 0 when an input can't be read twice.
+int64_t count_lines(const std::vector<std::string>& inputs, const Shard& shard) {
+  if (std::find(inputs.begin(), inputs.end(), "-") != inputs.end()) return 0;
+  int64_t lines = 0;
+  RecordReader reader(inputs, shard);
+  while (reader.next()) ++lines;
+  return lines;
+}
+
+}  // namespace
+
+ScoreRun::ScoreRun(const CausalLM& model, const Tokenizer& tokenizer, const Scorer& scorer, const ScoreOptions& options,
+                   const Json& run_identity)
+    : model_(model),
+      tokenizer_(tokenizer),
+      scorer_(scorer),
+      options_(options),
+      reader_(options.inputs, options.shard),
+      partial_(partial_path(options.output), run_identity, options.resume),
+      num_recovered_(partial_.entries().size()) {
+  if (!options.rejects.empty()) rejects_ = std::make_unique<OutputFile>(options.rejects);
+}
+
+ScoreRun::~ScoreRun() = default;
+
+ScoreSummary ScoreRun::run() {
+  progress_ = std::make_unique<Progress>("scoring", "records", count_lines(options_.inputs, options_.shard), progress_mode());
+  while (read_window()) score_window();
+  progress_->finish();
+  write_output();
+  if (rejects_) rejects_->commit();
+  summary_.num_traces = static_cast<int64_t>(partial_.entries().size());
+  partial_.remove();
+  return summary_;
+}
+
+bool ScoreRun::read_window() {
+  window_.clear();
+  int64_t tokens = 0;
+  while (tokens < kWindowBatches * options_.max_batch_tokens && reader_.next()) {
+    const size_t before = window_.size();
+    try {
+      read_record(reader_);
+    } catch (const Error& e) {
+      if (!options_.skip_bad_records || e.kind() != ErrorKind::kInput) throw;
+      window_.resize(before);
+      reject(reader_, e.what());
+    }
+    for (size_t i = before; i < window_.size(); ++i) tokens += window_[i].trace.num_tokens();
+  }
+  return !window_.empty();
+}
+
+void ScoreRun::read_record(const RecordReader& reader) {
+  const std::string where = reader.where();
+  ParsedRecord record = parse_record(reader.text(), options_.fields, where);
+  std::string text(reader.text());
+  if (record.has_air) {
+    if (!options_.overwrite)
+      throw Error(ErrorKind::kInput, where, "the record already has a key \"air\"", "--overwrite replaces it");
+    text = without_air(text);
+  }
+  const auto count = static_cast<int64_t>(record.traces.size());
+  for (int64_t i = 0; i < count; ++i) {
+    Trace trace = make_trace(record.traces[static_cast<size_t>(i)], tokenizer_, options_.trace, where);
+    if (trace.num_tokens() > options_.max_length)
+      throw Error(ErrorKind::kInput, where,
+                  "a trace of " + std::to_string(trace.num_tokens()) + " tokens is longer than --max-length " +
+                      std::to_string(options_.max_length),
+                  "--on-error skip leaves such records out; the model's own limit is " +
+                      std::to_string(model_.config().max_position_embeddings));
+    for (const int32_t id : trace.ids)
+      if (id < 0 || id >= model_.config().vocab_size)
+        throw Error(ErrorKind::kInput, where,
+                    "token " + std::to_string(id) + " is outside the model's vocabulary of " +
+                        std::to_string(model_.config().vocab_size));
+    window_.push_back({i + 1 < count ? text : std::move(text), where, reader.line(), count > 1 ? i : -1, std::move(trace)});
+  }
+}
+
+void ScoreRun::reject(const RecordReader& reader, const std::string& reason) {
+  ++summary_.num_rejected;
+  if (!rejects_) {
+    spdlog::warn("{}: skipped: {}", reader.where(), reason);
+    return;
+  }
+  std::string line = "{\"line\":";
+  append_number(line, reader.line());
+  line += ",\"where\":";
+  append_string(line, reader.where());
+  line += ",\"reason\":";
+  append_string(line, reason);
+  if (!first_invalid_utf8(reader.text())) {
+    line += ",\"record\":";
+    append_string(line, reader.text());
+  }
+  rejects_->write(line + "}\n");
+}
+
+void ScoreRun::score_window() {
+  std::vector<int64_t> lengths;
+  for (const Pending& pending : window_) lengths.push_back(pending.trace.num_tokens());
+  const auto start = Clock::now();
+  const double seconds_before = summary_.seconds;
+  for (const std::vector<size_t>& batch : pack_batches(lengths, options_.max_batch_tokens)) {
+    if (finished_before(batch)) continue;
+    score_batch(batch);
+    summary_.seconds = seconds_before + std::chrono::duration<double>(Clock::now() - start).count();
+    progress_->update(static_cast<int64_t>(partial_.entries().size()),
+                      std::to_string(static_cast<int64_t>(static_cast<double>(summary_.num_tokens) / summary_.seconds)) +
+                          " tokens/s");
+    if (interrupt_requested())
+      throw Interrupted{options_.output == "-" ? "" : "the finished scores are kept: the same command with --resume goes on"};
+  }
+}
+
+bool ScoreRun::finished_before(const std::vector<size_t>& batch) {
+  // The same input gives the same batches in the same order, so an earlier run's entries lie in that order too.
+  if (next_recovered_ == num_recovered_) return false;
+  const auto& entries = partial_.entries();
+  bool finished = next_recovered_ + batch.size() <= num_recovered_;
+  for (size_t i = 0; finished && i < batch.size(); ++i) {
+    const ScoredEntry& entry = entries[next_recovered_ + i];
+    const Pending& pending = window_[batch[i]];
+    finished = entry.line == pending.line && entry.trace == std::max<int64_t>(pending.trace_index, 0);
+  }
+  if (finished) {
+    next_recovered_ += batch.size();
+    summary_.num_resumed += static_cast<int64_t>(batch.size());
+  } else {
+    partial_.keep_first(next_recovered_);
+    num_recovered_ = next_recovered_;
+  }
+  return finished;
+}
+
+void ScoreRun::score_batch(const std::vector<size_t>& batch) {
+  std::vector<const Trace*> traces;
+  for (const size_t index : batch) traces.push_back(&window_[index].trace);
+  const std::vector<TokenScores> results = scorer_.score(traces);
+  std::vector<ScoredEntry> entries;
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const Pending& pending = window_[batch[i]];
+    const TraceScore score = score_trace(pending.trace, results[i], options_.style, pending.where);
+    lines.push_back(splice_air(pending.text, air_object(pending.trace, results[i], score, options_.style, pending.line,
+                                                        pending.trace_index)));
+    ScoredEntry entry;
+    entry.line = pending.line;
+    entry.trace = std::max<int64_t>(pending.trace_index, 0);
+    entry.influence = score.total.influence(options_.style.loss_floor);
+    entry.divergence = score.total.divergence();
+    entry.base_nll = score.total.base_nll;
+    entry.entropy = score.total.entropy;
+    entry.num_tokens = pending.trace.num_response_tokens();
+    entries.push_back(entry);
+    summary_.num_tokens += pending.trace.num_tokens();
+  }
+  partial_.append(std::move(entries), lines);
+}
+
+void ScoreRun::write_output() {
+  const auto& entries = partial_.entries();
+  const auto by_input = [&](size_t a, size_t b) {
+    return std::pair(entries[a].line, entries[a].trace) < std::pair(entries[b].line, entries[b].trace);
+  };
+  const auto ranked_by = [&](size_t i) {
+    return options_.style.influence == InfluenceKind::kRelative ? entries[i].influence : entries[i].divergence;
+  };
+  std::vector<size_t> order(entries.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return ranked_by(a) != ranked_by(b) ? ranked_by(a) > ranked_by(b) : by_input(a, b);
+  });
+  std::vector<int64_t> rank(entries.size());
+  for (size_t i = 0; i < order.size(); ++i) rank[order[i]] = static_cast<int64_t>(i) + 1;
+  if (!options_.rank_order) std::sort(order.begin(), order.end(), by_input);
+
+  OutputFile output(options_.output);
+  for (const size_t i : order) output.write(with_rank(partial_.read_line(entries[i]), rank[i]) + "\n");
+  output.commit();
+
+  std::vector<double> ranked, base_nll, num_tokens;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    ranked.push_back(ranked_by(i));
+    base_nll.push_back(entries[i].base_nll);
+    num_tokens.push_back(static_cast<double>(entries[i].num_tokens));
+  }
+  summary_.correlation_base_nll = rank_correlation(ranked, base_nll);
+  summary_.correlation_num_tokens = rank_correlation(ranked, num_tokens);
+}
+
+}  // namespace air
