@@ -1,0 +1,201 @@
+// Laws of the forward pass, on a tiny random model. Equality with transformers is held by tests/golden.
+#include "air/model/causal_lm.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
+
+#include "air/base/error.h"
+#include "air/base/rng.h"
+#include "support/temporary_folder.h"
+#include "support/tiny_model.h"
+
+namespace air {
+namespace {
+
+using test::TemporaryFolder;
+using test::TinyLlama;
+
+constexpr double kTolerance = 1e-5;
+
+std::vector<int32_t> random_ids(int64_t length, uint64_t seed) {
+  Rng rng(seed);
+  std::vector<int32_t> ids;
+  for (int64_t i = 0; i < length; ++i) ids.push_back(static_cast<int32_t>(rng.below(50)));
+  return ids;
+}
+
+CausalLM load(const TinyLlama& tiny) {
+  const TemporaryFolder folder;
+  tiny.write(folder.path());
+  return CausalLM::load(folder.path(), at::kCPU, at::kFloat);
+}
+
+Batch batch_of(const std::vector<std::vector<int32_t>>& sequences) {
+  std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
+  return make_batch(spans, at::kCPU);
+}
+
+HeadMask mask_of(const CausalLM& model, const std::vector<HeadSet>& variants, MaskMode mode = MaskMode::kUniform) {
+  return HeadMask(variants, mode, model.config().num_hidden_layers, model.config().num_attention_heads, at::kCPU, at::kFloat);
+}
+
+double largest_difference(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+
+TEST(CausalLMTest, PackedSequencesEqualSequencesAlone) {
+  const CausalLM model = load(TinyLlama());
+  const std::vector<std::vector<int32_t>> sequences = {random_ids(17, 1), random_ids(1, 2), random_ids(40, 3)};
+  const at::Tensor packed = model.hidden_states(batch_of(sequences), {});
+  int64_t begin = 0;
+  for (const auto& sequence : sequences) {
+    const at::Tensor alone = model.hidden_states(batch_of({sequence}), {});
+    EXPECT_LT(largest_difference(packed.narrow(1, begin, static_cast<int64_t>(sequence.size())), alone), kTolerance);
+    begin += static_cast<int64_t>(sequence.size());
+  }
+}
+
+TEST(CausalLMTest, EmptyMaskChangesNoBit) {
+  const CausalLM model = load(TinyLlama());
+  const Batch batch = batch_of({random_ids(20, 4)});
+  const HeadMask mask = mask_of(model, {{}, {}});
+  const at::Tensor variants = model.hidden_states(batch, {.mask = &mask});
+  EXPECT_TRUE(variants[0].equal(variants[1]));
+  EXPECT_TRUE(variants[0].equal(model.hidden_states(batch, {})[0]));
+}
+
+TEST(CausalLMTest, VariantsEqualPassesOfTheirOwn) {
+  const CausalLM model = load(TinyLlama());
+  const Batch batch = batch_of({random_ids(12, 5), random_ids(25, 6)});
+  for (const MaskMode mode : {MaskMode::kUniform, MaskMode::kZero}) {
+    const std::vector<HeadSet> sets = {{}, {{1, 2}, {2, 0}}, {{2, 3}}};
+    const HeadMask all = mask_of(model, sets, mode);
+    EXPECT_EQ(all.fork_layer(), 1);
+    const at::Tensor together = model.hidden_states(batch, {.mask = &all});
+    for (size_t i = 0; i < sets.size(); ++i) {
+      const HeadMask own = mask_of(model, {sets[i]}, mode);
+      const at::Tensor alone = model.hidden_states(batch, {.mask = &own});
+      EXPECT_LT(largest_difference(together[static_cast<int64_t>(i)], alone[0]), kTolerance);
+    }
+    EXPECT_GT(largest_difference(together[0], together[1]), 1e-3);
+    EXPECT_GT(largest_difference(together[0], together[2]), 1e-3);
+  }
+}
+
+// A layer all of whose heads are uniform is a layer without queries: with q_proj = 0 every score is equal.
+TEST(CausalLMTest, MaskingAllHeadsOfALayerEqualsThatLayerWithUniformAttention) {
+  TinyLlama tiny;
+  const Batch batch = batch_of({random_ids(30, 7)});
+  const CausalLM model = load(tiny);
+  const HeadMask mask = mask_of(model, {{{1, 0}, {1, 1}, {1, 2}, {1, 3}}});
+  const at::Tensor masked = model.hidden_states(batch, {.mask = &mask});
+  tiny.tensors["model.layers.1.self_attn.q_proj.weight"].zero_();
+  EXPECT_LT(largest_difference(masked, load(tiny).hidden_states(batch, {})), kTolerance);
+}
+
+TEST(CausalLMTest, MaskModeZeroEqualsALayerWithoutThoseHeadsOutput) {
+  TinyLlama tiny;
+  const Batch batch = batch_of({random_ids(30, 8)});
+  const CausalLM model = load(tiny);
+  const HeadMask mask = mask_of(model, {{{1, 2}}}, MaskMode::kZero);
+  const at::Tensor masked = model.hidden_states(batch, {.mask = &mask});
+  tiny.tensors["model.layers.1.self_attn.o_proj.weight"].narrow(1, 2 * 8, 8).zero_();
+  EXPECT_LT(largest_difference(masked, load(tiny).hidden_states(batch, {})), kTolerance);
+}
+
+TEST(CausalLMTest, OutputRowsAreRowsOfTheWhole) {
+  const CausalLM model = load(TinyLlama());
+  const Batch batch = batch_of({random_ids(9, 9), random_ids(6, 10)});
+  const at::Tensor whole = model.hidden_states(batch, {});
+  const at::Tensor rows = model.hidden_states(batch, {.output_rows = {3, 8, 14}});
+  EXPECT_TRUE(rows[0][1].equal(whole[0][8]));
+  EXPECT_EQ(rows.size(1), 3);
+}
+
+TEST(CausalLMTest, ObservedRowsSumToOneOverVisibleKeys) {
+  const CausalLM model = load(TinyLlama());
+  const Batch batch = batch_of({random_ids(15, 11)});
+  int64_t layers = 0;
+  model.hidden_states(batch, {.attention_rows = {0, 6, 14}, .observer = [&](int64_t layer, const at::Tensor& rows) {
+                                EXPECT_EQ(layer, layers++);
+                                ASSERT_EQ(rows.sizes(), at::IntArrayRef({4, 3, 15}));
+                                EXPECT_LT(largest_difference(rows.sum(-1), at::zeros({4, 3}).add_(1.0)), kTolerance);
+                                EXPECT_EQ(rows.select(1, 0).narrow(1, 1, 14).abs().max().item<double>(), 0.0);
+                                EXPECT_EQ(rows.select(1, 1).narrow(1, 7, 8).abs().max().item<double>(), 0.0);
+                              }});
+  EXPECT_EQ(layers, 3);
+}
+
+TEST(CausalLMTest, TokenNllEqualsLogSoftmaxOfAllLogits) {
+  const CausalLM model = load(TinyLlama());
+  const std::vector<int32_t> ids = random_ids(300, 12);
+  const at::Tensor hidden = model.hidden_states(batch_of({ids}), {})[0];
+  const at::Tensor targets = batch_of({random_ids(300, 13)}).ids;
+  const at::Tensor log_p = at::log_softmax(model.logits(hidden).to(at::kDouble), -1);
+  const TokenNll result = model.token_nll(hidden, targets);
+  for (int64_t i = 0; i < 300; ++i) {
+    const at::Tensor row = log_p[i];
+    EXPECT_NEAR(result.nll[static_cast<size_t>(i)], -row[targets[i].item<int64_t>()].item<double>(), kTolerance);
+    EXPECT_NEAR(result.entropy[static_cast<size_t>(i)], -(row.exp() * row).sum().item<double>(), kTolerance);
+    EXPECT_EQ(result.top1[static_cast<size_t>(i)], row.argmax().item<int64_t>());
+  }
+}
+
+TEST(CausalLMTest, HalfPrecisionStaysNear) {
+  const TemporaryFolder folder;
+  TinyLlama().write(folder.path());
+  const CausalLM wide = CausalLM::load(folder.path(), at::kCPU, at::kFloat);
+  const CausalLM narrow = CausalLM::load(folder.path(), at::kCPU, at::kBFloat16);
+  const Batch batch = batch_of({random_ids(40, 14)});
+  const at::Tensor targets = batch_of({random_ids(40, 15)}).ids;
+  const TokenNll a = wide.token_nll(wide.hidden_states(batch, {})[0], targets);
+  const TokenNll b = narrow.token_nll(narrow.hidden_states(batch, {})[0], targets);
+  for (size_t i = 0; i < a.nll.size(); ++i) EXPECT_NEAR(a.nll[i], b.nll[i], 0.3);
+}
+
+std::string load_error(const TinyLlama& tiny) {
+  try {
+    load(tiny);
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kModel);
+    return e.what();
+  }
+  return "loaded";
+}
+
+TEST(CausalLMTest, NamesTensorsThatAreMissingExtraOrMisshaped) {
+  TinyLlama missing;
+  missing.tensors.erase("model.layers.2.mlp.up_proj.weight");
+  EXPECT_NE(load_error(missing).find("\"model.layers.2.mlp.up_proj.weight\" of shape [48, 32] is missing"), std::string::npos);
+  TinyLlama extra;
+  extra.tensors["model.layers.0.self_attn.sinks"] = at::zeros({4});
+  EXPECT_NE(load_error(extra).find("model.layers.0.self_attn.sinks"), std::string::npos);
+  TinyLlama misshaped;
+  misshaped.tensors["model.norm.weight"] = at::zeros({31});
+  EXPECT_NE(load_error(misshaped).find("\"model.norm.weight\" has shape [31], config.json asks for [32]"), std::string::npos);
+}
+
+TEST(CausalLMTest, NamesConfigKeysThatItDoesNotKnow) {
+  const auto with = [](const char* key, const Json& value) {
+    TinyLlama tiny;
+    tiny.config[key] = value;
+    return load_error(tiny);
+  };
+  EXPECT_NE(with("model_type", "llamma").find("unknown model_type \"llamma\""), std::string::npos);
+  EXPECT_NE(with("hidden_act", "relu6").find("unknown hidden_act \"relu6\""), std::string::npos);
+  EXPECT_NE(with("rope_scaling", {{"rope_type", "spiral"}, {"factor", 2.0}}).find("unknown rope_type \"spiral\""), std::string::npos);
+  EXPECT_NE(with("attention_multiplier", 0.5).find("unknown config key \"attention_multiplier\""), std::string::npos);
+  EXPECT_NE(with("quantization_config", {{"quant_method", "gptq"}}).find("quantization_config"), std::string::npos);
+  EXPECT_NE(with("num_key_value_heads", 3).find("not a multiple"), std::string::npos);
+  EXPECT_NE(with("vocab_size", "50").find("a whole number is expected"), std::string::npos);
+  EXPECT_EQ(with("rope_parameters", {{"rope_type", "default"}, {"rope_theta", 5e5}}), "loaded");
+}
+
+TEST(CausalLMTest, FingerprintFollowsTheWeights) {
+  EXPECT_EQ(load(TinyLlama(1)).fingerprint(), load(TinyLlama(1)).fingerprint());
+  EXPECT_NE(load(TinyLlama(1)).fingerprint(), load(TinyLlama(2)).fingerprint());
+}
+
+}  // namespace
+}  // namespace air
