@@ -94,7 +94,7 @@ pip_install() {
 
 # Makes .venv and sets LIBTORCH to the CMake setting that says where libtorch is.
 prepare_python() {
-  if [ ! -x .venv/bin/python ]; then
+  if [ ! -x .venv/bin/pip ]; then  # pip comes last: without it the making was cut off
     say "making the virtual environment .venv"
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "python3 is older than 3.11"
     python3 -m venv .venv
