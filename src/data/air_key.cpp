@@ -1,6 +1,7 @@
-// Taking the key `air` out of a record without touching any other byte.
+#include "air/data/air_key.h"
+
 #include "air/base/json.h"
-#include "air/data/trace_record.h"
+
 
 namespace air {
 

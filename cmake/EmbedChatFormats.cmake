@@ -1,0 +1,17 @@
+# embed_chat_formats(TARGET): writes configs/chat/*.json into a source file of the target (src/text/embedded_files.h).
+function(embed_chat_formats target)
+  file(GLOB files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/configs/chat/*.json")
+  list(SORT files)
+  set(source "#include \"embedded_files.h\"\n\n#include <array>\n\nnamespace air {\n\nnamespace {\n\nconstexpr std::array kFiles{\n")
+  foreach(file IN LISTS files)
+    set_property(DIRECTORY "${PROJECT_SOURCE_DIR}" APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
+    get_filename_component(name "${file}" NAME_WE)
+    file(READ "${file}" text)
+    string(APPEND source "    EmbeddedFile{\"${name}\", R\"air_json(${text})air_json\"},\n")
+  endforeach()
+  string(APPEND source "};\n\n}  // namespace\n\nstd::span<const EmbeddedFile> embedded_chat_formats() { return kFiles; }\n\n}  // namespace air\n")
+  set(output "${PROJECT_BINARY_DIR}/generated/chat_formats.cpp")
+  file(GENERATE OUTPUT "${output}" CONTENT "${source}")  # does not touch a file that is as it should be
+  target_sources(${target} PRIVATE "${output}")
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src/text")
+endfunction()

@@ -1,0 +1,32 @@
+// A record of a dataset as it was parsed: numbers keep their digits, members their order and their repetitions.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace air {
+
+/// A JSON value.
+struct RecordValue {
+  enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
+  Kind kind = Kind::kNull;
+  std::string text;  ///< a string's characters; a number as it is written
+  std::vector<RecordValue> items;
+  std::vector<std::pair<std::string, RecordValue>> members;
+
+  bool is_string() const { return kind == Kind::kString; }
+  bool is_array() const { return kind == Kind::kArray; }
+  bool is_object() const { return kind == Kind::kObject; }
+  bool is_null() const { return kind == Kind::kNull; }
+  bool has(std::string_view key) const;
+};
+
+/// "a string", "a number", …, for messages.
+std::string kind_name(const RecordValue& value);
+
+/// Parses one line. @throws Error(kInput): invalid UTF-8 or JSON, with the byte position; not an object; nested too deep.
+RecordValue parse_record_line(std::string_view line, const std::string& where);
+
+}  // namespace air

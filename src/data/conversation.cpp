@@ -1,0 +1,81 @@
+#include <algorithm>
+#include <array>
+
+#include "air/data/record_shape.h"
+
+namespace air {
+
+namespace {
+
+// What assistants' thinking is called: by most model servers, by gpt-oss, by OpenRouter.
+constexpr std::array<std::string_view, 3> kReasoningKeys{"reasoning_content", "thinking", "reasoning"};
+
+/// The names that datasets give to the three roles; others stay as they are.
+std::string role_name(const std::string& name) {
+  if (name == "human") return "user";
+  if (name == "gpt" || name == "model" || name == "bot") return "assistant";
+  return name;
+}
+
+ChatMessage read_message(const RecordReader& record, const RecordValue& item, std::string_view field, std::string_view key_role,
+                         std::string_view key_content) {
+  if (!item.is_object()) record.fail(field, "holds " + kind_name(item) + ", not messages");
+  const RecordReader message(item, record.where());
+  ChatMessage out;
+  // Lists of either name hold messages of either spelling.
+  const bool swapped = !message.has(key_role);
+  const std::string_view role = !swapped ? key_role : key_role == "role" ? "from" : "role";
+  const std::string_view content = !swapped ? key_content : key_content == "content" ? "value" : "content";
+  if (!message.has(role)) record.fail(field, "holds a message without \"" + std::string(key_role) + "\": it has " + message.field_names());
+  out.role = role_name(message.text(role));
+  for (const std::string_view key : kReasoningKeys)
+    if (out.role == "assistant" && out.reasoning.empty() && message.has(key)) out.reasoning = message.text(key);
+  if (message.has(content))
+    out.content = content_text(record, *message.find(content), field);
+  else if (out.reasoning.empty())
+    record.fail(field, "holds a message of \"" + out.role + "\" without \"" + std::string(content) + "\"");
+  return out;
+}
+
+TraceRecord trace_of_turn(const std::vector<ChatMessage>& messages, size_t turn) {
+  TraceRecord trace;
+  trace.messages.assign(messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(turn));
+  trace.reasoning = messages[turn].reasoning;
+  trace.response = messages[turn].content;
+  return trace;
+}
+
+}  // namespace
+
+std::string content_text(const RecordReader& record, const RecordValue& content, std::string_view field) {
+  if (content.is_string()) return content.text;
+  if (!content.is_array()) record.fail(field, "holds content that is " + kind_name(content) + ", not text");
+  std::string text;
+  for (const RecordValue& item : content.items) {
+    if (!item.is_object()) record.fail(field, "holds content that is not text");
+    const RecordReader block(item, record.where());
+    if (!block.has("type") || block.text("type") != "text")
+      record.fail(field, "holds a content block that is not of type \"text\"");
+    text += block.text("text");
+  }
+  return text;
+}
+
+std::vector<TraceRecord> read_conversation(const RecordReader& record, std::string_view field, std::string_view key_role,
+                                           std::string_view key_content, const RecordFields& fields) {
+  std::vector<ChatMessage> messages;
+  for (const RecordValue& item : record.list(field).items)
+    messages.push_back(read_message(record, item, field, key_role, key_content));
+  const auto is_answer = [](const ChatMessage& m) { return m.role == "assistant"; };
+  std::vector<TraceRecord> traces;
+  if (fields.all_turns) {
+    for (size_t i = 0; i < messages.size(); ++i)
+      if (is_answer(messages[i])) traces.push_back(trace_of_turn(messages, i));
+  } else if (const auto last = std::find_if(messages.rbegin(), messages.rend(), is_answer); last != messages.rend()) {
+    traces.push_back(trace_of_turn(messages, static_cast<size_t>(messages.rend() - last) - 1));
+  }
+  if (traces.empty()) record.fail(field, "has no turn of the assistant");
+  return traces;
+}
+
+}  // namespace air

@@ -1,0 +1,24 @@
+#include "air/data/record_shape.h"
+
+namespace air {
+
+namespace {
+
+bool fits(const RecordReader& record) { return record.has("problem") && record.has("generations"); }
+
+/// Open-R1: one trace a generation.
+std::vector<TraceRecord> read(const RecordReader& record, const RecordFields&) {
+  std::vector<TraceRecord> traces;
+  for (const RecordValue& generation : record.list("generations").items) {
+    if (!generation.is_string()) record.fail("generations", "holds " + kind_name(generation) + ", not a string");
+    traces.push_back(single_turn(record.text("problem"), generation.text));
+  }
+  if (traces.empty()) record.fail("generations", "is an empty list");
+  return traces;
+}
+
+}  // namespace
+
+const RecordShape kGenerationsShape{"problem+generations", fits, read};
+
+}  // namespace air

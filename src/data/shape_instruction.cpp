@@ -1,0 +1,20 @@
+#include "air/data/record_shape.h"
+
+namespace air {
+
+namespace {
+
+bool fits(const RecordReader& record) { return record.has("instruction") && record.has("output"); }
+
+/// Alpaca: an input that is not empty stands under the instruction.
+std::vector<TraceRecord> read(const RecordReader& record, const RecordFields&) {
+  std::string prompt = record.text("instruction");
+  if (record.has("input") && !record.text("input").empty()) prompt += "\n" + record.text("input");
+  return {single_turn(std::move(prompt), record.text("output"))};
+}
+
+}  // namespace
+
+const RecordShape kInstructionShape{"instruction+output", fits, read};
+
+}  // namespace air

@@ -1,0 +1,17 @@
+#include "air/data/record_shape.h"
+
+namespace air {
+
+namespace {
+
+bool fits(const RecordReader& record) { return record.has("messages"); }
+
+std::vector<TraceRecord> read(const RecordReader& record, const RecordFields& fields) {
+  return read_conversation(record, "messages", "role", "content", fields);
+}
+
+}  // namespace
+
+const RecordShape kMessagesShape{"messages", fits, read};
+
+}  // namespace air

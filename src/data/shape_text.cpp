@@ -1,0 +1,20 @@
+#include "air/data/record_shape.h"
+
+namespace air {
+
+namespace {
+
+bool fits(const RecordReader& record) { return record.has("text"); }
+
+/// A document: no conversation, all of it is scored.
+std::vector<TraceRecord> read(const RecordReader& record, const RecordFields&) {
+  TraceRecord trace;
+  trace.response = record.text("text");
+  return {trace};
+}
+
+}  // namespace
+
+const RecordShape kTextShape{"text", fits, read};
+
+}  // namespace air

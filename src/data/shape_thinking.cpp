@@ -1,0 +1,27 @@
+#include "air/data/record_shape.h"
+
+namespace air {
+
+namespace {
+
+bool fits(const RecordReader& record) {
+  return record.has("question") && record.has("thinking_trajectories") && record.has("attempt");
+}
+
+/// s1K: one trace a trajectory; the answer `attempt` follows each.
+std::vector<TraceRecord> read(const RecordReader& record, const RecordFields&) {
+  std::vector<TraceRecord> traces;
+  for (const RecordValue& trajectory : record.list("thinking_trajectories").items) {
+    if (!trajectory.is_string()) record.fail("thinking_trajectories", "holds " + kind_name(trajectory) + ", not a string");
+    traces.push_back(single_turn(record.text("question"), record.text("attempt")));
+    traces.back().reasoning = trajectory.text;
+  }
+  if (traces.empty()) record.fail("thinking_trajectories", "is an empty list");
+  return traces;
+}
+
+}  // namespace
+
+const RecordShape kThinkingShape{"question+thinking_trajectories+attempt", fits, read};
+
+}  // namespace air

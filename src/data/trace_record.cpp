@@ -1,0 +1,108 @@
+#include "air/data/trace_record.h"
+
+#include <array>
+
+#include "air/base/error.h"
+#include "air/data/record_shape.h"
+
+namespace air {
+
+namespace {
+
+const std::array<const RecordShape*, 8> kShapes{
+    &kPromptResponseShape,   &kThinkingShape, &kGenerationsShape,   &kInstructionShape,
+    &kQuestionSolutionShape, &kMessagesShape, &kConversationsShape, &kTextShape,
+};
+constexpr std::array<std::string_view, 4> kPromptNames{"prompt", "question", "problem", "instruction"};
+constexpr std::array<std::string_view, 6> kResponseNames{"response", "completion", "output", "solution", "answer", "generation"};
+
+[[noreturn]] void fail_missing(const RecordReader& record, const std::string& what, const std::string& flags) {
+  throw Error(ErrorKind::kInput, record.where(), what, flags + " (this record has: " + record.field_names() + ")");
+}
+
+/// `--prompt-field` and `--response-field`; the one that is not given is recognised.
+std::vector<TraceRecord> read_named(const RecordReader& record, const RecordFields& fields) {
+  const std::string_view prompt = fields.prompt.empty() ? record.first_of(kPromptNames) : fields.prompt;
+  const std::string_view response = fields.response.empty() ? record.first_of(kResponseNames) : fields.response;
+  if (prompt.empty()) fail_missing(record, "no field that holds the prompt", "--prompt-field NAME");
+  if (response.empty()) fail_missing(record, "no field that holds the response", "--response-field NAME");
+  if (!record.has(prompt)) fail_missing(record, "no field \"" + std::string(prompt) + "\"", "--prompt-field NAME");
+  if (!record.has(response)) fail_missing(record, "no field \"" + std::string(response) + "\"", "--response-field NAME");
+  const RecordValue& value = record.get(response);
+  if (!value.is_array()) return {single_turn(record.text(prompt), record.text(response))};
+  std::vector<TraceRecord> traces;
+  for (const RecordValue& item : value.items) {
+    if (!item.is_string()) record.fail(response, "holds " + kind_name(item) + ", not a string");
+    traces.push_back(single_turn(record.text(prompt), item.text));
+  }
+  if (traces.empty()) record.fail(response, "is an empty list");
+  return traces;
+}
+
+[[noreturn]] void fail_unknown(const RecordReader& record) {
+  const bool has_prompt = !record.first_of(kPromptNames).empty();
+  const bool has_response = !record.first_of(kResponseNames).empty();
+  if (has_prompt && !has_response) fail_missing(record, "no field \"response\"", "--response-field NAME");
+  if (has_response && !has_prompt) fail_missing(record, "no field \"prompt\"", "--prompt-field NAME");
+  fail_missing(record, "no fields that air knows as a trace",
+               "--prompt-field NAME --response-field NAME, or --messages-field NAME");
+}
+
+std::vector<TraceRecord> read_traces(const RecordReader& record, const RecordFields& fields, std::string& schema) {
+  if (!fields.messages.empty()) {
+    if (!record.has(fields.messages))
+      fail_missing(record, "no field \"" + fields.messages + "\"", "--messages-field NAME");
+    schema = fields.messages;
+    return read_conversation(record, fields.messages, "role", "content", fields);
+  }
+  if (!fields.prompt.empty() || !fields.response.empty()) {
+    schema = "named fields";
+    return read_named(record, fields);
+  }
+  for (const RecordShape* shape : kShapes) {
+    if (!shape->fits(record)) continue;
+    schema = shape->name;
+    return shape->read(record, fields);
+  }
+  fail_unknown(record);
+}
+
+std::string read_id(const RecordReader& record, const std::string& field) {
+  const RecordValue* id = record.find(field.empty() ? "id" : field);
+  if (!id && !field.empty()) fail_missing(record, "no field \"" + field + "\"", "--id-field NAME");
+  const bool usable = id && (id->is_string() || id->kind == RecordValue::Kind::kNumber);
+  if (!usable && !field.empty()) record.fail(field, "is " + kind_name(*id) + ", not an id");
+  return usable ? id->text : "";
+}
+
+/// The record's own steps: a list of strings. Anything else under that name is some other field.
+std::vector<std::string> read_steps(const RecordReader& record) {
+  const RecordValue* list = record.find("steps");
+  std::vector<std::string> steps;
+  if (!list || !list->is_array()) return steps;
+  for (const RecordValue& item : list->items) {
+    if (!item.is_string()) return {};
+    steps.push_back(item.text);
+  }
+  return steps;
+}
+
+}  // namespace
+
+ParsedRecord parse_record(std::string_view line, const RecordFields& fields, const std::string& where) {
+  const RecordValue root = parse_record_line(line, where);
+  const RecordReader record(root, where);
+  ParsedRecord out;
+  out.has_air = root.has("air");
+  out.traces = read_traces(record, fields, out.schema);
+  const std::string id = read_id(record, fields.id);
+  const std::vector<std::string> steps = out.traces.size() == 1 ? read_steps(record) : std::vector<std::string>();
+  for (TraceRecord& trace : out.traces) {
+    if (trace.response.empty() && trace.reasoning.empty()) throw Error(ErrorKind::kInput, where, "the response is empty");
+    trace.id = id;
+    trace.steps = steps;
+  }
+  return out;
+}
+
+}  // namespace air

@@ -1,0 +1,16 @@
+#include "air/text/tokenizer.h"
+
+#include "air/base/json.h"
+#include "air/text/json_tokenizer.h"
+
+namespace air {
+
+std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
+  const std::filesystem::path json = folder / "tokenizer.json";
+  if (std::filesystem::exists(json))
+    return std::make_unique<JsonTokenizer>(read_file(json, ErrorKind::kModel), json.string());
+  throw Error(ErrorKind::kModel, folder.string(), "has no tokenizer.json",
+              "--model takes a folder as downloaded from Hugging Face, with its tokenizer files");
+}
+
+}  // namespace air
