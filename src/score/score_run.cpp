@@ -7,6 +7,7 @@
 #include "air/base/error.h"
 #include "air/base/interrupt.h"
 #include "air/base/log.h"
+#include "air/data/air_key.h"
 #include "air/score/packer.h"
 #include "air/text/utf8.h"
 

@@ -1,0 +1,114 @@
+#include "air/score/partial_file.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "air/base/error.h"
+#include "air/score/score_record.h"
+#include "support/temporary_folder.h"
+
+namespace air {
+namespace {
+
+using test::TemporaryFolder;
+
+std::string line_of(int64_t line) {
+  return R"({"id":1,"air":{"schema":"air.score/1","line":)" + std::to_string(line) +
+         R"(,"influence":0.5,"divergence":0.1,"base_nll":0.2,"ref_nll":0.3,"entropy":0.4,"num_tokens":3}})";
+}
+
+ScoredEntry entry_at(int64_t line) {
+  ScoredEntry entry;
+  entry.line = line;
+  return entry;
+}
+
+const Json kRun = {{"model", "a"}, {"seed", 0}};
+
+/// Leaves a file behind as a killed run does.
+std::string interrupted_file(const TemporaryFolder& folder) {
+  const std::string path = (folder.path() / "out.partial").string();
+  PartialFile file(path, kRun, false);
+  file.append({entry_at(1), entry_at(2)}, {line_of(1), line_of(2)});
+  file.append({entry_at(3)}, {line_of(3)});
+  return path;
+}
+
+TEST(PartialFileTest, KeepsWhatWasAppended) {
+  const TemporaryFolder folder;
+  const std::string path = interrupted_file(folder);
+  const PartialFile file(path, kRun, true);
+  ASSERT_EQ(file.entries().size(), 3u);
+  EXPECT_EQ(file.entries()[1].line, 2);
+  EXPECT_EQ(file.entries()[1].num_tokens, 3);
+  EXPECT_EQ(file.read_line(file.entries()[2]), line_of(3));
+}
+
+TEST(PartialFileTest, ATornLastLineIsForgotten) {
+  const TemporaryFolder folder;
+  const std::string path = interrupted_file(folder);
+  const auto size = std::filesystem::file_size(path);
+  for (const uintmax_t cut : {uintmax_t{1}, uintmax_t{2}, uintmax_t{40}}) {
+    std::filesystem::resize_file(path, size - cut);
+    PartialFile file(path, kRun, true);
+    EXPECT_EQ(file.entries().size(), 2u) << cut;
+    file.append({entry_at(3)}, {line_of(3)});
+    EXPECT_EQ(file.read_line(file.entries()[2]), line_of(3));
+  }
+}
+
+TEST(PartialFileTest, AnUnfinishedBatchCanBeCutOff) {
+  const TemporaryFolder folder;
+  const std::string path = interrupted_file(folder);
+  for (const size_t keep : {2u, 0u}) {
+    PartialFile file(path, kRun, true);
+    file.keep_first(keep);
+    file.append({entry_at(9)}, {line_of(9)});
+    EXPECT_EQ(file.read_line(file.entries()[keep]), line_of(9));
+  }
+}
+
+TEST(PartialFileTest, RefusesToThrowAwayWorkUnasked) {
+  const TemporaryFolder folder;
+  const std::string path = interrupted_file(folder);
+  EXPECT_THROW(PartialFile(path, kRun, false), Error);
+}
+
+TEST(PartialFileTest, RefusesAnotherRunAndNamesTheDifference) {
+  const TemporaryFolder folder;
+  const std::string path = interrupted_file(folder);
+  try {
+    PartialFile file(path, {{"model", "b"}, {"seed", 0}}, true);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kUsage);
+    EXPECT_NE(std::string(e.what()).find("model was \"a\", now \"b\""), std::string::npos);
+  }
+}
+
+TEST(PartialFileTest, ASecondRunOnTheSameOutputIsRefused) {
+  const TemporaryFolder folder;
+  const std::string path = (folder.path() / "out.partial").string();
+  PartialFile first(path, kRun, false);
+  EXPECT_THROW(PartialFile(path, kRun, true), Error);
+}
+
+TEST(PartialFileTest, ARunWithoutScoresLeavesNothing) {
+  const TemporaryFolder folder;
+  const std::string path = (folder.path() / "out.partial").string();
+  { PartialFile file(path, kRun, false); }
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(ScoreRecordTest, RankIsSplicedIntoTheAirObjectOnly) {
+  const std::string line = R"({"note":"\"air\":{\"schema\":\"air.score/1\",","air":{"schema":"air.score/1","line":1,"x":[{"y":2}]} } )";
+  EXPECT_EQ(with_rank(line, 7),
+            R"({"note":"\"air\":{\"schema\":\"air.score/1\",","air":{"schema":"air.score/1","rank":7,"line":1,"x":[{"y":2}]} } )");
+  EXPECT_EQ(find_air_object(line), R"({"schema":"air.score/1","line":1,"x":[{"y":2}]})");
+  EXPECT_EQ(find_air_object(R"({"id":1})"), "");
+}
+
+}  // namespace
+}  // namespace air

@@ -1,0 +1,99 @@
+#include "air/score/scorer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "air/base/rng.h"
+#include "support/temporary_folder.h"
+#include "support/tiny_model.h"
+
+namespace air {
+namespace {
+
+Trace random_trace(int64_t prompt, int64_t response, uint64_t seed) {
+  Rng rng(seed);
+  Trace trace;
+  for (int64_t i = 0; i < prompt + response; ++i) trace.ids.push_back(static_cast<int32_t>(rng.below(50)));
+  trace.response_begin = prompt;
+  return trace;
+}
+
+class ScorerTest : public testing::Test {
+ protected:
+  ScorerTest() {
+    test::TinyLlama().write(folder_.path());
+    model_ = std::make_unique<CausalLM>(CausalLM::load(folder_.path(), at::kCPU, at::kFloat));
+    for (uint64_t i = 0; i < 6; ++i)
+      traces_.push_back(random_trace(1 + static_cast<int64_t>(i), 5 + 7 * static_cast<int64_t>(i), i));
+  }
+  std::vector<TokenScores> together(const HeadSet& heads, const std::vector<HeadSet>& controls = {}) const {
+    std::vector<const Trace*> pointers;
+    for (const Trace& trace : traces_) pointers.push_back(&trace);
+    return Scorer(*model_, heads, controls, MaskMode::kUniform).score(pointers);
+  }
+
+  test::TemporaryFolder folder_;
+  std::unique_ptr<CausalLM> model_;
+  std::vector<Trace> traces_;
+};
+
+TEST_F(ScorerTest, NoHeadsGiveTheBaseLossBitForBit) {
+  for (const TokenScores& tokens : together({}, {{}, {}})) {
+    EXPECT_EQ(tokens.base_nll, tokens.ref_nll);
+    EXPECT_EQ(tokens.base_nll, tokens.control_nll);
+  }
+}
+
+TEST_F(ScorerTest, ABatchEqualsItsTracesAlone) {
+  const HeadSet heads = {{1, 1}, {2, 3}};
+  const auto all = together(heads, {{{1, 0}, {2, 2}}});
+  for (size_t i = 0; i < traces_.size(); ++i) {
+    const Trace* one = &traces_[i];
+    const std::vector<HeadSet> controls = {{{1, 0}, {2, 2}}};
+    const auto alone = Scorer(*model_, heads, controls, MaskMode::kUniform).score({&one, 1}).front();
+    ASSERT_EQ(alone.base_nll.size(), static_cast<size_t>(one->num_response_tokens()));
+    for (size_t t = 0; t < alone.base_nll.size(); ++t) {
+      EXPECT_NEAR(all[i].base_nll[t], alone.base_nll[t], 1e-4);
+      EXPECT_NEAR(all[i].ref_nll[t], alone.ref_nll[t], 1e-4);
+      EXPECT_NEAR(all[i].control_nll[t], alone.control_nll[t], 1e-4);
+      EXPECT_NEAR(all[i].entropy[t], alone.entropy[t], 1e-4);
+    }
+  }
+}
+
+TEST_F(ScorerTest, ControlsAreTheMeanOfTheirSets) {
+  const std::vector<HeadSet> sets = {{{1, 0}}, {{1, 3}}};
+  const auto both = together({{1, 1}}, sets);
+  const auto first = together(sets[0]), second = together(sets[1]);
+  for (size_t t = 0; t < both[2].control_nll.size(); ++t)
+    EXPECT_NEAR(both[2].control_nll[t], 0.5 * (first[2].ref_nll[t] + second[2].ref_nll[t]), 1e-4);
+}
+
+TEST(ControlHeadsTest, KeepTheNumberOfHeadsOfEachLayerAndAvoidTheCriticalOnes) {
+  const HeadSet heads = {{3, 1}, {3, 2}, {7, 0}};
+  const auto controls = draw_control_heads(heads, 6, 20, 1);
+  std::set<HeadSet> different;
+  for (HeadSet control : controls) {
+    EXPECT_EQ(std::count_if(control.begin(), control.end(), [](Head head) { return head.layer == 3; }), 2);
+    EXPECT_EQ(std::count_if(control.begin(), control.end(), [](Head head) { return head.layer == 7; }), 1);
+    std::sort(control.begin(), control.end());
+    EXPECT_EQ(std::adjacent_find(control.begin(), control.end()), control.end());
+    for (const Head head : heads) EXPECT_FALSE(std::binary_search(control.begin(), control.end(), head));
+    different.insert(control);
+  }
+  EXPECT_GT(different.size(), 5u);
+  EXPECT_EQ(draw_control_heads(heads, 6, 20, 1), controls);
+}
+
+TEST(ControlHeadsTest, ALayerWithFewOtherHeadsFillsUpFromTheCriticalOnes) {
+  const HeadSet heads = {{0, 0}, {0, 1}, {0, 2}};
+  for (const HeadSet& control : draw_control_heads(heads, 4, 5, 2)) {
+    EXPECT_EQ(control.size(), 3u);
+    EXPECT_TRUE(std::find(control.begin(), control.end(), Head{0, 3}) != control.end());
+  }
+}
+
+}  // namespace
+}  // namespace air
