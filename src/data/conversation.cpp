@@ -48,7 +48,7 @@ TraceRecord trace_of_turn(const std::vector<ChatMessage>& messages, size_t turn)
 }  // namespace
 
 std::string content_text(const RecordReader& record, const RecordValue& content, std::string_view field) {
-  if (content.is_string()) return content.text;
+  if (content.is_string()) return record.string_of(content, field);
   if (!content.is_array()) record.fail(field, "holds content that is " + kind_name(content) + ", not text");
   std::string text;
   for (const RecordValue& item : content.items) {

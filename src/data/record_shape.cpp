@@ -36,6 +36,10 @@ const RecordValue* RecordReader::find(std::string_view field) const {
   return nullptr;
 }
 
+int64_t RecordReader::count(std::string_view key) const {
+  return std::count_if(record_.members.begin(), record_.members.end(), [&](const auto& m) { return m.first == key; });
+}
+
 std::string_view RecordReader::first_of(std::span<const std::string_view> fields) const {
   const auto it = std::find_if(fields.begin(), fields.end(), [&](std::string_view field) { return has(field); });
   return it == fields.end() ? std::string_view() : *it;
@@ -51,7 +55,12 @@ const RecordValue& RecordReader::get(std::string_view field) const {
 
 const std::string& RecordReader::text(std::string_view field) const {
   const RecordValue& value = get(field);
-  if (!value.is_string()) fail(field, "is " + kind_name(value) + ", not a string");
+  return string_of(value, field);
+}
+
+const std::string& RecordReader::string_of(const RecordValue& value, std::string_view field) const {
+  if (!value.is_string()) fail(field, "holds " + kind_name(value) + ", not a string");
+  if (value.is_broken) fail(field, "holds half a surrogate pair (\\ud800 to \\udfff), which is no text");
   return value.text;
 }
 

@@ -1,11 +1,5 @@
 #include "air/data/record_value.h"
 
-#include <rapidjson/error/en.h>
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
-
-#include <algorithm>
-
 #include "air/base/error.h"
 #include "air/text/utf8.h"
 
@@ -13,63 +7,179 @@ namespace air {
 
 namespace {
 
-constexpr size_t kMaxDepth = 1000;
+constexpr int kMaxDepth = 1000;
+constexpr const char* kArrayHint = "a JSON array is not JSON Lines: jq -c '.[]' FILE converts it";
 
-/// Builds the tree from the parser's events. Numbers come as text, so that none is out of range.
-class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeBuilder> {
+/// The JSON libraries at hand convert numbers or refuse 1e400; a record's numbers are not ours to judge, so this parser
+/// checks their grammar and leaves them as they are.
+class LineParser {
  public:
-  explicit TreeBuilder(RecordValue& root) : root_(root) {}
-  bool too_deep() const { return too_deep_; }
+  LineParser(std::string_view line, const std::string& where) : line_(line), where_(where) {}
 
-  bool Null() { return add(RecordValue::Kind::kNull) != nullptr; }
-  bool Bool(bool) { return add(RecordValue::Kind::kBool) != nullptr; }
-  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
-    add(RecordValue::Kind::kNumber)->text.assign(text, size);
-    return true;
+  RecordValue run() {
+    RecordValue root;
+    skip_space();
+    const bool looks_like_array = peek() == '[';
+    read_value(root, 0);
+    skip_space();
+    if (i_ < line_.size()) fail(root.is_array() ? "text behind the value" : "text behind the object");
+    if (root.is_array() || looks_like_array)
+      throw Error(ErrorKind::kInput, where_, "the line is a JSON array, not an object", kArrayHint);
+    if (!root.is_object()) throw Error(ErrorKind::kInput, where_, "the line is " + kind_name(root) + ", not an object");
+    return root;
   }
-  bool String(const char* text, rapidjson::SizeType size, bool) {
-    add(RecordValue::Kind::kString)->text.assign(text, size);
-    return true;
-  }
-  bool Key(const char* text, rapidjson::SizeType size, bool) {
-    open_.back()->members.emplace_back(std::string(text, size), RecordValue());
-    return true;
-  }
-  bool StartObject() { return open(RecordValue::Kind::kObject); }
-  bool EndObject(rapidjson::SizeType) { return close(); }
-  bool StartArray() { return open(RecordValue::Kind::kArray); }
-  bool EndArray(rapidjson::SizeType) { return close(); }
 
  private:
-  RecordValue* add(RecordValue::Kind kind) {
-    RecordValue* value = &root_;
-    if (!open_.empty()) {
-      RecordValue& parent = *open_.back();
-      value = parent.is_array() ? &parent.items.emplace_back() : &parent.members.back().second;
+  int peek() const { return i_ < line_.size() ? static_cast<unsigned char>(line_[i_]) : -1; }
+  bool take(char c) {
+    const bool found = peek() == static_cast<unsigned char>(c);
+    if (found) ++i_;
+    return found;
+  }
+  void skip_space() {
+    while (i_ < line_.size() && (line_[i_] == ' ' || line_[i_] == '\t' || line_[i_] == '\r' || line_[i_] == '\n')) ++i_;
+  }
+  [[noreturn]] void fail(const std::string& what) const {
+    const size_t first = line_.find_first_not_of(" \t\r");
+    const bool array = first != std::string_view::npos && line_[first] == '[';
+    throw Error(ErrorKind::kInput, where_, "not JSON: " + what + " at byte " + std::to_string(i_) + " of the line",
+                array ? kArrayHint : "air reads JSON Lines: one object a line");
+  }
+
+  void read_value(RecordValue& value, int depth) {
+    if (depth > kMaxDepth) fail("more than " + std::to_string(kMaxDepth) + " levels");
+    skip_space();
+    value.begin = i_;
+    switch (peek()) {
+      case '{': read_object(value, depth); break;
+      case '[': read_array(value, depth); break;
+      case '"':
+        value.kind = RecordValue::Kind::kString;
+        value.is_broken = !read_string(value.text);
+        break;
+      case 't': read_word("true", value, RecordValue::Kind::kBool); break;
+      case 'f': read_word("false", value, RecordValue::Kind::kBool); break;
+      case 'n': read_word("null", value, RecordValue::Kind::kNull); break;
+      default: read_number(value);
     }
-    value->kind = kind;
-    return value;
+    value.end = i_;
   }
-  bool open(RecordValue::Kind kind) {
-    too_deep_ = open_.size() >= kMaxDepth;
-    if (!too_deep_) open_.push_back(add(kind));
-    return !too_deep_;
+
+  void read_object(RecordValue& value, int depth) {
+    value.kind = RecordValue::Kind::kObject;
+    take('{');
+    skip_space();
+    if (take('}')) return;
+    do {
+      skip_space();
+      if (peek() != '"') fail("a key was expected");
+      auto& [name, member] = value.members.emplace_back();
+      read_string(name);
+      skip_space();
+      if (!take(':')) fail("\":\" was expected");
+      read_value(member, depth + 1);
+      skip_space();
+    } while (take(','));
+    if (!take('}')) fail("\",\" or \"}\" was expected");
   }
-  bool close() {
-    open_.pop_back();
+
+  void read_array(RecordValue& value, int depth) {
+    value.kind = RecordValue::Kind::kArray;
+    take('[');
+    skip_space();
+    if (take(']')) return;
+    do {
+      read_value(value.items.emplace_back(), depth + 1);
+      skip_space();
+    } while (take(','));
+    if (!take(']')) fail("\",\" or \"]\" was expected");
+  }
+
+  void read_word(std::string_view word, RecordValue& value, RecordValue::Kind kind) {
+    if (!line_.substr(i_).starts_with(word)) fail("a value was expected");
+    i_ += word.size();
+    value.kind = kind;
+  }
+
+  void read_digits() {
+    if (peek() < '0' || peek() > '9') fail(i_ < line_.size() ? "a value was expected" : "the line ends in the middle");
+    while (peek() >= '0' && peek() <= '9') ++i_;
+  }
+
+  void read_number(RecordValue& value) {
+    take('-');
+    if (!take('0')) read_digits();
+    if (take('.')) read_digits();
+    if (take('e') || take('E')) {
+      if (!take('+')) take('-');
+      read_digits();
+    }
+    value.kind = RecordValue::Kind::kNumber;
+    value.text = line_.substr(value.begin, i_ - value.begin);
+  }
+
+  /// @return false when the string holds half a surrogate pair, which no UTF-8 can say.
+  bool read_string(std::string& out) {
+    bool whole = true;
+    take('"');
+    for (;;) {
+      const size_t begin = i_;
+      while (i_ < line_.size() && line_[i_] != '"' && line_[i_] != '\\' && static_cast<unsigned char>(line_[i_]) >= 0x20) ++i_;
+      out.append(line_, begin, i_ - begin);
+      if (take('"')) return whole;
+      if (take('\\'))
+        whole = read_escape(out) && whole;
+      else
+        fail(i_ < line_.size() ? "a control character in a string" : "a string does not end");
+    }
+  }
+
+  bool read_escape(std::string& out) {
+    constexpr std::string_view kNames = "\"\\/bfnrt", kCharacters = "\"\\/\b\f\n\r\t";
+    if (take('u')) return read_code_point(out);
+    const size_t which = i_ < line_.size() ? kNames.find(line_[i_]) : std::string_view::npos;
+    if (which == std::string_view::npos) fail("an unknown escape");
+    out += kCharacters[which];
+    ++i_;
     return true;
   }
 
-  RecordValue& root_;
-  std::vector<RecordValue*> open_;  // a value is complete before its parent's list grows, so the pointers hold
-  bool too_deep_ = false;
+  char32_t read_hex() {
+    char32_t value = 0;
+    for (int digit = 0; digit < 4; ++digit, ++i_) {
+      const int c = peek();
+      if (c >= '0' && c <= '9')
+        value = value * 16 + static_cast<char32_t>(c - '0');
+      else if ((c | 32) >= 'a' && (c | 32) <= 'f')
+        value = value * 16 + static_cast<char32_t>((c | 32) - 'a' + 10);
+      else
+        fail("\\u needs four hexadecimal digits");
+    }
+    return value;
+  }
+
+  bool read_code_point(std::string& out) {
+    char32_t c = read_hex();
+    if (c >= 0xD800 && c < 0xDC00 && line_.substr(i_).starts_with("\\u")) {
+      const size_t second = i_;
+      i_ += 2;
+      const char32_t low = read_hex();
+      if (low >= 0xDC00 && low < 0xE000)
+        c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
+      else
+        i_ = second;
+    }
+    if (c >= 0xD800 && c < 0xE000) return false;
+    append_utf8(out, c);
+    return true;
+  }
+
+  std::string_view line_;
+  const std::string& where_;
+  size_t i_ = 0;
 };
 
 }  // namespace
-
-bool RecordValue::has(std::string_view key) const {
-  return std::any_of(members.begin(), members.end(), [&](const auto& member) { return member.first == key; });
-}
 
 std::string kind_name(const RecordValue& value) {
   switch (value.kind) {
@@ -87,26 +197,7 @@ RecordValue parse_record_line(std::string_view line, const std::string& where) {
   if (const auto invalid = first_invalid_utf8(line))
     throw Error(ErrorKind::kInput, where, "invalid UTF-8 at byte " + std::to_string(*invalid) + " of the line",
                 "air never repairs text: convert the file to UTF-8");
-  RecordValue root;
-  TreeBuilder builder(root);
-  rapidjson::MemoryStream stream(line.data(), line.size());
-  rapidjson::Reader reader;
-  const rapidjson::ParseResult result =
-      reader.Parse<rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseIterativeFlag>(stream, builder);
-  if (builder.too_deep())
-    throw Error(ErrorKind::kInput, where, "the record is nested more than " + std::to_string(kMaxDepth) + " levels deep");
-  if (result.IsError()) {
-    const size_t at = line.find_first_not_of(" \t\r");
-    const bool array = at != std::string_view::npos && line[at] == '[';
-    throw Error(ErrorKind::kInput, where,
-                "not JSON at byte " + std::to_string(result.Offset()) + ": " + rapidjson::GetParseError_En(result.Code()),
-                array ? "a JSON array is not JSON Lines: jq -c '.[]' FILE converts it" : "air reads one JSON object a line");
-  }
-  if (root.is_array())
-    throw Error(ErrorKind::kInput, where, "the line is a JSON array, not an object",
-                "a JSON array is not JSON Lines: jq -c '.[]' FILE converts it");
-  if (!root.is_object()) throw Error(ErrorKind::kInput, where, "the line is " + kind_name(root) + ", not an object");
-  return root;
+  return LineParser(line, where).run();
 }
 
 }  // namespace air

@@ -10,8 +10,7 @@ bool fits(const RecordReader& record) { return record.has("problem") && record.h
 std::vector<TraceRecord> read(const RecordReader& record, const RecordFields&) {
   std::vector<TraceRecord> traces;
   for (const RecordValue& generation : record.list("generations").items) {
-    if (!generation.is_string()) record.fail("generations", "holds " + kind_name(generation) + ", not a string");
-    traces.push_back(single_turn(record.text("problem"), generation.text));
+    traces.push_back(single_turn(record.text("problem"), record.string_of(generation, "generations")));
   }
   if (traces.empty()) record.fail("generations", "is an empty list");
   return traces;

@@ -12,9 +12,8 @@ bool fits(const RecordReader& record) {
 std::vector<TraceRecord> read(const RecordReader& record, const RecordFields&) {
   std::vector<TraceRecord> traces;
   for (const RecordValue& trajectory : record.list("thinking_trajectories").items) {
-    if (!trajectory.is_string()) record.fail("thinking_trajectories", "holds " + kind_name(trajectory) + ", not a string");
     traces.push_back(single_turn(record.text("question"), record.text("attempt")));
-    traces.back().reasoning = trajectory.text;
+    traces.back().reasoning = record.string_of(trajectory, "thinking_trajectories");
   }
   if (traces.empty()) record.fail("thinking_trajectories", "is an empty list");
   return traces;

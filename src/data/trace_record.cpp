@@ -31,10 +31,8 @@ std::vector<TraceRecord> read_named(const RecordReader& record, const RecordFiel
   const RecordValue& value = record.get(response);
   if (!value.is_array()) return {single_turn(record.text(prompt), record.text(response))};
   std::vector<TraceRecord> traces;
-  for (const RecordValue& item : value.items) {
-    if (!item.is_string()) record.fail(response, "holds " + kind_name(item) + ", not a string");
-    traces.push_back(single_turn(record.text(prompt), item.text));
-  }
+  for (const RecordValue& item : value.items)
+    traces.push_back(single_turn(record.text(prompt), record.string_of(item, response)));
   if (traces.empty()) record.fail(response, "is an empty list");
   return traces;
 }
@@ -70,7 +68,7 @@ std::vector<TraceRecord> read_traces(const RecordReader& record, const RecordFie
 std::string read_id(const RecordReader& record, const std::string& field) {
   const RecordValue* id = record.find(field.empty() ? "id" : field);
   if (!id && !field.empty()) fail_missing(record, "no field \"" + field + "\"", "--id-field NAME");
-  const bool usable = id && (id->is_string() || id->kind == RecordValue::Kind::kNumber);
+  const bool usable = id && (id->is_string() || id->is_number());
   if (!usable && !field.empty()) record.fail(field, "is " + kind_name(*id) + ", not an id");
   return usable ? id->text : "";
 }
@@ -93,7 +91,8 @@ ParsedRecord parse_record(std::string_view line, const RecordFields& fields, con
   const RecordValue root = parse_record_line(line, where);
   const RecordReader record(root, where);
   ParsedRecord out;
-  out.has_air = root.has("air");
+  out.has_air = record.count("air") > 0;
+  if (record.count("air") > 1) record.fail("air", "stands there twice");
   out.traces = read_traces(record, fields, out.schema);
   const std::string id = read_id(record, fields.id);
   const std::vector<std::string> steps = out.traces.size() == 1 ? read_steps(record) : std::vector<std::string>();

@@ -22,10 +22,14 @@ class RecordReader {
   const RecordValue* find(std::string_view field) const;
   /// The first of these fields that the record has; empty: none.
   std::string_view first_of(std::span<const std::string_view> fields) const;
+  /// How often the record has this very key.
+  int64_t count(std::string_view key) const;
   bool has(std::string_view field) const { return find(field) != nullptr; }
   /// A field that must be there, as text. @throws Error(kInput).
   const std::string& text(std::string_view field) const;
   const RecordValue& get(std::string_view field) const;
+  /// The text of a value that stands in `field`. @throws Error(kInput) when it is no string.
+  const std::string& string_of(const RecordValue& value, std::string_view field) const;
   /// A field that must be there and be a list.
   const RecordValue& list(std::string_view field) const;
   /// "question, solution": for hints.

@@ -8,19 +8,22 @@
 
 namespace air {
 
-/// A JSON value.
+/// A JSON value (RFC 8259) and where it stands in its line.
 struct RecordValue {
   enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
   Kind kind = Kind::kNull;
-  std::string text;  ///< a string's characters; a number as it is written
+  std::string text;         ///< a string's characters; a number as it is written
+  bool is_broken = false;   ///< a string with half a surrogate pair: no text
+  size_t begin = 0;         ///< span in the line, in bytes
+  size_t end = 0;
   std::vector<RecordValue> items;
   std::vector<std::pair<std::string, RecordValue>> members;
 
   bool is_string() const { return kind == Kind::kString; }
+  bool is_number() const { return kind == Kind::kNumber; }
   bool is_array() const { return kind == Kind::kArray; }
   bool is_object() const { return kind == Kind::kObject; }
   bool is_null() const { return kind == Kind::kNull; }
-  bool has(std::string_view key) const;
 };
 
 /// "a string", "a number", …, for messages.
