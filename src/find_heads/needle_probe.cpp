@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 
 #include "air/base/error.h"
 
@@ -114,6 +115,7 @@ Probe make_probe(int64_t length, double depth, size_t wording, const Haystack& h
     };
     Probe probe = fit_probe(length, build, tokenizer, format);
     probe.kind = "needle";
+    probe.wording = static_cast<int64_t>(wording);
     probe.depth = depth;
     if (answer_repeats_needle(probe)) return probe;
   }
@@ -164,11 +166,13 @@ int64_t longest_needle(const Tokenizer& tokenizer, const ProbeFormat& format) {
 std::vector<Probe> make_needle_probes(const ProbeGrid& grid, const Haystack& haystack, const Tokenizer& tokenizer,
                                       const ProbeFormat& format) {
   Rng seeds(grid.seed);
-  WordingDeck wordings(seeds.next());
   std::vector<Probe> probes;
+  std::optional<WordingDeck> wordings;
   for (const GridPoint& point : grid_points(grid)) {
+    // A deck for each length: heads differ in the wordings they serve, and lengths in their number of probes.
+    if (probes.empty() || probes.back().length != point.length) wordings.emplace(seeds.next());
     probes.push_back(
-        make_probe(point.length, point.depth, wordings.draw(), haystack, tokenizer, format, Rng(seeds.next())));
+        make_probe(point.length, point.depth, wordings->draw(), haystack, tokenizer, format, Rng(seeds.next())));
   }
   return probes;
 }

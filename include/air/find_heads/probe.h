@@ -25,8 +25,9 @@ struct Probe {
   std::vector<int32_t> ids;  ///< gold answer included, [T]
   Span needle;
   Span answer;
-  int64_t length = 0;  ///< tokens asked for
-  double depth = 0;    ///< of the needle in the haystack, 0 (start) to 1 (end)
+  int64_t length = 0;   ///< tokens asked for
+  int64_t wording = 0;  ///< which of its kind's wordings
+  double depth = 0;     ///< of the needle in the haystack, 0 (start) to 1 (end)
 
   int64_t num_answer_tokens() const { return answer.end - answer.begin; }
 };
