@@ -39,27 +39,10 @@ size_t skip_space(std::string_view text, size_t end) {
 }  // namespace
 
 void AddedTokenFinder::add(std::string_view spelling, AddedToken token) {
-  if (spelling.empty()) return;
-  uint32_t node = 0;
-  for (const char byte : spelling) {
-    uint32_t next = child(node, byte);
-    if (next == 0) {
-      next = static_cast<uint32_t>(nodes_.size());
-      nodes_[node].children.emplace_back(byte, next);
-      nodes_.emplace_back();
-    }
-    node = next;
-  }
-  if (nodes_[node].token >= 0) return;  // of two tokens that are spelled alike, the first is found
+  // Of two tokens that are spelled alike, the first is found.
+  if (!trie_.add(spelling, static_cast<int32_t>(tokens_.size()))) return;
   first_bytes_[static_cast<unsigned char>(spelling[0])] = true;
-  nodes_[node].token = static_cast<int32_t>(tokens_.size());
   tokens_.push_back(std::move(token));
-}
-
-uint32_t AddedTokenFinder::child(uint32_t node, char byte) const {
-  for (const auto& [key, next] : nodes_[node].children)
-    if (key == byte) return next;
-  return 0;
 }
 
 /// The match as it stands in the text; id is the index of the token here.
@@ -67,9 +50,7 @@ std::optional<Section> AddedTokenFinder::find(std::string_view text, size_t from
   for (size_t begin = from; begin < text.size(); ++begin) {
     if (!first_bytes_[static_cast<unsigned char>(text[begin])]) continue;
     Section longest{begin, begin, -1};
-    uint32_t node = 0;
-    for (size_t i = begin; i < text.size() && (node = child(node, text[i])) != 0; ++i)
-      if (nodes_[node].token >= 0) longest = {begin, i + 1, nodes_[node].token};
+    trie_.for_each_prefix(text.substr(begin), [&](size_t length, int32_t token) { longest = {begin, begin + length, token}; });
     if (longest.id >= 0) return longest;
   }
   return std::nullopt;

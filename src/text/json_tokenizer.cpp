@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "air/text/bpe.h"
+#include "air/text/unigram.h"
 #include "air/text/utf8.h"
 #include "json_part.h"
 
@@ -17,8 +18,12 @@ using json_part::Value;
 std::unique_ptr<TokenModel> make_model(const Value& json, bool byte_level, const std::string& where) {
   using namespace json_part;
   if (!json.IsObject()) fail(where, "must be an object");
-  // Files of before 2021 leave the type out; only BPE has merges.
+  // Old files leave the type out; only BPE has merges.
   const std::string type(find(json, "type") ? get_string(json, "type", where) : find(json, "merges") ? "BPE" : "");
+  if (type == "Unigram") {
+    if (byte_level) fail(where, "Unigram behind the pre-tokenizer ByteLevel is not known to air");
+    return std::make_unique<Unigram>(json, where + " Unigram");
+  }
   if (type == "BPE") return std::make_unique<Bpe>(json, byte_level, where + " BPE");
   fail(where, type.empty() ? "has no \"type\"" : "the model \"" + type + "\" is not known to air");
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "air/text/byte_trie.h"
 #include "air/text/normalizer.h"
 #include "air/text/vocabulary.h"
 
@@ -43,15 +44,10 @@ class AddedTokenFinder {
   std::vector<Section> split(std::string_view text) const;
 
  private:
-  struct Node {
-    int32_t token = -1;  // index in tokens_
-    std::vector<std::pair<char, uint32_t>> children;
-  };
-  uint32_t child(uint32_t node, char byte) const;
   std::optional<Section> find(std::string_view text, size_t from) const;
 
   std::vector<AddedToken> tokens_;
-  std::vector<Node> nodes_{1};
+  ByteTrie trie_;  // spelling -> index in tokens_
   std::array<bool, 256> first_bytes_{};
 };
 
