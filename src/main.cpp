@@ -16,7 +16,6 @@
 #include "air/find_heads/command.h"
 #include "air/inspect/command.h"
 #include "air/score/command.h"
-#include "air/select/command.h"
 
 namespace {
 
@@ -54,8 +53,10 @@ int parse_and_run(int argc, char** argv) {
   root.set_version_flag("--version", "air " + air::version());
   root.require_subcommand(1);
   root.failure_message(CLI::FailureMessage::simple);
-  const std::vector<air::Verb> verbs = {air::add_find_heads(root), air::add_score(root), air::add_select(root),
+  const std::vector<air::Verb> verbs = {air::add_find_heads(root), air::add_score(root),
                                         air::add_inspect(root)};
+  try {
+    root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     std::fputs(root.help().c_str(), stdout);
     return 0;
@@ -92,6 +93,7 @@ int main(int argc, char** argv) {
     print_error("", "out of memory", "a smaller --max-batch-tokens needs less");
     code = static_cast<int>(air::ErrorKind::kResource);
   } catch (const std::exception& e) {
+    print_error("", "unexpected: " + first_line(e.what()), "please report this with the command that you ran");
     code = static_cast<int>(air::ErrorKind::kBug);
   }
   // The destructors of libtorch's globals take time and do nothing for us.
