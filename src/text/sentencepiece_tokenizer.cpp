@@ -1,0 +1,186 @@
+#include "air/text/sentencepiece_tokenizer.h"
+
+#include <sentencepiece_processor.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "air/base/json.h"
+#include "air/text/utf8.h"
+
+namespace air {
+
+struct SentencePieceTokenizer::Processor : sentencepiece::SentencePieceProcessor {
+  /// The id of exactly this piece; the library gives the unknown piece's for any other.
+  std::optional<int32_t> find(std::string_view piece) const {
+    const int id = PieceToId(piece);
+    return id >= 0 && IdToPiece(id) == piece ? std::optional<int32_t>(id) : std::nullopt;
+  }
+};
+
+namespace {
+
+// Classes of transformers that run SentencePiece as this class does.
+constexpr std::array<std::string_view, 6> kKnownClasses{"LlamaTokenizer",     "LlamaTokenizerFast", "CodeLlamaTokenizer",
+                                                        "CodeLlamaTokenizerFast", "GemmaTokenizer", "GemmaTokenizerFast"};
+constexpr std::array<const char*, 4> kSpecialKeys{"bos_token", "eos_token", "unk_token", "pad_token"};
+
+/// A token in a config: a string, or an object with a content.
+std::optional<std::string> token_content(const Json& config, const char* key) {
+  if (!config.contains(key) || config[key].is_null()) return std::nullopt;
+  const Json& value = config[key];
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_object() && value.contains("content") && value["content"].is_string())
+    return value["content"].get<std::string>();
+  return std::nullopt;
+}
+
+bool flag(const Json& config, const char* key, bool otherwise, const std::string& where) {
+  if (!config.contains(key) || config[key].is_null()) return otherwise;
+  if (!config[key].is_boolean()) throw Error(ErrorKind::kModel, where, std::string("\"") + key + "\" must be true or false");
+  return config[key].get<bool>();
+}
+
+int32_t checked_id(const std::string& text, const std::string& where) {
+  if (text.empty() || text.size() > 7 || text.find_first_not_of("0123456789") != std::string::npos)
+    throw Error(ErrorKind::kModel, where, "\"" + text + "\" is not a token id");
+  return std::stoi(text);
+}
+
+Json read_object(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) return Json::object();
+  Json json = read_json_file(path, ErrorKind::kModel);
+  if (!json.is_object()) throw Error(ErrorKind::kModel, path.string(), "must be a JSON object");
+  return json;
+}
+
+/// Added tokens by content, from the places where transformers keeps them.
+using TokenMap = std::map<std::string, AddedToken>;
+
+void read_decoder(const Json& config, TokenMap& tokens, const std::string& where) {
+  if (!config.contains("added_tokens_decoder")) return;
+  for (const auto& [id, item] : config["added_tokens_decoder"].items()) {
+    const auto content = item.is_object() ? token_content(Json{{"token", item}}, "token") : std::nullopt;
+    if (!content) throw Error(ErrorKind::kModel, where, "added_tokens_decoder: token " + id + " has no content");
+    AddedToken token;
+    token.id = checked_id(id, where);
+    token.content = *content;
+    token.single_word = flag(item, "single_word", false, where);
+    token.lstrip = flag(item, "lstrip", false, where);
+    token.rstrip = flag(item, "rstrip", false, where);
+    tokens[*content] = token;
+  }
+}
+
+void read_added_file(const std::filesystem::path& path, TokenMap& tokens) {
+  const Json file = read_object(path);
+  for (const auto& [content, id] : file.items()) {
+    if (!id.is_number_integer()) throw Error(ErrorKind::kModel, path.string(), "the id of \"" + content + "\" is not a number");
+    AddedToken token;
+    token.id = checked_id(id.dump(), path.string());
+    token.content = content;
+    tokens.emplace(content, token);
+  }
+}
+
+}  // namespace
+
+SentencePieceTokenizer::SentencePieceTokenizer(const std::filesystem::path& folder) : processor_(std::make_unique<Processor>()) {
+  const std::filesystem::path model = folder / "tokenizer.model";
+  const auto status = processor_->LoadFromSerializedProto(read_file(model, ErrorKind::kModel));
+  if (!status.ok()) throw Error(ErrorKind::kModel, model.string(), "not a SentencePiece model: " + status.ToString());
+  read_config(folder);
+}
+
+SentencePieceTokenizer::~SentencePieceTokenizer() = default;
+
+void SentencePieceTokenizer::read_config(const std::filesystem::path& folder) {
+  const std::string where = (folder / "tokenizer_config.json").string();
+  const Json config = read_object(where);
+  const std::string name = token_content(config, "tokenizer_class").value_or("LlamaTokenizer");
+  if (std::find(kKnownClasses.begin(), kKnownClasses.end(), name) == kKnownClasses.end())
+    throw Error(ErrorKind::kModel, where, "the tokenizer class \"" + name + "\" is not known to air without a tokenizer.json",
+                "transformers writes one: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)");
+  if (!flag(config, "legacy", true, where))
+    throw Error(ErrorKind::kModel, where, "\"legacy\": false is not known to air without a tokenizer.json",
+                "transformers writes one: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)");
+
+  TokenMap tokens;
+  read_decoder(config, tokens, where);
+  read_added_file(folder / "added_tokens.json", tokens);
+  const auto add_piece = [&](const std::string& content) {
+    if (tokens.contains(content)) return;
+    const auto id = processor_->find(content);
+    if (!id) throw Error(ErrorKind::kModel, where, "the special token \"" + content + "\" is not in the vocabulary");
+    AddedToken token;
+    token.id = *id;
+    token.content = content;
+    tokens.emplace(content, token);
+  };
+  for (int id = 0; id < processor_->GetPieceSize(); ++id)
+    if (processor_->IsControl(id) || processor_->IsUnknown(id)) add_piece(processor_->IdToPiece(id));
+  for (const char* key : kSpecialKeys)
+    if (const auto content = token_content(config, key)) add_piece(*content);
+
+  std::vector<AddedToken> list;
+  for (auto& [content, token] : tokens) list.push_back(std::move(token));
+  added_tokens_ = AddedTokens(std::move(list), nullptr);
+  const auto special = [&](const char* key, int model_id) {
+    const auto content = token_content(config, key);
+    return content ? token_to_id(*content).value_or(-1) : model_id;
+  };
+  const int32_t bos = special("bos_token", processor_->bos_id()), eos = special("eos_token", processor_->eos_id());
+  if (flag(config, "add_bos_token", true, where) && bos >= 0) before_.push_back(bos);
+  if (flag(config, "add_eos_token", false, where) && eos >= 0) behind_.push_back(eos);
+}
+
+Encoding SentencePieceTokenizer::encode(std::string_view text, bool add_special_tokens) const {
+  if (const auto invalid = first_invalid_utf8(text))
+    throw Error(ErrorKind::kInput, "", "invalid UTF-8 at byte " + std::to_string(*invalid));
+  Encoding out;
+  const auto add_special = [&](const std::vector<int32_t>& ids) {
+    if (!add_special_tokens) return;
+    out.ids.insert(out.ids.end(), ids.begin(), ids.end());
+    out.begin.resize(out.ids.size(), -1);
+  };
+  add_special(before_);
+  for (const Section& section : added_tokens_.raw().split(text)) {
+    if (section.id < 0) {
+      encode_section(text.substr(section.begin, section.end - section.begin), static_cast<int64_t>(section.begin), out);
+    } else {
+      out.ids.push_back(section.id);
+      out.begin.push_back(static_cast<int64_t>(section.begin));
+    }
+  }
+  add_special(behind_);
+  return out;
+}
+
+void SentencePieceTokenizer::encode_section(std::string_view text, int64_t begin, Encoding& out) const {
+  const auto pieces = processor_->EncodeAsImmutableProto(text);
+  for (size_t i = 0; i < pieces.pieces_size(); ++i) {
+    const auto piece = pieces.pieces(static_cast<int>(i));
+    out.ids.push_back(static_cast<int32_t>(piece.id()));
+    out.begin.push_back(begin + static_cast<int64_t>(piece.begin()));
+  }
+}
+
+int64_t SentencePieceTokenizer::vocab_size() const {
+  return std::max<int64_t>(processor_->GetPieceSize(), added_tokens_.end_id());
+}
+
+std::optional<int32_t> SentencePieceTokenizer::token_to_id(std::string_view token) const {
+  const auto added = added_tokens_.find(token);
+  return added ? added : processor_->find(token);
+}
+
+std::string SentencePieceTokenizer::id_to_token(int32_t id) const {
+  const std::string_view added = added_tokens_.token(id);
+  if (!added.empty()) return std::string(added);
+  return id >= 0 && id < processor_->GetPieceSize() ? processor_->IdToPiece(id) : std::string();
+}
+
+std::string SentencePieceTokenizer::describe() const { return "SentencePiece, " + std::to_string(vocab_size()) + " tokens"; }
+
+}  // namespace air
