@@ -1,0 +1,79 @@
+#include "export_writing.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "air/base/error.h"
+#include "air/data/trace.h"
+#include "air/text/utf8.h"
+
+namespace air {
+
+namespace {
+
+/// Bytes of the response where a cut does not fall inside a token or a character, ascending; the end is one.
+std::vector<int64_t> token_cuts(const ScoredTrace& scored, const ExportContext& context) {
+  const Trace trace = make_trace(scored.record, *context.tokenizer, {.chat_format = context.chat_format, .step_rule = {}},
+                                 context.where);
+  std::vector<int64_t> cuts;
+  for (int64_t i = trace.response_begin; i < trace.num_tokens(); ++i) {
+    const int64_t byte = trace.begin[static_cast<size_t>(i)] - trace.response_byte;
+    if (byte >= 0 && !is_continuation_byte(scored.response[static_cast<size_t>(byte)])) cuts.push_back(byte);
+  }
+  cuts.push_back(static_cast<int64_t>(scored.response.size()));
+  return cuts;
+}
+
+}  // namespace
+
+std::vector<WeightedPart> weighted_parts(const ScoredTrace& trace, const ExportContext& context) {
+  std::vector<int64_t> cuts;
+  if (context.tokenizer != nullptr) cuts = token_cuts(trace, context);
+  std::vector<WeightedPart> parts;
+  int64_t begin = 0;
+  for (const ScoredStep& step : trace.steps) {
+    const int64_t end = cuts.empty() ? step.bytes.end : *std::lower_bound(cuts.begin(), cuts.end(), step.bytes.end);
+    if (end > begin)
+      parts.push_back({std::string_view(trace.response).substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin)),
+                       step.weight});
+    begin = std::max(begin, end);
+  }
+  return parts;
+}
+
+bool trains(const ScoredStep& step, const ScoredTrace& trace, const ExportContext& context) {
+  constexpr double kRounding = 1e-9;
+  double best = 0;
+  for (const ScoredStep& other : trace.steps) best = std::max(best, other.weight);
+  return step.weight >= std::min(context.train_above, best) - kRounding;
+}
+
+void append_float(std::string& out, double value) {
+  char digits[32];
+  const auto result = std::to_chars(digits, digits + sizeof digits, static_cast<float>(value));
+  const std::string_view text(digits, static_cast<size_t>(result.ptr - digits));
+  out.append(text);
+  if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
+}
+
+void append_message_fields(std::string& out, std::string_view role, std::string_view content) {
+  out += "\"role\":";
+  append_string(out, role);
+  out += ",\"content\":";
+  append_string(out, content);
+}
+
+void append_context(std::string& out, const ScoredTrace& trace, std::string_view extra_of_assistant) {
+  for (const ChatMessage& message : trace.messages) {
+    out += '{';
+    append_message_fields(out, message.role, message.content);
+    if (message.role == "assistant") out += extra_of_assistant;
+    out += "},";
+  }
+}
+
+int64_t count_characters(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](char byte) { return !is_continuation_byte(byte); });
+}
+
+}  // namespace air

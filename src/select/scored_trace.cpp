@@ -1,0 +1,97 @@
+#include "air/select/scored_trace.h"
+
+#include "air/base/error.h"
+#include "air/data/trace.h"
+#include "air/score/score_record.h"
+
+namespace air {
+
+namespace {
+
+const Json& member(const Json& object, const char* key, const std::string& where) {
+  const auto found = object.find(key);
+  if (found == object.end()) throw Error(ErrorKind::kInput, where, std::string("the scores lack \"") + key + "\"");
+  return *found;
+}
+
+double number(const Json& object, const char* key, const std::string& where) {
+  const Json& value = member(object, key, where);
+  if (!value.is_number()) throw Error(ErrorKind::kInput, where, std::string("the score \"") + key + "\" is not a number");
+  return value.get<double>();
+}
+
+int64_t integer(const Json& object, const char* key, const std::string& where) {
+  const Json& value = member(object, key, where);
+  if (!value.is_number_integer())
+    throw Error(ErrorKind::kInput, where, std::string("the score \"") + key + "\" is not an integer");
+  return value.get<int64_t>();
+}
+
+ScoredStep read_step(const Json& object, const std::string& where) {
+  ScoredStep step;
+  step.bytes = {integer(object, "begin", where), integer(object, "end", where)};
+  step.num_tokens = integer(object, "num_tokens", where);
+  step.base_nll = number(object, "base_nll", where);
+  step.ref_nll = number(object, "ref_nll", where);
+  step.entropy = number(object, "entropy", where);
+  step.influence = number(object, "influence", where);
+  step.divergence = step.ref_nll - step.base_nll;
+  step.weight = number(object, "weight", where);
+  return step;
+}
+
+void read_scores(const Json& air, ScoredTrace& trace, const std::string& where) {
+  trace.line = air.value("line", int64_t{0});
+  trace.rank = air.value("rank", int64_t{0});
+  trace.influence = number(air, "influence", where);
+  trace.base_nll = number(air, "base_nll", where);
+  trace.ref_nll = number(air, "ref_nll", where);
+  trace.divergence = trace.ref_nll - trace.base_nll;
+  trace.entropy = number(air, "entropy", where);
+  trace.num_tokens = integer(air, "num_tokens", where);
+  trace.num_prompt_tokens = integer(air, "num_prompt_tokens", where);
+  for (const Json& step : member(air, "steps", where)) trace.steps.push_back(read_step(step, where));
+}
+
+void check_tiling(const ScoredTrace& trace, const std::string& where) {
+  int64_t end = 0;
+  bool tiled = !trace.steps.empty();
+  for (const ScoredStep& step : trace.steps) {
+    tiled = tiled && step.bytes.begin == end && step.bytes.end > step.bytes.begin;
+    end = step.bytes.end;
+  }
+  const auto size = static_cast<int64_t>(trace.response.size());
+  if (tiled && end == size) return;
+  throw Error(ErrorKind::kInput, where,
+              "the scored steps end at byte " + std::to_string(end) + ", the response at " + std::to_string(size),
+              "give the --prompt-field, --response-field and --chat-template that air score was given");
+}
+
+}  // namespace
+
+Json parse_air_object(std::string_view line, const std::string& where) {
+  const std::string_view object = find_air_object(line);
+  const Json air = object.empty() ? Json() : Json::parse(object, nullptr, false);
+  if (air.is_object()) return air;
+  throw Error(ErrorKind::kInput, where, "no scores: the line has no key \"air\" of the schema air.score/1",
+              "air score writes such lines");
+}
+
+ScoredTrace read_scored_trace(std::string_view line, const ScoredReading& reading, const std::string& where) {
+  ScoredTrace trace;
+  const Json air = parse_air_object(line, where);
+  read_scores(air, trace, where);
+  ParsedRecord parsed = parse_record(line, reading.fields, where);
+  const int64_t index = air.value("trace", int64_t{0});
+  if (index < 0 || index >= static_cast<int64_t>(parsed.traces.size()))
+    throw Error(ErrorKind::kInput, where, "the scores are of trace " + std::to_string(index) + ", the record has " +
+                                              std::to_string(parsed.traces.size()));
+  trace.record = std::move(parsed.traces[static_cast<size_t>(index)]);
+  trace.id = trace.record.id;
+  trace.messages = trace.record.messages;
+  trace.response = response_text(trace.record, reading.chat_format);
+  check_tiling(trace, where);
+  return trace;
+}
+
+}  // namespace air
