@@ -6,7 +6,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from air_runner import REPOSITORY, write_records  # noqa: E402
+from air_runner import REPOSITORY, demo_model, write_records  # noqa: E402,F401
 
 
 @pytest.fixture(scope="session")
