@@ -1,6 +1,7 @@
 #include "air/text/chat_format.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <optional>
 
@@ -37,19 +38,25 @@ std::string_view strip_newlines(std::string_view text, bool left, bool right) {
 }
 
 /// What a format does to the white space at the ends of a content.
-enum class Strip { kNone, kBoth, kLeft, kRight };
+enum class Strip { kNone, kBoth, kLeft, kRight, kLeftNewlines };
 
 std::string_view apply_strip(Strip strip, std::string_view text) {
+  if (strip == Strip::kLeftNewlines) return strip_newlines(text, true, false);
   if (strip == Strip::kBoth || strip == Strip::kLeft) text = strip_left(text);
   if (strip == Strip::kBoth || strip == Strip::kRight) text = strip_right(text);
   return text;
 }
 
+/// Whether earlier answers lose all up to `</think>`, and the newlines after it.
+enum class DropThinking { kNo, kKeepNewlines, kStripNewlines };
+
 /// How a family writes one turn of a role.
 struct Turn {
   std::string prefix, suffix;
   Strip strip = Strip::kNone;
-  bool drop_thinking = false;  ///< earlier answers lose what stands before and in `</think>`
+  DropThinking drop_thinking = DropThinking::kNo;
+  bool skip_empty = false;  ///< a turn without content is not written
+  bool ignore = false;      ///< the family's template drops this role
 };
 
 /// Where the system message goes when it has no turn of its own.
@@ -73,7 +80,6 @@ struct ChatFormat::Parts {
   std::optional<std::string> default_system;
   std::map<std::string, Turn, std::less<>> turns;
   std::optional<SystemInUser> system_in_user;
-  std::string separator;   ///< between messages
   std::string generation;  ///< opens the answer
   std::string thinking;    ///< opens the thinking of the answer
   ReasoningJoin reasoning;
@@ -113,7 +119,8 @@ class FormatReader {
     if (rule == "both") return Strip::kBoth;
     if (rule == "left") return Strip::kLeft;
     if (rule == "right") return Strip::kRight;
-    fail("the strip rule \"" + rule + "\" is not known: none, both, left, right");
+    if (rule == "left-newlines") return Strip::kLeftNewlines;
+    fail("the strip rule \"" + rule + "\" is not known: none, both, left, right, left-newlines");
   }
   std::optional<FormatReader> part(const char* key) const {
     const auto it = json_.find(key);
@@ -133,8 +140,16 @@ class FormatReader {
 };
 
 Turn read_turn(const FormatReader& part) {
-  part.known_keys({"prefix", "suffix", "strip", "drop_thinking"});
-  return {part.text("prefix"), part.text("suffix"), part.strip(), part.flag("drop_thinking")};
+  part.known_keys({"prefix", "suffix", "strip", "drop_thinking", "skip_empty", "ignore"});
+  const std::string drop = part.text("drop_thinking", "no");
+  if (drop != "no" && drop != "keep-newlines" && drop != "strip-newlines")
+    part.fail("\"drop_thinking\" must be no, keep-newlines or strip-newlines");
+  return {part.text("prefix"),
+          part.text("suffix"),
+          part.strip(),
+          drop == "no" ? DropThinking::kNo : drop == "keep-newlines" ? DropThinking::kKeepNewlines : DropThinking::kStripNewlines,
+          part.flag("skip_empty"),
+          part.flag("ignore")};
 }
 
 SystemInUser read_system_in_user(const FormatReader& part) {
@@ -152,6 +167,7 @@ ReasoningJoin read_reasoning(const FormatReader& part) {
 std::vector<std::string> read_templates(const FormatReader& format) {
   std::vector<std::string> out;
   if (!format.has("templates")) return out;
+  if (!format.json()["templates"].is_array()) format.fail("\"templates\" must be a list");
   for (const Json& item : format.json()["templates"]) {
     if (!item.is_string()) format.fail("\"templates\" must hold strings");
     out.push_back(item.get<std::string>());
@@ -160,27 +176,20 @@ std::vector<std::string> read_templates(const FormatReader& format) {
 }
 
 std::string known_names() {
-  std::string names = "none";
-  for (const std::string& name : ChatFormat::builtin_names()) names += ", " + name;
+  std::string names;
+  for (const std::string& name : ChatFormat::builtin_names()) names += (names.empty() ? "" : ", ") + name;
   return names;
 }
 
 }  // namespace
 
-ChatFormat ChatFormat::none() {
-  ChatFormat format;
-  format.name_ = "none";
-  Parts parts;
-  for (const char* role : {"system", "user", "assistant"}) parts.turns[role] = Turn{"", "\n", Strip::kNone, false};
-  format.parts_ = std::make_shared<const Parts>(std::move(parts));
-  return format;
-}
+ChatFormat ChatFormat::none() { return named("none"); }
 
 ChatFormat ChatFormat::from_json(std::string_view text, const std::string& where) {
   const Json json = parse_json(text, where, ErrorKind::kUsage);
   const FormatReader file(json, where);
-  file.known_keys({"name", "source", "templates", "begin", "default_system", "turns", "system_in_user", "separator",
-                   "generation", "thinking", "reasoning"});
+  file.known_keys({"name", "source", "templates", "special_tokens", "begin", "default_system", "turns", "system_in_user", "generation",
+                   "thinking", "reasoning"});
   Parts parts;
   parts.begin = file.text("begin", "");
   if (file.has("default_system")) parts.default_system = file.text("default_system");
@@ -189,14 +198,15 @@ ChatFormat ChatFormat::from_json(std::string_view text, const std::string& where
   for (const auto& [role, turn] : turns->json().items())
     parts.turns[role] = read_turn(FormatReader(turn, turns->where() + "." + role));
   if (const auto part = file.part("system_in_user")) parts.system_in_user = read_system_in_user(*part);
-  parts.separator = file.text("separator", "");
   parts.generation = file.text("generation");
   parts.thinking = file.text("thinking", "");
   if (const auto part = file.part("reasoning")) parts.reasoning = read_reasoning(*part);
   parts.templates = read_templates(file);
   ChatFormat format;
   format.name_ = file.text("name");
-  format.writes_bos_ = true;
+  const std::string special_tokens = file.text("special_tokens", "format");
+  if (special_tokens != "format" && special_tokens != "tokenizer") file.fail("\"special_tokens\" must be format or tokenizer");
+  format.writes_bos_ = special_tokens == "format";
   format.parts_ = std::make_shared<const Parts>(std::move(parts));
   return format;
 }
@@ -208,7 +218,6 @@ std::vector<std::string> ChatFormat::builtin_names() {
 }
 
 ChatFormat ChatFormat::named(const std::string& name_or_file) {
-  if (name_or_file == "none") return none();
   for (const EmbeddedFile& file : embedded_chat_formats())
     if (file.name == name_or_file) return from_json(file.text, "built-in chat format " + name_or_file);
   if (std::filesystem::is_regular_file(name_or_file))
@@ -263,9 +272,10 @@ ChatFormat ChatFormat::of_model(const std::filesystem::path& folder) {
 
 namespace {
 
-std::string_view without_thinking(std::string_view content) {
-  const size_t end = content.rfind(kThinkEnd);
-  return end == std::string_view::npos ? content : strip_newlines(content.substr(end + kThinkEnd.size()), true, false);
+std::string_view without_thinking(std::string_view content, DropThinking drop) {
+  const size_t end = drop == DropThinking::kNo ? std::string_view::npos : content.rfind(kThinkEnd);
+  if (end == std::string_view::npos) return content;
+  return strip_newlines(content.substr(end + kThinkEnd.size()), drop == DropThinking::kStripNewlines, false);
 }
 
 }  // namespace
@@ -284,46 +294,45 @@ std::string ChatFormat::join_reasoning(std::string_view reasoning, std::string_v
   return std::string(before).append(reasoning).append(join.between).append(response);
 }
 
+/// Takes the system message out of the turns, as the text to be written into a user turn; `carrier` becomes that turn.
+std::string ChatFormat::take_system(std::vector<ChatMessage>& turns, size_t& carrier) const {
+  const SystemInUser& place = *parts_->system_in_user;
+  std::string text = place.prefix;
+  text.append(apply_strip(place.strip, turns.front().content)).append(place.suffix);
+  turns.erase(turns.begin());
+  for (size_t i = 0; i < turns.size(); ++i)
+    if (turns[i].role == "user" && (place.last || carrier == std::string::npos)) carrier = i;
+  if (carrier == std::string::npos)
+    throw Error(ErrorKind::kInput, "", "the chat format \"" + name_ + "\" writes the system message into a user turn, and there is none");
+  return text;
+}
+
 std::string ChatFormat::render_prompt(const std::vector<ChatMessage>& messages, std::string_view response) const {
   const Parts& parts = *parts_;
   std::vector<ChatMessage> turns = messages;
-  const bool has_system = !turns.empty() && turns.front().role == "system";
-  if (!has_system && parts.default_system) turns.insert(turns.begin(), {"system", *parts.default_system, ""});
-  std::optional<std::string> system;  // to be written into a user turn
-  if (parts.system_in_user && !turns.empty() && turns.front().role == "system") {
-    system = parts.system_in_user->prefix;
-    system->append(apply_strip(parts.system_in_user->strip, turns.front().content)).append(parts.system_in_user->suffix);
-    turns.erase(turns.begin());
-  }
-  const auto is_user = [](const ChatMessage& m) { return m.role == "user"; };
-  auto carrier = turns.end();
-  if (system) {
-    carrier = std::find_if(turns.begin(), turns.end(), is_user);
-    if (parts.system_in_user->last && carrier != turns.end())
-      carrier = std::find_if(turns.rbegin(), turns.rend(), is_user).base() - 1;
-    if (carrier == turns.end())
-      throw Error(ErrorKind::kInput, "", "the chat format \"" + name_ + "\" writes the system message into a user turn, and there is none");
-  }
+  const auto begins_with_system = [&] { return !turns.empty() && turns.front().role == "system"; };
+  if (!begins_with_system() && parts.default_system) turns.insert(turns.begin(), {"system", *parts.default_system});
+  size_t carrier = std::string::npos;
+  std::string system;
+  if (parts.system_in_user && begins_with_system()) system = take_system(turns, carrier);
 
   std::string out = parts.begin;
-  for (auto message = turns.begin(); message != turns.end(); ++message) {
-    const auto turn = parts.turns.find(message->role);
-    if (turn == parts.turns.end())
-      throw Error(ErrorKind::kInput, "", "the chat format \"" + name_ + "\" has no place for the role \"" + message->role + "\"");
-    if (message != turns.begin()) out += parts.separator;
-    const auto& [prefix, suffix, strip, drop_thinking] = turn->second;
-    out += prefix;
-    std::string_view content = message->content;
-    if (drop_thinking) content = without_thinking(content);
-    if (message == carrier && parts.system_in_user->strip_joined) {
-      out += apply_strip(strip, *system + std::string(content));
+  for (size_t i = 0; i < turns.size(); ++i) {
+    const auto found = parts.turns.find(turns[i].role);
+    if (found == parts.turns.end())
+      throw Error(ErrorKind::kInput, "", "the chat format \"" + name_ + "\" has no place for the role \"" + turns[i].role + "\"");
+    const Turn& turn = found->second;
+    if (turn.ignore || (turn.skip_empty && turns[i].content.empty())) continue;
+    const std::string_view content = without_thinking(turns[i].content, turn.drop_thinking);
+    out += turn.prefix;
+    if (i == carrier && parts.system_in_user->strip_joined) {
+      out += apply_strip(turn.strip, system.append(content));
     } else {
-      if (message == carrier) out += *system;
-      out += apply_strip(strip, content);
+      if (i == carrier) out += system;
+      out += apply_strip(turn.strip, content);
     }
-    out += suffix;
+    out += turn.suffix;
   }
-  if (!turns.empty() && !parts.generation.empty()) out += parts.separator;
   out += parts.generation;
   if (!opens_thinking(response)) out += parts.thinking;
   return out;
@@ -332,6 +341,7 @@ std::string ChatFormat::render_prompt(const std::vector<ChatMessage>& messages, 
 bool opens_thinking(std::string_view response) { return strip_left(response).starts_with(kThinkTag); }
 
 std::string template_fingerprint(std::string_view text) {
+  if (text.ends_with('\n')) text.remove_suffix(1);
   uint64_t hash = 0xcbf29ce484222325ULL;
   for (const char byte : text) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3ULL;
   constexpr char kHex[] = "0123456789abcdef";

@@ -49,6 +49,8 @@ class ChatFormat {
 
  private:
   struct Parts;
+  std::string take_system(std::vector<ChatMessage>& turns, size_t& carrier) const;
+
   std::string name_;
   bool writes_bos_ = false;
   std::shared_ptr<const Parts> parts_;
@@ -57,7 +59,8 @@ class ChatFormat {
 /// True when a response begins, after white space, with the tag `<think>`.
 bool opens_thinking(std::string_view response);
 
-/// The identity of a template's text: FNV-1a, 64 bits, 16 hex digits. Format files list the templates that they stand for.
+/// The identity of a template's text: FNV-1a, 64 bits, 16 hex digits; one newline at the end does not count (nor does it to
+/// Jinja). Format files list the templates that they stand for.
 std::string template_fingerprint(std::string_view text);
 
 }  // namespace air
