@@ -18,6 +18,9 @@ class LineParser {
 
   RecordValue run() {
     RecordValue root;
+    if (line_.starts_with("\xEF\xBB\xBF"))
+      throw Error(ErrorKind::kInput, where_, "not JSON: the line begins with a byte order mark",
+                  "sed -i '1s/^\\xEF\\xBB\\xBF//' FILE removes it");
     skip_space();
     const bool looks_like_array = peek() == '[';
     read_value(root, 0);

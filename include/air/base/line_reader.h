@@ -8,7 +8,9 @@
 
 namespace air {
 
-/// Reads the lines of one input. A line is the bytes before '\n'; the last one may lack it.
+class ByteSource;
+
+/// Reads the lines of one input; gzip and zstd are unpacked (byte_source.h). A line is the bytes before '\n'; the last one may lack it.
 class LineReader {
  public:
   /// @param path a file, or "-" for standard input.   @throws Error(kInput) when it can't be opened.
@@ -18,7 +20,7 @@ class LineReader {
   LineReader& operator=(const LineReader&) = delete;
 
   /// The next line without its '\n', valid until the next call; false at the end.
-  /// @throws Error(kInput) when reading fails.
+  /// @throws Error(kInput) when reading fails, or packed data is broken or cut off.
   bool next(std::string_view& line);
 
   /// Number of the line that next() gave last, from 1.
@@ -28,9 +30,8 @@ class LineReader {
   const std::string& name() const { return name_; }
 
  private:
-  struct Source;
-  std::unique_ptr<Source> source_;
   std::string name_;
+  std::unique_ptr<ByteSource> source_;
   std::string buffer_;
   size_t begin_ = 0;
   bool at_end_ = false;
