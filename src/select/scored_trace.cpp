@@ -48,6 +48,7 @@ void read_scores(const Json& air, ScoredTrace& trace, const std::string& where) 
   trace.ref_nll = number(air, "ref_nll", where);
   trace.divergence = trace.ref_nll - trace.base_nll;
   trace.entropy = number(air, "entropy", where);
+  if (air.contains("controlled")) trace.controlled = number(air, "controlled", where);
   trace.num_tokens = integer(air, "num_tokens", where);
   trace.num_prompt_tokens = integer(air, "num_prompt_tokens", where);
   for (const Json& step : member(air, "steps", where)) trace.steps.push_back(read_step(step, where));

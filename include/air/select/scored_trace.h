@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,7 @@ struct ScoredTrace {
   int64_t line = 0;   ///< in the input of `air score`, from 1
   int64_t rank = 0;   ///< 0: not ranked
   double influence = 0, divergence = 0, base_nll = 0, ref_nll = 0, entropy = 0;
+  std::optional<double> controlled;  ///< nats per token; none without --controls
   int64_t num_tokens = 0, num_prompt_tokens = 0;
   std::vector<ChatMessage> messages;  ///< before the response; empty for a document
   std::string response;               ///< thinking and answer joined, as they were scored

@@ -1,0 +1,140 @@
+#include "air/select/scored_row.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "air/base/error.h"
+#include "air/base/json.h"
+#include "air/data/record_value.h"
+#include "air/score/score_record.h"
+
+namespace air {
+namespace {
+
+constexpr const char* kSchema = "air.score/1";
+constexpr const char* kPerplexity = "ppl";
+
+/// Takes three numbers and the schema out of an `air` object, without building a tree of its steps.
+class AirKeys : public nlohmann::json_sax<Json> {
+ public:
+  explicit AirKeys(const std::string& value_key) : value_key_(value_key) {}
+
+  std::optional<double> value, rank, num_tokens;
+  std::string schema;
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t number) override { return take(static_cast<double>(number)); }
+  bool number_unsigned(number_unsigned_t number) override { return take(static_cast<double>(number)); }
+  bool number_float(number_float_t number, const string_t&) override { return take(number); }
+  bool string(string_t& text) override {
+    if (depth_ == 1 && key_ == "schema") schema = text;
+    return true;
+  }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(size_t) override { return enter(); }
+  bool end_object() override { return leave(); }
+  bool start_array(size_t) override { return enter(); }
+  bool end_array() override { return leave(); }
+  bool key(string_t& text) override {
+    if (depth_ == 1) key_ = text;
+    return true;
+  }
+  bool parse_error(size_t, const std::string&, const Json::exception&) override { return false; }
+
+ private:
+  bool enter() {
+    ++depth_;
+    return true;
+  }
+  bool leave() {
+    --depth_;
+    return true;
+  }
+  bool take(double number) {
+    if (depth_ != 1) return true;
+    if (key_ == value_key_) value = number;
+    if (key_ == "rank") rank = number;
+    if (key_ == "num_tokens") num_tokens = number;
+    return true;
+  }
+
+  std::string value_key_;
+  std::string key_;
+  int depth_ = 0;
+};
+
+const RecordValue* member(const RecordValue& object, std::string_view name) {
+  // Of a repeated key the last one counts, as in most JSON readers.
+  const auto found = std::find_if(object.members.rbegin(), object.members.rend(),
+                                  [&](const auto& entry) { return entry.first == name; });
+  return found == object.members.rend() ? nullptr : &found->second;
+}
+
+/// The text of a field; "meta.domain" leads into an object unless the record has a field of that very name.
+std::string field_text(const RecordValue& record, const std::string& field, std::string_view line,
+                       const std::string& flag, const std::string& where) {
+  const RecordValue* value = member(record, field);
+  if (value == nullptr) {
+    value = &record;
+    for (size_t begin = 0; value != nullptr && begin <= field.size();) {
+      const size_t end = std::min(field.find('.', begin), field.size());
+      value = value->is_object() ? member(*value, std::string_view(field).substr(begin, end - begin)) : nullptr;
+      begin = end + 1;
+    }
+  }
+  if (value == nullptr) throw Error(ErrorKind::kInput, where, "no field \"" + field + "\" for " + flag);
+  if (value->is_string()) return value->text;
+  return std::string(line.substr(value->begin, value->end - value->begin));
+}
+
+std::string_view air_of(std::string_view line, const std::string& where) {
+  const std::string_view quick = find_air_object(line);
+  if (!quick.empty()) return quick;
+  // Another program may have written the line anew: then `air` can stand anywhere.
+  const RecordValue record = parse_record_line(line, where);
+  const RecordValue* value = member(record, "air");
+  if (value == nullptr)
+    throw Error(ErrorKind::kInput, where, "no field \"air\": the record has no scores", "air score gives it some");
+  return line.substr(value->begin, value->end - value->begin);
+}
+
+}  // namespace
+
+const std::vector<std::string>& known_measures() {
+  static const std::vector<std::string> measures = {"influence", "divergence", "controlled", "base_nll",  "ref_nll",
+                                                    "entropy",   "num_tokens", "num_steps",  "num_prompt_tokens", kPerplexity};
+  return measures;
+}
+
+ScoredRow read_scored_row(std::string_view line, const RowFields& fields, const std::string& where) {
+  const bool perplexity = fields.by == kPerplexity;
+  const std::string value_key = perplexity ? "base_nll" : fields.by;
+  AirKeys keys(value_key);
+  const std::string_view object = air_of(line, where);
+  if (!Json::sax_parse(object.begin(), object.end(), &keys))
+    throw Error(ErrorKind::kInput, where, "the value of \"air\" is not JSON");
+  if (keys.schema != kSchema)
+    throw Error(ErrorKind::kInput, where, "\"air\" has schema \"" + keys.schema + "\"",
+                std::string("this version reads \"") + kSchema + "\"");
+  if (!keys.value) {
+    throw Error(ErrorKind::kInput, where, "\"air\" has no number \"" + value_key + "\"",
+                value_key == "controlled" ? "air score --controls N writes it" : "");
+  }
+  if (!keys.num_tokens) throw Error(ErrorKind::kInput, where, "\"air\" has no number \"num_tokens\"");
+
+  ScoredRow row;
+  row.value = perplexity ? std::exp(*keys.value) : *keys.value;
+  row.rank = static_cast<int64_t>(keys.rank.value_or(0));
+  row.num_tokens = static_cast<int64_t>(*keys.num_tokens);
+  if (!fields.group.empty() || !fields.best_of.empty()) {
+    const RecordValue record = parse_record_line(line, where);
+    if (!fields.group.empty()) row.group = field_text(record, fields.group, line, "--group-by", where);
+    if (!fields.best_of.empty()) row.best_of = field_text(record, fields.best_of, line, "--best-of", where);
+  }
+  return row;
+}
+
+}  // namespace air
