@@ -4,41 +4,23 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <memory>
-#include <optional>
 
 #include "air/base/output_file.h"
 #include "air/base/progress.h"
-#include "air/find_heads/head_ranking.h"
+#include "air/find_heads/heads_result.h"
 #include "air/find_heads/measure_probe.h"
-#include "air/find_heads/needle_probe.h"
 #include "air/find_heads/options.h"
 #include "air/find_heads/probe_dump.h"
+#include "air/find_heads/probe_set.h"
 #include "air/model/causal_lm.h"
 #include "air/model/device.h"
 #include "air/model/heads_file.h"
-#include "air/text/chat_format.h"
+#include "air/text/tokenizer.h"
 
 namespace air {
 namespace {
-
-ProbeFormat make_format(const FindHeadsFlags& flags) {
-  ProbeFormat format;
-  if (flags.chat_template == "auto")
-    format.chat_format = ChatFormat::of_model(flags.shared.model);
-  else if (flags.chat_template != "none")
-    format.chat_format = ChatFormat::named(flags.chat_template);
-  return format;
-}
-
-std::vector<Probe> make_probes(const FindHeadsFlags& flags, const ModelConfig& config, ProbeGrid& grid) {
-  const auto tokenizer = load_tokenizer(flags.shared.model);
-  const ProbeFormat format = make_format(flags);
-  const Haystack haystack = flags.haystack.empty() ? Haystack::synthetic() : Haystack::from_file(flags.haystack);
-  grid = {flags.num_probes, fitting_lengths(flags, longest_needle(*tokenizer, format) + 1, config), flags.depths,
-          flags.shared.seed};
-  return make_needle_probes(grid, haystack, *tokenizer, format);
-}
 
 std::vector<ProbeResult> run_probes(const CausalLM& model, const std::vector<Probe>& probes) {
   int64_t num_tokens = 0;
@@ -55,52 +37,47 @@ std::vector<ProbeResult> run_probes(const CausalLM& model, const std::vector<Pro
   return results;
 }
 
-HeadsFile make_heads_file(const CausalLM& model, const FindHeadsFlags& flags, const ProbeGrid& grid,
-                          const std::vector<ProbeResult>& results) {
-  const ModelConfig& config = model.config();
-  const int64_t total = config.num_hidden_layers * config.num_attention_heads;
-  if (flags.num_heads > total)
-    throw Error(ErrorKind::kUsage, "--num-heads", "the model has " + std::to_string(total) + " heads");
-  const int64_t count = flags.num_heads > 0 ? flags.num_heads : critical_count(flags.fraction, total);
-
-  HeadsFile file;
-  file.model_type = config.model_type;
-  file.num_hidden_layers = config.num_hidden_layers;
-  file.num_attention_heads = config.num_attention_heads;
-  file.fingerprint = model.fingerprint();
-  file.probes.kind = "needle";
-  file.probes.num_probes = static_cast<int64_t>(results.size());
-  file.probes.num_answered = std::count_if(results.begin(), results.end(), [](const auto& r) { return r.answered(); });
-  file.probes.lengths = grid.lengths;
-  file.probes.depths = grid.depths;
-  file.probes.seed = grid.seed;
-  file.fraction = flags.num_heads > 0 ? static_cast<double>(count) / static_cast<double>(total) : flags.fraction;
-  file.scores = mean_scores(results);
-  file.heads = critical_set(file.scores, count);
-  return file;
-}
-
 void dump_probes(const std::string& path, const std::vector<Probe>& probes, const std::vector<ProbeResult>& results) {
   OutputFile out(path);
   for (size_t i = 0; i < probes.size(); ++i) out.write(probe_line(probes[i], results[i]));
   out.commit();
 }
 
-void print_summary(const HeadsFile& file, double seconds) {
+void print_heads(const HeadsFile& file, const Bootstrap& bootstrap) {
   constexpr size_t kShown = 10;
-  const int64_t total = file.num_hidden_layers * file.num_attention_heads;
-  const auto count = static_cast<int64_t>(file.heads.size());
-  spdlog::info("{} of {} probes answered, lengths {} to {}, {:.1f} s", file.probes.num_answered, file.probes.num_probes,
-               *std::min_element(file.probes.lengths.begin(), file.probes.lengths.end()),
-               *std::max_element(file.probes.lengths.begin(), file.probes.lengths.end()), seconds);
   for (size_t i = 0; i < std::min(kShown, file.heads.size()); ++i) {
-    const Head head = file.heads[i];
-    spdlog::info("{:4}. head {:<6} copies {:5.1f} % of a needle", i + 1, to_string(head),
-                 100 * file.scores[static_cast<size_t>(head.layer)][static_cast<size_t>(head.head)]);
+    const auto layer = static_cast<size_t>(file.heads[i].layer), head = static_cast<size_t>(file.heads[i].head);
+    spdlog::info("{:4}. head {:<6} score {:.3f} [{:.3f}, {:.3f}]", i + 1, to_string(file.heads[i]),
+                 file.scores[layer][head], bootstrap.low[layer][head], bootstrap.high[layer][head]);
   }
-  const CutOff cut_off = describe_cut_off(file.scores, count);
-  spdlog::info("critical set: {} of {} heads; the last has score {:.3f}, the next below {:.3f}", count, total,
-               cut_off.last_in, cut_off.first_out);
+  if (file.heads.size() > kShown) spdlog::info("      … and {} more", file.heads.size() - kShown);
+}
+
+void print_stability(const Findings& findings) {
+  constexpr double kStable = 0.8;
+  const auto print_overlaps = [](const char* what, const std::vector<PartOverlap>& overlaps) {
+    for (const PartOverlap& overlap : overlaps)
+      spdlog::info("overlap of {} {} and {}: {:.2f}", what, overlap.a, overlap.b, overlap.jaccard);
+  };
+  if (!std::isnan(findings.split_half_jaccard)) {
+    spdlog::info("overlap of the critical sets of two halves of the probes (Jaccard): {:.2f}", findings.split_half_jaccard);
+    if (findings.split_half_jaccard < kStable)
+      spdlog::warn("another draw of probes would choose some other heads; a larger --num-probes or another --num-heads "
+                   "may help");
+  }
+  print_overlaps("kinds", findings.kinds);
+  print_overlaps("seeds", findings.seeds);
+}
+
+void print_summary(const HeadsResult& result, double seconds) {
+  const HeadsFile& file = result.file;
+  const CutOff& cut_off = result.findings.cut_off;
+  spdlog::info("{} of {} probes answered, {} to {} tokens, {:.1f} s", file.probes.num_answered, file.probes.num_probes,
+               file.probes.lengths.front(), file.probes.lengths.back(), seconds);
+  spdlog::info("critical set: {} of {} heads; the last has score {:.3f}, the next below {:.3f}", file.heads.size(),
+               file.num_hidden_layers * file.num_attention_heads, cut_off.last_in, cut_off.first_out);
+  print_heads(file, result.findings.bootstrap);
+  print_stability(result.findings);
   if (2 * file.probes.num_answered < file.probes.num_probes)
     spdlog::warn("most probes were not answered; the scores rest on {} probes", file.probes.num_answered);
   if (cut_off.num_zero_in > 0)
@@ -113,17 +90,17 @@ void find_heads(const FindHeadsFlags& flags) {
   const at::Device device = parse_device(flags.shared.device);
   const at::ScalarType dtype = parse_dtype(flags.shared.dtype, device);
   set_threads(flags.shared.threads);
-  ProbeGrid grid;
-  const std::vector<Probe> probes = make_probes(flags, load_model_config(flags.shared.model), grid);
+  const auto tokenizer = load_tokenizer(flags.shared.model);
+  const std::vector<Probe> probes = make_probes(flags, load_model_config(flags.shared.model), *tokenizer);
   const CausalLM model = CausalLM::load(flags.shared.model, device, dtype);
 
   const auto start = std::chrono::steady_clock::now();
   const std::vector<ProbeResult> results = run_probes(model, probes);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!flags.dump_probes.empty()) dump_probes(flags.dump_probes, probes, results);
-  const HeadsFile file = make_heads_file(model, flags, grid, results);
-  write_file(flags.output, to_json(file));
-  print_summary(file, seconds);
+  const HeadsResult result = make_heads_result(model, flags, probes, results);
+  write_file(flags.output, to_json(result.file));
+  print_summary(result, seconds);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ namespace {
 
 void check_grid(const FindHeadsFlags& flags) {
   if (flags.num_probes < 1) throw Error(ErrorKind::kUsage, "--num-probes", "must be 1 or more");
+  if (flags.repeats < 1) throw Error(ErrorKind::kUsage, "--repeats", "must be 1 or more");
   if (flags.lengths.empty()) throw Error(ErrorKind::kUsage, "--lengths", "is empty");
   if (flags.depths.empty()) throw Error(ErrorKind::kUsage, "--depths", "is empty");
   for (const int64_t length : flags.lengths)
@@ -17,6 +18,16 @@ void check_grid(const FindHeadsFlags& flags) {
   for (const double depth : flags.depths)
     if (!(depth >= 0 && depth <= 1))
       throw Error(ErrorKind::kUsage, "--depths", "a depth lies between 0 (start) and 1 (end)");
+}
+
+void check_kinds(const std::vector<std::string>& kinds) {
+  if (kinds.empty()) throw Error(ErrorKind::kUsage, "--probes", "is empty", "known: needle, kv");
+  for (const std::string& kind : kinds) {
+    if (kind != "needle" && kind != "kv")
+      throw Error(ErrorKind::kUsage, "--probes", "unknown kind \"" + kind + "\"", "known: needle, kv");
+    if (std::count(kinds.begin(), kinds.end(), kind) > 1)
+      throw Error(ErrorKind::kUsage, "--probes", "\"" + kind + "\" is named twice");
+  }
 }
 
 }  // namespace
@@ -27,8 +38,9 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
   verb.add_option("-o,--output", flags.output, "Heads file to write; - is stdout")->type_name("FILE");
 
   const std::string probes = "Probes";
-  verb.add_option("--probes", flags.probes, "Kinds of probes: needle")->delimiter(',')->group(probes)->type_name("KINDS");
-  verb.add_option("--num-probes", flags.num_probes, "Probes of each kind; short lengths get more")
+  verb.add_option("--probes", flags.probes, "Kinds of probes: needle (a fact in a text), kv (a JSON object)")->delimiter(',')->group(probes)->type_name("KINDS");
+  verb.add_option("--num-probes", flags.num_probes, "Probes in all; short lengths get more")->group(probes)->type_name("N");
+  verb.add_option("--repeats", flags.repeats, "Whole runs of probes, each with the next seed")
       ->group(probes)
       ->type_name("N");
   verb.add_option("--lengths", flags.lengths, "Lengths of the probes, in the model's tokens")
@@ -65,8 +77,7 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
 void check_flags(const FindHeadsFlags& flags) {
   require_flag(flags.shared.model, "--model", "the folder of a Hugging Face model");
   require_flag(flags.output, "-o/--output", "-o heads.json, or -o - for stdout");
-  for (const std::string& kind : flags.probes)
-    if (kind != "needle") throw Error(ErrorKind::kUsage, "--probes", "unknown kind \"" + kind + "\"", "known: needle");
+  check_kinds(flags.probes);
   check_grid(flags);
   if (!(flags.fraction > 0 && flags.fraction <= 1))
     throw Error(ErrorKind::kUsage, "--fraction", "must be above 0 and at most 1", "0.05 keeps the top 5 % of the heads");
@@ -75,9 +86,10 @@ void check_flags(const FindHeadsFlags& flags) {
     throw Error(ErrorKind::kUsage, "--dump-probes", "stdout is taken by -o -");
 }
 
-std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, int64_t shortest, const ModelConfig& config) {
+std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, const std::string& kind, int64_t shortest,
+                                     const ModelConfig& config) {
   const int64_t context = config.max_position_embeddings;
-  const std::string limits = "probes for this model take from " + std::to_string(shortest) + " tokens to its context of " +
+  const std::string limits = kind + " probes for this model take from " + std::to_string(shortest) + " tokens to its context of " +
                              std::to_string(context);
   std::vector<int64_t> lengths;
   for (const int64_t length : flags.lengths) {
@@ -85,7 +97,7 @@ std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, int64_t shorte
       lengths.push_back(length);
     else if (flags.lengths_given)
       throw Error(ErrorKind::kUsage, "--lengths",
-                  std::to_string(length) + (length > context ? " is above the model's context" : " is too short for a needle"),
+                  std::to_string(length) + (length > context ? " is above the model's context" : " is too short"),
                   limits);
   }
   if (lengths.empty() && context >= shortest) lengths = {context};

@@ -7,10 +7,7 @@
 #include <vector>
 
 #include "air/cli/shared_flags.h"
-#include "air/find_heads/probe_grid.h"
 #include "air/model/model_config.h"
-#include "air/text/tokenizer.h"
-#include "air/find_heads/probe.h"
 
 namespace air {
 
@@ -18,7 +15,8 @@ namespace air {
 struct FindHeadsFlags {
   SharedFlags shared;
   std::vector<std::string> probes = {"needle"};
-  int64_t num_probes = 120;
+  int64_t num_probes = 120;  ///< of all kinds together
+  int64_t repeats = 1;
   std::vector<int64_t> lengths = {256, 512, 1024, 2048};
   std::vector<double> depths = {0, 0.25, 0.5, 0.75, 1};
   std::string haystack;
@@ -37,7 +35,8 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags);
 void check_flags(const FindHeadsFlags& flags);
 
 /// The lengths to use. Given ones must lie between what a needle takes and the model's context; of the default ones,
-/// those that do. @param shortest tokens that a probe needs, and one more.   @throws Error(kUsage).
-std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, int64_t shortest, const ModelConfig& config);
+/// those that do. @param shortest tokens that a probe of this kind needs at least.   @throws Error(kUsage).
+std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, const std::string& kind, int64_t shortest,
+                                     const ModelConfig& config);
 
 }  // namespace air

@@ -27,6 +27,7 @@ struct Probe {
   Span answer;
   int64_t length = 0;   ///< tokens asked for
   int64_t wording = 0;  ///< which of its kind's wordings
+  uint64_t seed = 0;    ///< of its grid
   double depth = 0;     ///< of the needle in the haystack, 0 (start) to 1 (end)
 
   int64_t num_answer_tokens() const { return answer.end - answer.begin; }
