@@ -70,6 +70,22 @@ void check_tiling(const ScoredTrace& trace, const std::string& where) {
 
 }  // namespace
 
+ScoredReading make_scored_reading(const RecordFields& flags, const std::string& chat_template, const Json& manifest) {
+  ScoredReading reading{.fields = flags};
+  const Json fields = manifest.is_object() ? manifest.value("fields", Json::object()) : Json::object();
+  const auto fill = [&](std::string& field, const char* key) {
+    if (field.empty() && fields.is_object() && fields.contains(key) && fields[key].is_string()) field = fields[key].get<std::string>();
+  };
+  fill(reading.fields.prompt, "prompt");
+  fill(reading.fields.response, "response");
+  fill(reading.fields.messages, "messages");
+  fill(reading.fields.id, "id");
+  std::string format = chat_template;
+  if (format == "auto") format = manifest.is_object() ? manifest.value("chat_format", "none") : "none";
+  reading.chat_format = ChatFormat::named(format);
+  return reading;
+}
+
 Json parse_air_object(std::string_view line, const std::string& where) {
   const std::string_view object = find_air_object(line);
   const Json air = object.empty() ? Json() : Json::parse(object, nullptr, false);

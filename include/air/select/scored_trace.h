@@ -48,6 +48,11 @@ struct ScoredReading {
   ChatFormat chat_format = ChatFormat::none();  ///< matters where a record keeps its thinking apart
 };
 
+/// What the flags say, then what the manifest of the scored file says ("fields", "chat_format"), then the defaults.
+/// @param chat_template  `auto`: the manifest's.   @param manifest  null: there is none.
+/// @throws Error(kUsage) for a chat format that is not known.
+ScoredReading make_scored_reading(const RecordFields& flags, const std::string& chat_template, const Json& manifest);
+
 /// The numbers of a scored line: the value of its key `air`.
 /// @throws Error(kInput) when the line was not written by `air score`.
 Json parse_air_object(std::string_view line, const std::string& where);

@@ -1,0 +1,17 @@
+# embed_page_files(TARGET): writes src/report/page.css and page.js into a source file of the target (src/report/page_parts.h).
+function(embed_page_files target)
+  set(source "#include \"report/page_parts.h\"\n\nnamespace air {\n")
+  foreach(file_and_name IN ITEMS page.css:kPageStyle page.js:kPageScript)
+    string(REPLACE ":" ";" file_and_name "${file_and_name}")
+    list(GET file_and_name 0 file)
+    list(GET file_and_name 1 name)
+    set(path "${PROJECT_SOURCE_DIR}/src/report/${file}")
+    set_property(DIRECTORY "${PROJECT_SOURCE_DIR}" APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${path}")
+    file(READ "${path}" text)
+    string(APPEND source "\nconst std::string_view ${name} = R\"air_page(${text})air_page\";\n")
+  endforeach()
+  string(APPEND source "\n}  // namespace air\n")
+  set(output "${PROJECT_BINARY_DIR}/generated/page_files.cpp")
+  file(GENERATE OUTPUT "${output}" CONTENT "${source}")  # does not touch a file that is as it should be
+  target_sources(${target} PRIVATE "${output}")
+endfunction()
