@@ -16,7 +16,6 @@
 #include "air/cli/shared_flags.h"
 #include "air/find_heads/command.h"
 #include "air/inspect/command.h"
-#include "air/report/command.h"
 #include "air/score/command.h"
 #include "air/select/command.h"
 
@@ -66,7 +65,7 @@ int parse_and_run(int argc, char** argv) {
   root.require_subcommand(1);
   root.failure_message(CLI::FailureMessage::simple);
   const std::vector<air::Verb> verbs = {air::add_find_heads(root), air::add_score(root), air::add_select(root),
-                                        air::add_report(root), air::add_inspect(root)};
+                                        air::add_inspect(root)};
   try {
     root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
