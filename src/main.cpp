@@ -16,6 +16,7 @@
 #include "air/cli/shared_flags.h"
 #include "air/find_heads/command.h"
 #include "air/inspect/command.h"
+#include "air/report/command.h"
 #include "air/score/command.h"
 #include "air/select/command.h"
 
@@ -59,13 +60,14 @@ int parse_and_run(int argc, char** argv) {
       "Example:\n"
       "  air find-heads --model DIR -o heads.json\n"
       "  air score --model DIR --heads heads.json traces.jsonl -o scored.jsonl\n"
-      "  air select scored.jsonl --top-k 1000 -o subset.jsonl\n",
+      "  air select scored.jsonl --top-k 1000 -o subset.jsonl\n"
+      "  air report scored.jsonl --heads heads.json -o report.html\n",
       "air"};
   root.set_version_flag("--version", "air " + air::version());
   root.require_subcommand(1);
   root.failure_message(CLI::FailureMessage::simple);
   const std::vector<air::Verb> verbs = {air::add_find_heads(root), air::add_score(root), air::add_select(root),
-                                        air::add_inspect(root)};
+                                        air::add_report(root), air::add_inspect(root)};
   try {
     root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -30,6 +30,13 @@ std::string coordinate(double value) {
   return text;
 }
 
+/// A round value without needless zeros.
+std::string tick_label(double value) {
+  if (std::abs(value) >= 1000) return with_thousands(std::llround(value));
+  const std::string digits = fmt::format("{:.4g}", std::abs(value));
+  return value < 0 ? "\u2212" + digits : digits;
+}
+
 double quantile(const std::vector<double>& sorted, double share) {
   if (sorted.empty()) return 0;
   const double at = share * static_cast<double>(sorted.size() - 1);
@@ -52,7 +59,7 @@ std::string x_axis(const Axis& axis, const Frame& frame, const std::string& labe
   std::string out = fmt::format("<path class=\"axis\" d=\"M{} {}h{}\"/>", coordinate(frame.left), coordinate(frame.y(0)), coordinate(frame.width));
   for (const double tick : axis.ticks())
     out += fmt::format("<text class=\"tick\" text-anchor=\"middle\" x=\"{}\" y=\"{}\">{}</text>", coordinate(frame.x(axis.place(tick))),
-                       coordinate(frame.y(0) + 14), short_number(tick));
+                       coordinate(frame.y(0) + 14), tick_label(tick));
   return out + fmt::format("<text class=\"label\" text-anchor=\"middle\" x=\"{}\" y=\"{}\">{}</text>", coordinate(frame.x(0.5)),
                            coordinate(frame.y(0) + 31), escape_html(label));
 }
@@ -63,7 +70,7 @@ std::string y_axis(const Axis& axis, const Frame& frame) {
     const std::string y = coordinate(frame.y(axis.place(tick)));
     out += fmt::format("<path class=\"grid\" d=\"M{} {}h{}\"/>", coordinate(frame.left), y, coordinate(frame.width));
     out += fmt::format("<text class=\"tick\" text-anchor=\"end\" x=\"{}\" y=\"{}\" dy=\"3.5\">{}</text>", coordinate(frame.left - 5), y,
-                       short_number(tick));
+                       tick_label(tick));
   }
   return out;
 }

@@ -8,6 +8,7 @@
 #include "air/base/error.h"
 #include "air/base/log.h"
 #include "air/base/output_file.h"
+#include "air/cli/help.h"
 #include "air/cli/shared_flags.h"
 #include "air/report/page.h"
 #include "air/report/report_data.h"
@@ -90,13 +91,8 @@ void run_report(const ReportFlags& flags) {
 
 Verb add_report(CLI::App& root) {
   auto flags = std::make_shared<ReportFlags>();
-  CLI::App* verb = root.add_subcommand(
-      "report",
-      "One self-contained page to look at\n\n"
-      "Example:\n"
-      "  air report scored.jsonl --heads heads.json -o report.html\n\n"
-      "Shows what the scores restate, how the heads were found, distributions, and traces with their steps coloured by\n"
-      "score. The page needs no network and runs no script but its own.");
+  CLI::App* verb = root.add_subcommand("report", "One self-contained page to look at scores, heads and traces");
+  start_help_with(*verb, "air report scored.jsonl --heads heads.json -o report.html");
   add_flags(*verb, *flags);
   return {verb, [flags] { run_report(*flags); }};
 }
