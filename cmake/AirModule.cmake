@@ -1,7 +1,7 @@
-# air_module(NAME DEPS …): the static library air::NAME from src/NAME/*.cpp and include/air/NAME.
+# air_module(NAME DEPS …): the static library air::NAME from src/NAME/**.cpp and include/air/NAME.
 function(air_module name)
   cmake_parse_arguments(arg "" "" "DEPS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
   if(NOT sources)
     add_library(air_${name} INTERFACE)
     target_link_libraries(air_${name} INTERFACE ${arg_DEPS})

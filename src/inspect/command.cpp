@@ -11,8 +11,7 @@
 #include "air/cli/record_flags.h"
 #include "air/cli/shared_flags.h"
 #include "air/data/record_reader.h"
-#include "air/model/checkpoint.h"
-#include "air/model/model_config.h"
+#include "air/model/causal_lm.h"
 #include "air/text/tokenizer.h"
 
 namespace air {
@@ -71,8 +70,8 @@ void inspect_traces(const InspectFlags& flags) {
 }
 
 Json describe_model(const std::filesystem::path& folder) {
-  const ModelConfig config = load_model_config(folder);
-  const Checkpoint checkpoint(folder);
+  const CausalLM model = CausalLM::load(folder, at::kMeta, at::kFloat);
+  const ModelConfig& config = model.config();
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
   return {{"model_type", config.model_type},
           {"num_hidden_layers", config.num_hidden_layers},
@@ -84,10 +83,10 @@ Json describe_model(const std::filesystem::path& folder) {
           {"vocab_size", config.vocab_size},
           {"max_position_embeddings", config.max_position_embeddings},
           {"tie_word_embeddings", config.tie_word_embeddings},
-          {"rope_type", config.rope.rope_type},
-          {"rope_theta", config.rope.theta},
-          {"num_parameters", checkpoint.num_parameters()},
-          {"fingerprint", checkpoint.fingerprint()},
+          {"rope_type", config.ropes[0].rope_type},
+          {"rope_theta", config.ropes[0].theta},
+          {"num_parameters", model.num_parameters()},
+          {"fingerprint", model.fingerprint()},
           {"tokenizer", tokenizer->describe()},
           {"chat_format", ChatFormat::of_model(folder).name()}};
 }

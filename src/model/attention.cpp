@@ -1,56 +1,143 @@
 #include "air/model/attention.h"
 
-#include <ATen/ops/arange.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/softmax.h>
+#include <ATen/ops/tanh.h>
 #include <ATen/ops/tensor.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace air {
 
 namespace {
 
+// Scores of one block where they are computed explicitly: 16 MiB of float32.
+constexpr int64_t kBlockScores = int64_t{1} << 22;
+
 /// Rows of one sequence as [1, heads, T, D], without a copy.
 at::Tensor as_heads(const at::Tensor& x, int64_t begin, int64_t length) {
   return x.narrow(0, begin, length).transpose(0, 1).unsqueeze(0);
+}
+
+at::Tensor range(int64_t begin, int64_t end, at::Device device) {
+  return at::arange(begin, end, at::TensorOptions().dtype(at::kLong).device(device));
+}
+
+/// Which keys a query sees. @param queries, keys positions, [A], [S]   @return bool [A, S]
+at::Tensor visible_keys(const at::Tensor& queries, const at::Tensor& keys, int64_t window) {
+  const at::Tensor distance = queries.unsqueeze(1) - keys.unsqueeze(0);
+  const at::Tensor earlier = distance >= 0;
+  return window > 0 ? earlier.logical_and(distance < window) : earlier;
+}
+
+/// Softmax over the keys; a sink takes its share of each row and is left out of the result. @param scores [H,
+/// A, S]
+at::Tensor softmax_with_sinks(const at::Tensor& scores, const at::Tensor& sinks) {
+  if (!sinks.defined()) return at::softmax(scores, -1);
+  const at::Tensor column = sinks.to(at::kFloat).view({-1, 1, 1}).expand({scores.size(0), scores.size(1), 1});
+  return at::softmax(at::cat({scores, column}, -1), -1).narrow(-1, 0, scores.size(2));
+}
+
+/// @param q [A, H, D]   @param k [S, K, D]   @param queries, keys their positions   @return [H, A, S] float32
+at::Tensor probabilities(const at::Tensor& q, const at::Tensor& k, const at::Tensor& queries,
+                         const at::Tensor& keys, const AttentionSpec& spec) {
+  const int64_t rows = q.size(0), num_heads = q.size(1), kv_heads = k.size(1);
+  // Query heads of a group share their keys: [K, H / K · A, D] × [K, D, S], nothing repeated.
+  const at::Tensor grouped =
+      q.to(at::kFloat).transpose(0, 1).reshape({kv_heads, num_heads / kv_heads * rows, q.size(2)});
+  at::Tensor scores = at::matmul(grouped, k.to(at::kFloat).permute({1, 2, 0})).mul_(spec.scale);
+  scores = scores.view({num_heads, rows, k.size(0)});
+  if (spec.softcap > 0) scores.div_(spec.softcap).tanh_().mul_(spec.softcap);
+  scores.masked_fill_(visible_keys(queries, keys, spec.window).logical_not(),
+                      -std::numeric_limits<float>::infinity());
+  return softmax_with_sinks(scores, spec.sinks);
+}
+
+/// One sequence of at most one window. @param q, out [T, H, D]   @param k, v [T, K, D]
+void causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
+                      at::Tensor& out) {
+  const int64_t length = q.size(0);
+  const at::Tensor attended =
+      at::scaled_dot_product_attention(as_heads(q, 0, length), as_heads(k, 0, length), as_heads(v, 0, length),
+                                       /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/true, scale,
+                                       /*enable_gqa=*/q.size(1) != k.size(1));
+  out.copy_(attended.squeeze(0).transpose(0, 1));
+}
+
+/// One sequence longer than the window: the first window is plainly causal, then blocks of queries see the
+/// slice of keys that their windows cover.
+void windowed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                        const AttentionSpec& spec, at::Tensor& out) {
+  const int64_t length = q.size(0), window = spec.window;
+  at::Tensor first = out.narrow(0, 0, window);
+  causal_attention(q.narrow(0, 0, window), k.narrow(0, 0, window), v.narrow(0, 0, window), spec.scale, first);
+  const int64_t block = std::clamp<int64_t>(window / 2, 64, 512);
+  at::Tensor mask;
+  for (int64_t begin = window; begin < length; begin += block) {
+    const int64_t rows = std::min(block, length - begin);
+    const int64_t first_key = begin - window + 1, keys = rows + window - 1;
+    // The mask depends on the distance only: one serves all whole blocks.
+    if (!mask.defined() || mask.size(0) != rows)
+      mask = visible_keys(range(begin, begin + rows, q.device()),
+                          range(first_key, first_key + keys, q.device()), window);
+    const at::Tensor attended = at::scaled_dot_product_attention(
+        as_heads(q, begin, rows), as_heads(k, first_key, keys), as_heads(v, first_key, keys), mask,
+        /*dropout_p=*/0.0, /*is_causal=*/false, spec.scale, /*enable_gqa=*/q.size(1) != k.size(1));
+    out.narrow(0, begin, rows).copy_(attended.squeeze(0).transpose(0, 1));
+  }
+}
+
+/// One sequence with explicit scores, for what fused kernels do not do: soft caps and sinks.
+void explicit_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                        const AttentionSpec& spec, at::Tensor& out) {
+  const int64_t length = q.size(0), num_heads = q.size(1), kv_heads = k.size(1);
+  const int64_t widest = spec.window > 0 ? std::min(length, 2 * spec.window) : length;
+  const int64_t block = std::clamp<int64_t>(kBlockScores / (num_heads * widest), 16, 512);
+  for (int64_t begin = 0; begin < length; begin += block) {
+    const int64_t end = std::min(length, begin + block);
+    const int64_t first_key = spec.window > 0 ? std::max<int64_t>(0, begin - spec.window + 1) : 0;
+    const int64_t keys = end - first_key;
+    const at::Tensor shares =
+        probabilities(q.narrow(0, begin, end - begin), k.narrow(0, first_key, keys),
+                      range(begin, end, q.device()), range(first_key, end, q.device()), spec);
+    const at::Tensor values = v.narrow(0, first_key, keys).transpose(0, 1).to(at::kFloat);  // [K, S, D]
+    const at::Tensor grouped = shares.reshape({kv_heads, num_heads / kv_heads * (end - begin), keys});
+    const at::Tensor attended = at::matmul(grouped, values).view({num_heads, end - begin, v.size(2)});
+    out.narrow(0, begin, end - begin).copy_(attended.transpose(0, 1));
+  }
 }
 
 }  // namespace
 
 at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const std::vector<int64_t>& cu_seqlens, const AttentionSpec& spec) {
-  const bool grouped = q.size(1) != k.size(1);
   at::Tensor out = at::empty_like(q);
   for (size_t i = 0; i + 1 < cu_seqlens.size(); ++i) {
     const int64_t begin = cu_seqlens[i];
     const int64_t length = cu_seqlens[i + 1] - begin;
-    const at::Tensor attended = at::scaled_dot_product_attention(
-        as_heads(q, begin, length), as_heads(k, begin, length), as_heads(v, begin, length), /*attn_mask=*/{},
-        /*dropout_p=*/0.0, /*is_causal=*/true, spec.scale, grouped);
-    out.narrow(0, begin, length).copy_(attended.squeeze(0).transpose(0, 1));
+    const at::Tensor queries = q.narrow(0, begin, length), keys = k.narrow(0, begin, length);
+    const at::Tensor values = v.narrow(0, begin, length);
+    at::Tensor attended = out.narrow(0, begin, length);
+    if (spec.softcap > 0 || spec.sinks.defined())
+      explicit_attention(queries, keys, values, spec, attended);
+    else if (spec.window > 0 && length > spec.window)
+      windowed_attention(queries, keys, values, spec, attended);
+    else
+      causal_attention(queries, keys, values, spec.scale, attended);
   }
   return out;
 }
 
 at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k, const std::vector<int64_t>& rows,
                           const AttentionSpec& spec) {
-  const int64_t length = k.size(0);
-  const int64_t groups = q.size(1) / k.size(1);
-  const auto whole = at::TensorOptions().dtype(at::kLong).device(q.device());
-  const at::Tensor row_index = at::tensor(rows, at::TensorOptions().dtype(at::kLong)).to(q.device());
-  const at::Tensor chosen = q.index_select(0, row_index).to(at::kFloat).transpose(0, 1);  // [H, A, D]
-  const at::Tensor keys = k.to(at::kFloat).permute({1, 2, 0});                            // [K, D, T]
-  // Query heads of a group share their keys: [K, groups · A, D] × [K, D, T], nothing repeated.
-  const int64_t answers = chosen.size(1);
-  const at::Tensor grouped = chosen.reshape({k.size(1), groups * answers, q.size(2)});
-  at::Tensor scores = at::matmul(grouped, keys).mul_(spec.scale).view({q.size(1), answers, length});
-  const at::Tensor hidden = at::arange(length, whole).unsqueeze(0) > row_index.unsqueeze(1);  // [A, T]
-  scores.masked_fill_(hidden, -std::numeric_limits<float>::infinity());
-  return at::softmax(scores, -1);
+  const at::Tensor positions = at::tensor(rows, at::TensorOptions().dtype(at::kLong)).to(q.device());
+  return probabilities(q.index_select(0, positions), k, positions, range(0, k.size(0), q.device()), spec);
 }
 
 }  // namespace air

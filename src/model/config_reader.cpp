@@ -4,7 +4,8 @@
 
 namespace air {
 
-ConfigReader::ConfigReader(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
+ConfigReader::ConfigReader(const Json& object, std::string where)
+    : object_(object), where_(std::move(where)) {
   if (!object.is_object()) fail("not a JSON object");
 }
 
@@ -26,7 +27,8 @@ bool ConfigReader::has(const std::string& key) const {
 int64_t ConfigReader::integer(const std::string& key) {
   const Json* value = find(key);
   if (value == nullptr) fail("no key \"" + key + "\"");
-  if (!value->is_number_integer()) fail("\"" + key + "\" is " + value->dump() + ", a whole number is expected");
+  if (!value->is_number_integer())
+    fail("\"" + key + "\" is " + value->dump() + ", a whole number is expected");
   return value->get<int64_t>();
 }
 
@@ -63,6 +65,54 @@ std::string ConfigReader::text(const std::string& key, const std::string& fallba
   return find(key) == nullptr ? fallback : text(key);
 }
 
+std::optional<int64_t> ConfigReader::optional_integer(const std::string& key,
+                                                      std::optional<int64_t> missing_value) {
+  if (find(key) != nullptr) return integer(key);
+  return missing(key) ? missing_value : std::nullopt;
+}
+
+std::optional<double> ConfigReader::optional_number(const std::string& key,
+                                                    std::optional<double> missing_value) {
+  if (find(key) != nullptr) return number(key);
+  return missing(key) ? missing_value : std::nullopt;
+}
+
+const Json& ConfigReader::list(const std::string& key) {
+  static const Json kEmpty = Json::array();
+  const Json* value = find(key);
+  if (value == nullptr) return kEmpty;
+  if (!value->is_array()) fail("\"" + key + "\" is " + value->dump() + ", a list is expected");
+  return *value;
+}
+
+std::vector<int64_t> ConfigReader::integers(const std::string& key) {
+  std::vector<int64_t> values;
+  for (const Json& item : list(key)) {
+    if (!item.is_number_integer())
+      fail("\"" + key + "\" holds " + item.dump() + ", whole numbers are expected");
+    values.push_back(item.get<int64_t>());
+  }
+  return values;
+}
+
+std::vector<double> ConfigReader::numbers(const std::string& key) {
+  std::vector<double> values;
+  for (const Json& item : list(key)) {
+    if (!item.is_number()) fail("\"" + key + "\" holds " + item.dump() + ", numbers are expected");
+    values.push_back(item.get<double>());
+  }
+  return values;
+}
+
+std::vector<std::string> ConfigReader::texts(const std::string& key) {
+  std::vector<std::string> values;
+  for (const Json& item : list(key)) {
+    if (!item.is_string()) fail("\"" + key + "\" holds " + item.dump() + ", strings are expected");
+    values.push_back(item.get<std::string>());
+  }
+  return values;
+}
+
 const Json& ConfigReader::raw(const std::string& key) {
   static const Json kNull = nullptr;
   const Json* value = find(key);
@@ -76,13 +126,14 @@ void ConfigReader::harmless(std::initializer_list<const char*> keys) {
 void ConfigReader::expect(const std::string& key, const Json& harmless_value) {
   const Json* value = find(key);
   if (value != nullptr && *value != harmless_value)
-    fail("\"" + key + "\" is " + value->dump() + ", air supports only " + harmless_value.dump() + " for this model type");
+    fail("\"" + key + "\" is " + value->dump() + ", air supports only " + harmless_value.dump() +
+         " for this model type");
 }
 
 void ConfigReader::finish() const {
   std::string left;
   for (const auto& [key, value] : object_.items())
-    if (!seen_.contains(key)) left += (left.empty() ? "\"" : ", \"") + key + "\"";
+    if (!seen_.contains(key) && !value.is_null()) left += (left.empty() ? "\"" : ", \"") + key + "\"";
   if (!left.empty())
     fail("unknown config key " + left, "it may change what the model computes, so air does not guess");
 }

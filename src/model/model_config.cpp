@@ -1,57 +1,152 @@
 #include "air/model/model_config.h"
 
 #include "air/model/config_reader.h"
-#include "model/families.h"
+#include "model/families/families.h"
 
 namespace air {
 
 namespace {
 
-void check_shapes(const ModelConfig& config, const ConfigReader& reader) {
-  const auto positive = [&](int64_t value, const char* key) {
-    if (value <= 0) reader.fail(std::string("\"") + key + "\" must be positive, not " + std::to_string(value));
-  };
-  positive(config.vocab_size, "vocab_size");
-  positive(config.hidden_size, "hidden_size");
-  positive(config.intermediate_size, "intermediate_size");
-  positive(config.num_hidden_layers, "num_hidden_layers");
-  positive(config.num_attention_heads, "num_attention_heads");
-  positive(config.num_key_value_heads, "num_key_value_heads");
-  positive(config.head_dim, "head_dim");
-  if (config.num_attention_heads % config.num_key_value_heads != 0)
-    reader.fail("num_attention_heads " + std::to_string(config.num_attention_heads) +
-                " is not a multiple of num_key_value_heads " + std::to_string(config.num_key_value_heads));
-  if (config.rope.rotary_dim % 2 != 0 || config.rope.rotary_dim > config.head_dim)
-    reader.fail("the rotated part of a head, " + std::to_string(config.rope.rotary_dim) + ", must be even and at most head_dim");
+const char* name_of(Activation activation) {
+  switch (activation) {
+    case Activation::kSilu:
+      return "silu";
+    case Activation::kGelu:
+      return "gelu";
+    case Activation::kGeluTanh:
+      return "gelu_pytorch_tanh";
+    case Activation::kClampedSwiglu:
+      return "clamped_swiglu";
+  }
+  return "";
+}
+
+const char* name_of(QkNorm norm) {
+  switch (norm) {
+    case QkNorm::kNone:
+      return "none";
+    case QkNorm::kHead:
+      return "head";
+    case QkNorm::kEachHead:
+      return "each_head";
+    case QkNorm::kProjection:
+      return "projection";
+  }
+  return "";
+}
+
+Json to_json(const RopeConfig& rope) {
+  Json json = {{"rope_type", rope.rope_type},
+               {"rope_theta", rope.theta},
+               {"rotary_dim", rope.rotary_dim},
+               {"interleaved", rope.interleaved}};
+  if (rope.rope_type == "default") return json;
+  json["factor"] = rope.factor;
+  if (rope.rope_type == "dynamic") json["max_position_embeddings"] = rope.max_position_embeddings;
+  if (rope.original_max_position_embeddings > 0)
+    json["original_max_position_embeddings"] = rope.original_max_position_embeddings;
+  if (rope.rope_type == "llama3") {
+    json["low_freq_factor"] = rope.low_freq_factor;
+    json["high_freq_factor"] = rope.high_freq_factor;
+  }
+  if (rope.rope_type == "yarn") {
+    json["beta_fast"] = rope.beta_fast;
+    json["beta_slow"] = rope.beta_slow;
+    json["truncate"] = rope.truncate;
+  }
+  if (rope.rope_type == "yarn" || rope.rope_type == "longrope")
+    json["attention_factor"] = rope.attention_factor;
+  if (rope.rope_type == "longrope") {
+    json["short_factor"] = rope.short_factor;
+    json["long_factor"] = rope.long_factor;
+  }
+  return json;
+}
+
+Json to_json(const ExpertConfig& experts) {
+  if (experts.num_experts == 0) return nullptr;
+  return {{"num_experts", experts.num_experts},
+          {"num_experts_per_tok", experts.num_experts_per_tok},
+          {"intermediate_size", experts.intermediate_size},
+          {"softmax_after_top_k", experts.softmax_after_top_k},
+          {"norm_topk_prob", experts.norm_topk_prob},
+          {"router_bias", experts.router_bias},
+          {"bias", experts.bias}};
+}
+
+Json to_json(const NormConfig& norm) {
+  return {{"kind", norm.kind == NormKind::kRms ? "rms_norm" : "layer_norm"},
+          {"eps", norm.eps},
+          {"bias", norm.bias},
+          {"in_float32", norm.in_float32},
+          {"weight_offset", norm.weight_offset}};
 }
 
 }  // namespace
 
+Json to_json(const ModelConfig& c) {
+  Json ropes = Json::array(), layers = Json::array();
+  for (const RopeConfig& rope : c.ropes) ropes.push_back(to_json(rope));
+  for (const LayerConfig& layer : c.layers)
+    layers.push_back({{"window", layer.window > 0 ? Json(layer.window) : Json(nullptr)},
+                      {"rope", layer.rope >= 0 ? Json(layer.rope) : Json(nullptr)},
+                      {"experts", layer.experts}});
+  return {{"model_type", c.model_type},
+          {"vocab_size", c.vocab_size},
+          {"hidden_size", c.hidden_size},
+          {"intermediate_size", c.intermediate_size},
+          {"num_hidden_layers", c.num_hidden_layers},
+          {"num_attention_heads", c.num_attention_heads},
+          {"num_key_value_heads", c.num_key_value_heads},
+          {"head_dim", c.head_dim},
+          {"max_position_embeddings", c.max_position_embeddings},
+          {"tie_word_embeddings", c.tie_word_embeddings},
+          {"norm", to_json(c.norm)},
+          {"parallel_blocks", c.parallel_blocks},
+          {"residual_multiplier", c.residual_multiplier},
+          {"qkv_bias", c.qkv_bias},
+          {"o_bias", c.o_bias},
+          {"attention_scale", c.attention_scale},
+          {"attention_softcap", c.attention_softcap},
+          {"attention_sinks", c.attention_sinks},
+          {"clip_qkv", c.clip_qkv},
+          {"qk_norm", name_of(c.qk_norm)},
+          {"hidden_act", name_of(c.hidden_act)},
+          {"swiglu_alpha", c.swiglu_alpha},
+          {"swiglu_limit", c.swiglu_limit},
+          {"mlp_gate", c.mlp_gate},
+          {"mlp_bias", c.mlp_bias},
+          {"experts", to_json(c.experts)},
+          {"embedding_multiplier", c.embedding_multiplier},
+          {"lm_head_bias", c.lm_head_bias},
+          {"logit_multiplier", c.logit_multiplier},
+          {"logit_softcap", c.logit_softcap},
+          {"ropes", ropes},
+          {"layers", layers}};
+}
+
 ModelConfig model_config_from_json(const Json& json, const std::string& where) {
   ConfigReader reader(json, where);
-  if (reader.has("quantization_config"))
-    reader.fail("quantised weights (quantization_config) are not supported",
-                "use the unquantised checkpoint, or save a dequantised copy with transformers: model.dequantize()");
   const std::string model_type = reader.text("model_type");
   const Family* family = find_family(model_type);
   if (family == nullptr)
     reader.fail("unknown model_type \"" + model_type + "\"", "known: " + known_model_types());
-  ModelConfig config = family->read_config(reader);
-  config.model_type = model_type;
-  reader.finish();
-  check_shapes(config, reader);
-  return config;
+  return read_family_config(*family, json, where);
 }
 
 ModelConfig load_model_config(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "config.json";
   if (!std::filesystem::is_directory(folder))
-    throw Error(ErrorKind::kModel, folder.string(), "not a folder", "--model takes the folder of a Hugging Face model");
+    throw Error(ErrorKind::kModel, folder.string(), "not a folder",
+                "--model takes the folder of a Hugging Face model");
   if (!std::filesystem::exists(path)) {
     const bool adapter = std::filesystem::exists(folder / "adapter_config.json");
-    throw Error(ErrorKind::kModel, folder.string(), "no config.json here",
-                adapter ? "this is an adapter: merge it into its base model first (peft: merge_and_unload, save_pretrained)"
-                        : "--model takes the folder of a Hugging Face model");
+    throw Error(ErrorKind::kModel, folder.string(),
+                adapter ? "an adapter (adapter_config.json), not a model" : "no config.json here",
+                adapter
+                    ? "merge it into its base model first, e.g. in Python: "
+                      "AutoPeftModelForCausalLM.from_pretrained(DIR).merge_and_unload().save_pretrained(OUT)"
+                    : "--model takes the folder of a Hugging Face model");
   }
   return model_config_from_json(read_json_file(path, ErrorKind::kModel), path.string());
 }

@@ -2,28 +2,137 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/pow.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
 
 namespace air {
 
-RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions, at::ScalarType dtype) {
-  // Frequencies are made on the CPU: powers differ between devices in the last bit, and long positions multiply that.
-  const at::Tensor exponents =
-      at::arange(0, config.rotary_dim, 2, at::TensorOptions().dtype(at::kFloat)) / static_cast<double>(config.rotary_dim);
-  const at::Tensor inverse_frequencies = at::pow(config.theta, exponents).reciprocal();
-  const at::Tensor angles =
-      positions.to(at::kFloat).unsqueeze(1) * inverse_frequencies.to(positions.device()).unsqueeze(0);
-  return {angles.cos().unsqueeze(1).to(dtype), angles.sin().unsqueeze(1).to(dtype)};
+namespace {
+
+bool depends_on_length(const RopeConfig& config) {
+  return config.rope_type == "dynamic" || config.rope_type == "longrope";
 }
 
-void apply_rope(at::Tensor& x, const RopeTable& table) {
-  const int64_t half = table.cos.size(-1);
-  at::Tensor first = x.narrow(-1, 0, half);
-  at::Tensor second = x.narrow(-1, half, half);
+/// theta^(2i / rotary_dim), [rotary_dim / 2] float32. On the CPU whatever the device: powers differ between
+/// devices in the last bit, and long positions multiply that.
+at::Tensor powers_of_theta(double theta, int64_t rotary_dim) {
+  const at::Tensor exponents =
+      at::arange(0, rotary_dim, 2, at::TensorOptions().dtype(at::kFloat)) / static_cast<double>(rotary_dim);
+  return at::pow(theta, exponents);
+}
+
+/// Dynamic NTK: a sequence longer than the model was made for gets a larger base.
+double dynamic_theta(const RopeConfig& c, int64_t length) {
+  const auto limit = static_cast<double>(c.max_position_embeddings);
+  const double longest = std::max(static_cast<double>(length), limit);
+  const auto dim = static_cast<double>(c.rotary_dim);
+  return c.theta * std::pow(c.factor * longest / limit - (c.factor - 1.0), dim / (dim - 2.0));
+}
+
+/// Llama 3.1: long waves are stretched by the factor, short ones kept, those between blended.
+void stretch_llama3(const RopeConfig& c, at::Tensor& frequencies) {
+  const auto old_length = static_cast<float>(c.original_max_position_embeddings);
+  const auto factor = static_cast<float>(c.factor);
+  const auto low = static_cast<float>(c.low_freq_factor), high = static_cast<float>(c.high_freq_factor);
+  float* f = frequencies.data_ptr<float>();
+  for (int64_t i = 0; i < frequencies.numel(); ++i) {
+    const float wave = static_cast<float>(2.0 * std::numbers::pi) / f[i];
+    if (wave < old_length / high) continue;
+    if (wave > old_length / low) {
+      f[i] /= factor;
+      continue;
+    }
+    const float blend = (old_length / wave - low) / (high - low);
+    f[i] = (1.0F - blend) * f[i] / factor + blend * f[i];
+  }
+}
+
+/// YaRN (Peng et al. 2023, arXiv:2309.00071): dimensions that turn often are kept, those that turn seldom are
+/// stretched, with a ramp between.
+void stretch_yarn(const RopeConfig& c, const at::Tensor& powers, at::Tensor& frequencies) {
+  const auto dim = static_cast<double>(c.rotary_dim);
+  const auto dimension_of = [&](double rotations) {
+    const auto length = static_cast<double>(c.original_max_position_embeddings);
+    return dim * std::log(length / (rotations * 2.0 * std::numbers::pi)) / (2.0 * std::log(c.theta));
+  };
+  double low = dimension_of(c.beta_fast), high = dimension_of(c.beta_slow);
+  if (c.truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, dim - 1.0);
+  if (low == high) high += 0.001;
+  const float* power = powers.const_data_ptr<float>();
+  float* f = frequencies.data_ptr<float>();
+  for (int64_t i = 0; i < frequencies.numel(); ++i) {
+    const auto ramp = (static_cast<float>(i) - static_cast<float>(low)) / static_cast<float>(high - low);
+    const float kept = 1.0F - std::clamp(ramp, 0.0F, 1.0F);
+    f[i] = 1.0F / (static_cast<float>(c.factor) * power[i]) * (1.0F - kept) + f[i] * kept;
+  }
+}
+
+/// LongRoPE (Ding et al. 2024, arXiv:2402.13753): a factor per dimension, one set for short and one for long
+/// sequences.
+void stretch_longrope(const RopeConfig& c, int64_t length, const at::Tensor& powers,
+                      at::Tensor& frequencies) {
+  const auto& factors = length > c.original_max_position_embeddings ? c.long_factor : c.short_factor;
+  const float* power = powers.const_data_ptr<float>();
+  float* f = frequencies.data_ptr<float>();
+  for (size_t i = 0; i < factors.size(); ++i) f[i] = 1.0F / (static_cast<float>(factors[i]) * power[i]);
+}
+
+at::Tensor angles_of(const at::Tensor& positions, const at::Tensor& frequencies) {
+  return positions.to(at::kFloat).unsqueeze(1) * frequencies.to(positions.device()).unsqueeze(0);
+}
+
+void rotate(at::Tensor first, at::Tensor second, const RopeTable& table) {
   const at::Tensor rotated = second * table.cos;
   rotated.addcmul_(first, table.sin);
   first.mul_(table.cos).addcmul_(second, table.sin, -1);
   second.copy_(rotated);
+}
+
+}  // namespace
+
+at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length) {
+  const double theta = config.rope_type == "dynamic" ? dynamic_theta(config, length) : config.theta;
+  const at::Tensor powers = powers_of_theta(theta, config.rotary_dim);
+  at::Tensor frequencies = powers.reciprocal();
+  if (config.rope_type == "linear") frequencies.div_(config.factor);
+  if (config.rope_type == "llama3") stretch_llama3(config, frequencies);
+  if (config.rope_type == "yarn") stretch_yarn(config, powers, frequencies);
+  if (config.rope_type == "longrope") stretch_longrope(config, length, powers, frequencies);
+  return frequencies;
+}
+
+RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
+                          const std::vector<int64_t>& cu_seqlens, at::ScalarType dtype) {
+  std::vector<at::Tensor> angles;
+  if (!depends_on_length(config)) {
+    angles.push_back(angles_of(positions, inverse_frequencies(config, 0)));
+  } else {
+    for (size_t i = 0; i + 1 < cu_seqlens.size(); ++i) {
+      const int64_t length = cu_seqlens[i + 1] - cu_seqlens[i];
+      angles.push_back(
+          angles_of(positions.narrow(0, cu_seqlens[i], length), inverse_frequencies(config, length)));
+    }
+  }
+  const at::Tensor all = angles.size() == 1 ? angles[0] : at::cat(angles);
+  return {all.cos().mul_(config.attention_factor).unsqueeze(1).to(dtype),
+          all.sin().mul_(config.attention_factor).unsqueeze(1).to(dtype), config.interleaved};
+}
+
+void apply_rope(at::Tensor& x, const RopeTable& table) {
+  const int64_t half = table.cos.size(-1);
+  if (table.interleaved)
+    rotate(x.slice(-1, 0, 2 * half, 2), x.slice(-1, 1, 2 * half, 2), table);
+  else
+    rotate(x.narrow(-1, 0, half), x.narrow(-1, half, half), table);
 }
 
 }  // namespace air

@@ -1,13 +1,14 @@
 #include "air/model/token_nll.h"
 
-#include <ATen/TensorOperators.h>
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/tanh.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -19,8 +20,9 @@ namespace air {
 
 namespace {
 
-// A tile of logits of kTileRows × kTileVocab floats (512 KiB) stays in a core's cache between the product that makes it
-// and the pass that reads it; the vocabulary's slice of the weights is used for all rows of a thread before the next.
+// A tile of logits of kTileRows × kTileVocab floats (512 KiB) stays in a core's cache between the product
+// that makes it and the pass that reads it; the vocabulary's slice of the weights is used for all rows of a
+// thread before the next.
 constexpr int64_t kTileRows = 128;
 constexpr int64_t kTileVocab = 1024;
 // Rows × vocabulary of one piece where ATen makes whole rows of logits.
@@ -32,20 +34,23 @@ TokenNll make_result(int64_t rows) {
 }
 
 /// Rows [begin, end) on one thread.
-void cpu_rows(const at::Tensor& hidden, const at::Tensor& lm_head, const int64_t* targets, int64_t begin, int64_t end,
-              TokenNll& out) {
+void cpu_rows(const at::Tensor& hidden, const at::Tensor& lm_head, const LogitOptions& options,
+              const int64_t* targets, int64_t begin, int64_t end, TokenNll& out) {
   c10::InferenceMode guard;
   const int64_t vocab = lm_head.size(0);
-  at::Tensor buffer = at::empty({std::min(kTileRows, end - begin) * std::min(kTileVocab, vocab)}, hidden.options());
+  at::Tensor buffer =
+      at::empty({std::min(kTileRows, end - begin) * std::min(kTileVocab, vocab)}, hidden.options());
   std::vector<LogitStats> stats(static_cast<size_t>(end - begin));
   std::vector<float> target_logits(stats.size());
   for (int64_t v = 0; v < vocab; v += kTileVocab) {
     const int64_t width = std::min(kTileVocab, vocab - v);
     const at::Tensor weights = lm_head.narrow(0, v, width).t();
+    const at::Tensor bias = options.bias.defined() ? options.bias.narrow(0, v, width) : at::Tensor();
     for (int64_t r = begin; r < end; r += kTileRows) {
       const int64_t height = std::min(kTileRows, end - r);
       at::Tensor tile = buffer.narrow(0, 0, height * width).view({height, width});
       at::mm_out(tile, hidden.narrow(0, r, height), weights);
+      finish_logits(tile, bias, options.softcap);
       const float* logits = tile.const_data_ptr<float>();
       for (int64_t i = 0; i < height; ++i, logits += width) {
         const auto row = static_cast<size_t>(r - begin + i);
@@ -63,25 +68,28 @@ void cpu_rows(const at::Tensor& hidden, const at::Tensor& lm_head, const int64_t
   }
 }
 
-TokenNll cpu_float_nll(const at::Tensor& hidden, const at::Tensor& lm_head, const at::Tensor& targets) {
+TokenNll cpu_float_nll(const at::Tensor& hidden, const at::Tensor& lm_head, const at::Tensor& targets,
+                       const LogitOptions& options) {
   const int64_t rows = hidden.size(0);
   TokenNll out = make_result(rows);
   const int64_t* target = targets.const_data_ptr<int64_t>();
   const int64_t threads = at::get_num_threads();
-  at::parallel_for(0, rows, std::max<int64_t>((rows + threads - 1) / threads, 1), [&](int64_t begin, int64_t end) {
-    cpu_rows(hidden, lm_head, target, begin, end, out);
-  });
+  at::parallel_for(
+      0, rows, std::max<int64_t>((rows + threads - 1) / threads, 1),
+      [&](int64_t begin, int64_t end) { cpu_rows(hidden, lm_head, options, target, begin, end, out); });
   return out;
 }
 
 /// Whole rows of logits, a bounded number at a time: accelerators, and half precision on the CPU.
-TokenNll whole_row_nll(const at::Tensor& hidden, const at::Tensor& lm_head, const at::Tensor& targets) {
+TokenNll whole_row_nll(const at::Tensor& hidden, const at::Tensor& lm_head, const at::Tensor& targets,
+                       const LogitOptions& options) {
   const int64_t rows = hidden.size(0);
   TokenNll out = make_result(rows);
   const int64_t step = std::max<int64_t>(1, kWholeRowLogits / lm_head.size(0));
   for (int64_t begin = 0; begin < rows; begin += step) {
     const int64_t height = std::min(step, rows - begin);
-    const at::Tensor logits = at::linear(hidden.narrow(0, begin, height), lm_head).to(at::kFloat);
+    at::Tensor logits = at::linear(hidden.narrow(0, begin, height), lm_head).to(at::kFloat);
+    finish_logits(logits, options.bias, options.softcap);
     const at::Tensor log_p = at::log_softmax(logits, -1);
     const at::Tensor target = targets.narrow(0, begin, height).to(hidden.device()).unsqueeze(1);
     const at::Tensor nll = log_p.gather(1, target).squeeze(1).neg().to(at::kDouble).cpu();
@@ -96,11 +104,17 @@ TokenNll whole_row_nll(const at::Tensor& hidden, const at::Tensor& lm_head, cons
 
 }  // namespace
 
-TokenNll tiled_token_nll(const at::Tensor& hidden, const at::Tensor& lm_head, const at::Tensor& targets) {
+void finish_logits(at::Tensor& logits, const at::Tensor& bias, double softcap) {
+  if (bias.defined()) logits.add_(bias);
+  if (softcap > 0) logits.div_(softcap).tanh_().mul_(softcap);
+}
+
+TokenNll tiled_token_nll(const at::Tensor& hidden, const at::Tensor& lm_head, const at::Tensor& targets,
+                         const LogitOptions& options) {
   AIR_CHECK(targets.is_cpu() && targets.scalar_type() == at::kLong && targets.size(0) == hidden.size(0));
   if (hidden.is_cpu() && hidden.scalar_type() == at::kFloat)
-    return cpu_float_nll(hidden.contiguous(), lm_head, targets.contiguous());
-  return whole_row_nll(hidden, lm_head, targets);
+    return cpu_float_nll(hidden.contiguous(), lm_head, targets.contiguous(), options);
+  return whole_row_nll(hidden, lm_head, targets, options);
 }
 
 }  // namespace air

@@ -34,11 +34,18 @@ struct ForwardOptions {
 class CausalLM {
  public:
   /// Loads a Hugging Face folder. @throws Error(kModel).
+  /// @param device at::kMeta: every tensor's name, shape and dtype is checked and none is read; such a model
+  /// only describes.
   static CausalLM load(const std::filesystem::path& folder, at::Device device, at::ScalarType dtype);
+  /// The same with a config that the caller read.
+  static CausalLM load(const std::filesystem::path& folder, ModelConfig config, at::Device device,
+                       at::ScalarType dtype);
 
   const ModelConfig& config() const { return config_; }
   const std::string& fingerprint() const { return fingerprint_; }
   int64_t num_parameters() const { return num_parameters_; }
+  /// Of all weights in the loaded dtype.
+  int64_t num_bytes() const { return num_bytes_; }
   at::Device device() const { return embed_tokens_.device(); }
   at::ScalarType dtype() const { return embed_tokens_.scalar_type(); }
 
@@ -52,12 +59,15 @@ class CausalLM {
   at::Tensor logits(const at::Tensor& hidden) const;
 
  private:
+  LogitOptions logit_options() const { return {lm_head_.bias, config_.logit_softcap}; }
+
   ModelConfig config_;
   std::string fingerprint_;
   int64_t num_parameters_ = 0;
+  int64_t num_bytes_ = 0;
   at::Tensor embed_tokens_;  // [V, hidden_size]
-  at::Tensor lm_head_;       // [V, hidden_size]; the same tensor when tied
-  at::Tensor norm_;          // [hidden_size]
+  Linear lm_head_;           // [V, hidden_size]; the embedding's tensor when tied
+  Norm norm_;                // [hidden_size]
   std::vector<DecoderLayer> layers_;
 };
 

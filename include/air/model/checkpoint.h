@@ -22,19 +22,28 @@ class Checkpoint {
   explicit Checkpoint(const std::filesystem::path& folder);
 
   bool has(const std::string& name) const { return where_.contains(name); }
-  /// The tensor in `dtype` on `device`. @throws Error(kModel) naming it when it is missing or of another shape.
-  at::Tensor take(const std::string& name, at::IntArrayRef shape, at::ScalarType dtype, at::Device device);
-  /// Marks a tensor as known and not needed.
+  /// The tensor as it lies in the file, floating point. The view keeps the file open.
+  /// @throws Error(kModel) naming it when it is missing, of another shape or not of a floating-point type.
+  at::Tensor view(const std::string& name, at::IntArrayRef shape);
+  /// The same for a tensor of bytes (dtype U8).
+  at::Tensor bytes_view(const std::string& name, at::IntArrayRef shape);
+  /// Gives the file's pages of a tensor back: it is not needed soon. Views of it stay valid.
+  void forget(const std::string& name) const;
+
+  /// Marks tensors as known and not needed: one, all whose names begin or end so.
   void ignore(const std::string& name);
+  void ignore_prefix(const std::string& prefix);
+  void ignore_suffix(const std::string& suffix);
   /// @throws Error(kModel) naming the tensors that nobody took.
   void finish() const;
 
-  /// A hash (XXH3, 16 hex digits) of every tensor's name, dtype, shape and samples of its data: the identity of the model
-  /// in heads files and manifests, whatever its sharding and its config.json's style.
+  /// A hash (XXH3, 16 hex digits) of every tensor's name, dtype, shape and samples of its data: the identity
+  /// of the model in heads files and manifests, whatever its sharding and its config.json's style.
   const std::string& fingerprint() const { return fingerprint_; }
-  int64_t num_parameters() const;
+  const std::filesystem::path& folder() const { return folder_; }
 
  private:
+  at::Tensor checked_view(const std::string& name, at::IntArrayRef shape, bool floating);
   std::filesystem::path folder_;
   std::map<std::string, std::shared_ptr<const SafetensorsFile>> where_;
   std::set<std::string> taken_;

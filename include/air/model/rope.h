@@ -1,7 +1,10 @@
-// Rotary position embedding (Su et al. 2021, arXiv:2104.09864) in the half-split layout of Hugging Face checkpoints.
+// Rotary position embedding (Su et al. 2021, arXiv:2104.09864) and the ways to stretch it to longer contexts.
 #pragma once
 
 #include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
 
 #include "air/model/model_config.h"
 
@@ -11,10 +14,18 @@ namespace air {
 struct RopeTable {
   at::Tensor cos;  ///< [N, 1, rotary_dim / 2], in the model's dtype
   at::Tensor sin;
+  bool interleaved = false;
 };
 
-/// Angles in float32 as in Hugging Face, then cast. @param positions [N] int64.
-RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions, at::ScalarType dtype);
+/// Angle per position of each rotated pair, [rotary_dim / 2] float32, as transformers computes them.
+/// @param length of the sequence: `dynamic` and `longrope` depend on it.
+at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length);
+
+/// Angles in float32 as in Hugging Face, then cast. @param positions [N] int64   @param cu_seqlens [B + 1]
+/// `dynamic` and `longrope` take the length of each packed sequence by itself, so that packing changes
+/// nothing.
+RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
+                          const std::vector<int64_t>& cu_seqlens, at::ScalarType dtype);
 
 /// Rotates x [N, heads, D] in place.
 void apply_rope(at::Tensor& x, const RopeTable& table);

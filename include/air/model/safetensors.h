@@ -14,8 +14,8 @@
 
 namespace air {
 
-/// One file. Opening it checks the whole header: length, JSON, duplicate names, dtypes, shapes against byte ranges,
-/// overlaps, holes, and that the ranges end where the file ends.
+/// One file. Opening it checks the whole header: length, JSON, duplicate names, dtypes, shapes against byte
+/// ranges, overlaps, holes, and that the ranges end where the file ends.
 class SafetensorsFile {
  public:
   struct Entry {
@@ -28,10 +28,13 @@ class SafetensorsFile {
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::map<std::string, Entry>& entries() const { return entries_; }
-  /// A view of the mapped bytes (read-only, valid while the file lives). @throws Error(kModel) for a dtype that air does not read.
+  /// A view of the mapped bytes (read-only, valid while the file lives). @throws Error(kModel) for a dtype
+  /// that air does not read.
   at::Tensor tensor(const std::string& name) const;
   /// The raw bytes of a tensor.
   std::string_view bytes(const std::string& name) const;
+  /// Gives the pages of a tensor back to the system; they are read again when they are used again.
+  void forget(const std::string& name) const { file_.forget(bytes(name)); }
   const std::filesystem::path& path() const { return file_.path(); }
 
  private:

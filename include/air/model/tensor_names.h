@@ -1,0 +1,53 @@
+// The names under which a family's checkpoints keep its tensors: one row of a table. The defaults are
+// Llama's.
+#pragma once
+
+#include <array>
+
+namespace air {
+
+/// Names without the part in front (`prefixes`, then "layers.N.") and without ".weight". Null: the family has
+/// no such tensor.
+struct TensorNames {
+  /// Where the decoder begins; the first under which the embedding is found. "": a checkpoint of the bare
+  /// decoder.
+  std::array<const char*, 3> prefixes = {"model.", "", nullptr};
+  /// In full; the first that is there.
+  std::array<const char*, 2> lm_head = {"lm_head", nullptr};
+  /// Parts of the folder that are not the language model: passed over.
+  std::array<const char*, 4> other_parts = {};
+
+  const char* embed_tokens = "embed_tokens";
+  const char* final_norm = "norm";
+
+  const char* attention_norm = "input_layernorm";
+  const char* attention_post_norm = nullptr;
+  const char* mlp_norm = "post_attention_layernorm";
+  const char* mlp_post_norm = nullptr;
+
+  const char* q_proj = "self_attn.q_proj";
+  const char* k_proj = "self_attn.k_proj";
+  const char* v_proj = "self_attn.v_proj";
+  const char* qkv_proj = nullptr;  ///< all three in one, [q; k; v]
+  const char* o_proj = "self_attn.o_proj";
+  const char* q_norm = "self_attn.q_norm";
+  const char* k_norm = "self_attn.k_norm";
+  const char* sinks = nullptr;
+
+  const char* gate_proj = "mlp.gate_proj";
+  const char* up_proj = "mlp.up_proj";
+  const char* gate_up_proj = nullptr;  ///< both in one, [gate; up]
+  const char* down_proj = "mlp.down_proj";
+
+  const char* router = "mlp.gate";
+  /// Expert N is experts + ".N." + one of the three names.
+  const char* experts = "mlp.experts";
+  const char* expert_gate_proj = "gate_proj";
+  const char* expert_up_proj = "up_proj";
+  const char* expert_down_proj = "down_proj";
+  /// All experts in one tensor, [E, in, 2 · intermediate] with gate and up interleaved (gpt_oss), or MXFP4
+  /// blocks of it.
+  bool interleaved_experts = false;
+};
+
+}  // namespace air

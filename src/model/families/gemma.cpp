@@ -1,0 +1,103 @@
+// Gemma 1, 2, 3: embeddings times √hidden_size, norms of weight + 1, tied embeddings.
+#include <cmath>
+
+#include "model/families/config_parts.h"
+#include "model/families/families.h"
+
+namespace air {
+
+namespace {
+
+ModelConfig read_gemma_sizes(ConfigReader& reader, const SizeDefaults& defaults) {
+  ModelConfig config = read_sizes(reader, defaults);
+  config.norm = read_rms_norm(reader, 1e-6);
+  config.norm.in_float32 = true;
+  config.norm.weight_offset = 1.0;
+  config.qkv_bias = config.o_bias = reader.boolean("attention_bias", false);
+  config.tie_word_embeddings = reader.boolean("tie_word_embeddings", true);
+  config.embedding_multiplier = std::sqrt(static_cast<double>(config.hidden_size));
+  config.round_embedding_multiplier = true;
+  reader.expect("use_bidirectional_attention", false);
+  return config;
+}
+
+void read_query_scale(ConfigReader& reader, ModelConfig& config) {
+  const double scalar = reader.number("query_pre_attn_scalar", 256);
+  if (scalar <= 0) reader.fail("\"query_pre_attn_scalar\" must be positive");
+  config.attention_scale = 1.0 / std::sqrt(scalar);
+}
+
+double read_softcap(ConfigReader& reader, const std::string& key, std::optional<double> missing) {
+  const auto cap = reader.optional_number(key, missing);
+  if (cap && *cap <= 0) reader.fail("\"" + key + "\" must be positive or null");
+  return cap.value_or(0.0);
+}
+
+}  // namespace
+
+ModelConfig read_gemma(ConfigReader& reader) {
+  ModelConfig config = read_gemma_sizes(reader, {256000, 3072, 24576, 28, 16, 16, 256, 8192});
+  config.hidden_act = read_activation(reader, "hidden_act", "gelu_pytorch_tanh");
+  // The first releases said "gelu" and meant its tanh form.
+  if (config.hidden_act == Activation::kGelu) config.hidden_act = Activation::kGeluTanh;
+  reader.expect("hidden_activation", "gelu_pytorch_tanh");
+  config.ropes = {read_rope(reader, config, {})};
+  return config;
+}
+
+ModelConfig read_gemma2(ConfigReader& reader) {
+  ModelConfig config = read_gemma_sizes(reader, {256000, 2304, 9216, 26, 8, 4, 256, 8192});
+  config.hidden_act = read_activation(reader, "hidden_activation", "gelu_pytorch_tanh");
+  reader.harmless({"hidden_act"});  // an older key that nothing reads
+  read_query_scale(reader, config);
+  config.attention_softcap = read_softcap(reader, "attn_logit_softcapping", 50.0);
+  config.logit_softcap = read_softcap(reader, "final_logit_softcapping", 30.0);
+  config.ropes = {read_rope(reader, config, {})};
+  const auto sliding =
+      read_sliding_layers(reader, config.num_hidden_layers, [](int64_t i) { return i % 2 == 0; });
+  set_windows(reader, config, sliding, reader.optional_integer("sliding_window", 4096));
+  return config;
+}
+
+ModelConfig read_gemma3_text(ConfigReader& reader) {
+  ModelConfig config = read_gemma_sizes(reader, {262208, 2304, 9216, 26, 8, 4, 256, 131072});
+  config.hidden_act = read_activation(reader, "hidden_activation", "gelu_pytorch_tanh");
+  config.qk_norm = QkNorm::kHead;
+  read_query_scale(reader, config);
+  reader.expect("attn_logit_softcapping", nullptr);  // transformers has the key and does not apply it
+  config.logit_softcap = read_softcap(reader, "final_logit_softcapping", std::nullopt);
+  const int64_t pattern = reader.integer("sliding_window_pattern", 6);
+  if (pattern <= 0)
+    reader.fail("\"sliding_window_pattern\" must be positive, not " + std::to_string(pattern));
+  if (reader.has("layer_types"))
+    reader.harmless({"_sliding_window_pattern"});
+  else
+    reader.expect("_sliding_window_pattern", 6);
+  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers,
+                                           [&](int64_t i) { return (i + 1) % pattern != 0; });
+  set_windows(reader, config, sliding, reader.optional_integer("sliding_window", 4096));
+  const double full_theta = reader.number("rope_theta", 1e6),
+               sliding_theta = reader.number("rope_local_base_freq", 1e4);
+  set_ropes(config, read_ropes_by_layer_type(reader, config, full_theta, sliding_theta));
+  return config;
+}
+
+ModelConfig read_gemma3(ConfigReader& reader) {
+  const Json& text = reader.raw("text_config");
+  if (text.is_null()) reader.fail("no key \"text_config\"");
+  ConfigReader nested(text, reader.where() + ": text_config");
+  nested.expect("model_type", "gemma3_text");
+  if (nested.has("quantization_config"))
+    nested.fail("quantised weights (quantization_config) are not supported");
+  ModelConfig config = read_gemma3_text(nested);
+  nested.expect("final_logit_softcapping", nullptr);  // the multimodal model does not apply it
+  nested.finish();
+  pass_harmless_keys(reader);
+  // The key of the whole model decides, not the one of its part.
+  config.tie_word_embeddings = reader.boolean("tie_word_embeddings", true);
+  reader.harmless({"vision_config", "mm_tokens_per_image", "boi_token_index", "eoi_token_index",
+                   "image_token_index", "boi_token_id", "eoi_token_id", "image_token_id"});
+  return config;
+}
+
+}  // namespace air

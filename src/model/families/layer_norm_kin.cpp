@@ -1,0 +1,80 @@
+// Families with LayerNorm, several with attention and MLP side by side.
+#include "model/families/config_parts.h"
+#include "model/families/families.h"
+
+namespace air {
+
+ModelConfig read_stablelm(ConfigReader& reader) {
+  ModelConfig config = read_sizes(reader, {50304, 2560, 6912, 32, 32, 32, {}, 4096});
+  config.norm = read_layer_norm(reader, "layer_norm_eps", 1e-5, /*bias=*/true);
+  config.hidden_act = read_activation(reader, "hidden_act", "silu");
+  config.qkv_bias = reader.boolean("use_qkv_bias", false);
+  config.qk_norm = reader.boolean("qk_layernorm", false) ? QkNorm::kEachHead : QkNorm::kNone;
+  config.parallel_blocks = reader.boolean("use_parallel_residual", false);
+  config.tie_word_embeddings = reader.boolean("tie_word_embeddings", false);
+  config.ropes = {read_rope(reader, config, {.partial_rotary_factor = 0.25})};
+  reader.expect("head_dim", config.hidden_size / std::max<int64_t>(config.num_attention_heads, 1));
+  reader.expect("rotary_scaling_factor", 1.0);
+  return config;
+}
+
+ModelConfig read_starcoder2(ConfigReader& reader) {
+  ModelConfig config = read_sizes(reader, {49152, 3072, 12288, 30, 24, 2, {}, 4096});
+  config.norm = read_layer_norm(reader, "norm_epsilon", 1e-5, /*bias=*/true);
+  config.hidden_act = read_activation(reader, "hidden_act", "gelu_pytorch_tanh");
+  config.mlp_gate = false;
+  config.qkv_bias = config.o_bias = config.mlp_bias = reader.boolean("use_bias", true);
+  config.tie_word_embeddings = reader.boolean("tie_word_embeddings", true);
+  config.ropes = {read_rope(reader, config, {})};
+  set_window(reader, config, reader.optional_integer("sliding_window", std::nullopt));
+  reader.expect("norm_type", "layer_norm");
+  reader.expect("mlp_type", "default");
+  reader.expect("scale_attn_weights", true);
+  // keys of GPT-BigCode, which came before; transformers reads none of them
+  reader.harmless({"activation_function", "layer_norm_epsilon", "attention_softmax_in_fp32",
+                   "scale_attention_softmax_in_fp32"});
+  return config;
+}
+
+ModelConfig read_cohere2(ConfigReader& reader) {
+  ModelConfig config = read_sizes(reader, {256000, 8192, 22528, 40, 64, {}, {}, 8192});
+  config.norm = read_layer_norm(reader, "layer_norm_eps", 1e-5, /*bias=*/false);
+  config.norm.in_float32 = true;
+  config.hidden_act = read_activation(reader, "hidden_act", "silu");
+  config.qkv_bias = config.o_bias = reader.boolean("attention_bias", false);
+  config.parallel_blocks = true;
+  config.tie_word_embeddings = reader.boolean("tie_word_embeddings", true);
+  config.logit_multiplier = reader.number("logit_scale", 0.0625);
+  const int64_t pattern = reader.integer("sliding_window_pattern", 4);
+  if (pattern <= 0)
+    reader.fail("\"sliding_window_pattern\" must be positive, not " + std::to_string(pattern));
+  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers,
+                                           [&](int64_t i) { return (i + 1) % pattern != 0; });
+  set_windows(reader, config, sliding, reader.optional_integer("sliding_window", 4096));
+  config.ropes = {read_rope(reader, config, {.interleaved = true})};
+  // Only layers with a window have positions.
+  for (LayerConfig& layer : config.layers) layer.rope = layer.window > 0 ? 0 : -1;
+  reader.expect("use_qk_norm", false);
+  reader.expect("use_parallel_block", true);
+  reader.expect("use_gated_activation", true);
+  reader.expect("position_embedding_type", "rope_gptj");
+  reader.expect("rotary_pct", 1.0);
+  reader.harmless({"layer_switch", "order_of_interleaved_layers", "use_embedding_sharing",
+                   "use_parallel_embedding", "_sliding_window_pattern"});
+  return config;
+}
+
+ModelConfig read_phi(ConfigReader& reader) {
+  ModelConfig config = read_sizes(reader, {51200, 2048, 8192, 24, 32, {}, {}, 2048});
+  config.norm = read_layer_norm(reader, "layer_norm_eps", 1e-5, /*bias=*/true);
+  config.hidden_act = read_activation(reader, "hidden_act", "gelu_new");
+  config.mlp_gate = false;
+  config.parallel_blocks = true;
+  config.qkv_bias = config.o_bias = config.mlp_bias = config.lm_head_bias = true;
+  config.tie_word_embeddings = reader.boolean("tie_word_embeddings", false);
+  config.ropes = {read_rope(reader, config, {.partial_rotary_factor = 0.5})};
+  reader.expect("qk_layernorm", false);
+  return config;
+}
+
+}  // namespace air

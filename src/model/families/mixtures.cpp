@@ -1,0 +1,122 @@
+// Families with a mixture of experts.
+#include <algorithm>
+
+#include "model/families/config_parts.h"
+#include "model/families/families.h"
+
+namespace air {
+
+namespace {
+
+void set_experts_everywhere(ModelConfig& config) {
+  for (LayerConfig& layer : config.layers) layer.experts = true;
+}
+
+/// A key that two versions of transformers spell in two ways.
+int64_t read_num_experts(ConfigReader& reader, const std::string& key, const std::string& other,
+                         int64_t fallback) {
+  const int64_t count = reader.integer(key, reader.integer(other, fallback));
+  if (reader.has(other)) reader.expect(other, count);
+  return count;
+}
+
+}  // namespace
+
+ModelConfig read_mixtral(ConfigReader& reader) {
+  ModelConfig config = read_sizes(reader, {32000, 4096, 14336, 32, 32, 8, {}, 4096 * 32});
+  config.norm = read_rms_norm(reader, 1e-5);
+  config.hidden_act = read_activation(reader, "hidden_act", "silu");
+  config.tie_word_embeddings = reader.boolean("tie_word_embeddings", false);
+  config.ropes = {read_rope(reader, config, {.theta = 1e6})};
+  set_window(reader, config, reader.optional_integer("sliding_window", std::nullopt));
+  config.experts.num_experts = read_num_experts(reader, "num_local_experts", "num_experts", 8);
+  config.experts.num_experts_per_tok = reader.integer("num_experts_per_tok", 2);
+  config.experts.intermediate_size = config.intermediate_size;
+  config.experts.norm_topk_prob = true;
+  set_experts_everywhere(config);
+  return config;
+}
+
+ModelConfig read_qwen3_moe(ConfigReader& reader) {
+  ModelConfig config = read_sizes(reader, {151936, 2048, 6144, 24, 32, 4, {}, 32768});
+  config.norm = read_rms_norm(reader, 1e-6);
+  config.hidden_act = read_activation(reader, "hidden_act", "silu");
+  config.qkv_bias = config.o_bias = reader.boolean("attention_bias", false);
+  config.qk_norm = QkNorm::kHead;
+  config.tie_word_embeddings = reader.boolean("tie_word_embeddings", false);
+  config.ropes = {read_rope(reader, config, {})};
+  const bool used = reader.boolean("use_sliding_window", false);
+  const auto window = reader.optional_integer("sliding_window", 4096);
+  if (used) set_window(reader, config, window);
+  reader.harmless({"max_window_layers"});  // this family has no such thing
+  config.experts.num_experts = read_num_experts(reader, "num_experts", "num_local_experts", 128);
+  config.experts.num_experts_per_tok = reader.integer("num_experts_per_tok", 8);
+  config.experts.intermediate_size = reader.integer("moe_intermediate_size", 768);
+  config.experts.norm_topk_prob = reader.boolean("norm_topk_prob", false);
+  const int64_t step = reader.integer("decoder_sparse_step", 1);
+  if (step <= 0) reader.fail("\"decoder_sparse_step\" must be positive, not " + std::to_string(step));
+  const std::vector<int64_t> dense = reader.integers("mlp_only_layers");
+  for (int64_t i = 0; i < static_cast<int64_t>(config.layers.size()); ++i) {
+    const bool listed = std::find(dense.begin(), dense.end(), i) != dense.end();
+    config.layers[static_cast<size_t>(i)].experts =
+        !listed && config.experts.num_experts > 0 && (i + 1) % step == 0;
+  }
+  return config;
+}
+
+ModelConfig read_olmoe(ConfigReader& reader) {
+  ModelConfig config = read_sizes(reader, {50304, 2048, 2048, 16, 16, {}, {}, 4096});
+  config.norm = read_rms_norm(reader, 1e-5);
+  config.hidden_act = read_activation(reader, "hidden_act", "silu");
+  config.qkv_bias = config.o_bias = reader.boolean("attention_bias", false);
+  config.qk_norm = QkNorm::kProjection;
+  const auto clip = reader.optional_number("clip_qkv", std::nullopt);
+  if (clip && *clip <= 0) reader.fail("\"clip_qkv\" must be positive or null");
+  config.clip_qkv = clip.value_or(0.0);
+  config.tie_word_embeddings = reader.boolean("tie_word_embeddings", false);
+  config.ropes = {read_rope(reader, config, {})};
+  reader.expect("head_dim", config.hidden_size / std::max<int64_t>(config.num_attention_heads, 1));
+  config.experts.num_experts = read_num_experts(reader, "num_experts", "num_local_experts", 64);
+  config.experts.num_experts_per_tok = reader.integer("num_experts_per_tok", 8);
+  config.experts.intermediate_size = config.intermediate_size;
+  config.experts.norm_topk_prob = reader.boolean("norm_topk_prob", false);
+  set_experts_everywhere(config);
+  return config;
+}
+
+ModelConfig read_gpt_oss(ConfigReader& reader) {
+  ModelConfig config = read_sizes(reader, {201088, 2880, 2880, 36, 64, 8, 64, 131072});
+  config.norm = read_rms_norm(reader, 1e-5);
+  config.norm.in_float32 = true;
+  reader.expect("hidden_act", "silu");  // its own form of SwiGLU is fixed
+  config.hidden_act = Activation::kClampedSwiglu;
+  config.swiglu_alpha = reader.number("swiglu_alpha", 1.702);
+  config.swiglu_limit = reader.number("swiglu_limit", 7.0);
+  config.qkv_bias = config.o_bias = reader.boolean("attention_bias", true);
+  config.attention_sinks = true;
+  config.tie_word_embeddings = reader.boolean("tie_word_embeddings", false);
+  config.ropes = {read_rope(reader, config,
+                            {.theta = 150000.0,
+                             .parameters = {{"rope_type", "yarn"},
+                                            {"factor", 32.0},
+                                            {"beta_fast", 32.0},
+                                            {"beta_slow", 1.0},
+                                            {"truncate", false},
+                                            {"original_max_position_embeddings", 4096}}})};
+  const auto sliding =
+      read_sliding_layers(reader, config.num_hidden_layers, [](int64_t i) { return i % 2 == 0; });
+  set_windows(reader, config, sliding, reader.optional_integer("sliding_window", 128));
+  config.experts = {.num_experts = read_num_experts(reader, "num_local_experts", "num_experts", 128),
+                    .num_experts_per_tok = reader.integer("num_experts_per_tok", 4),
+                    .intermediate_size = config.intermediate_size,
+                    .softmax_after_top_k = true,
+                    .router_bias = true,
+                    .bias = true};
+  set_experts_everywhere(config);
+  // The published files say these twice.
+  reader.expect("experts_per_token", config.experts.num_experts_per_tok);
+  reader.harmless({"initial_context_length"});
+  return config;
+}
+
+}  // namespace air

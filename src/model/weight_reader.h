@@ -1,0 +1,63 @@
+// Takes the weights of a model out of its checkpoint, as the family's table of names says.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+
+#include "air/model/checkpoint.h"
+#include "air/model/decoder_layer.h"
+#include "air/model/model_config.h"
+
+namespace air {
+
+/// Every tensor is copied once, out of the mapped file into its final dtype; one that needs no change stays
+/// where it lies.
+class WeightReader {
+ public:
+  /// @param device at::kMeta: names, shapes and dtypes are checked, nothing is read.
+  /// @throws Error(kModel) when no prefix of the family leads to an embedding.
+  WeightReader(Checkpoint& checkpoint, const ModelConfig& config, at::ScalarType dtype, at::Device device);
+
+  at::Tensor embed_tokens();
+  /// Without weight where it is tied to the embedding.
+  Linear lm_head();
+  Norm final_norm();
+  DecoderLayer layer(int64_t index);
+  /// @throws Error(kModel) naming the tensors that are left.
+  void finish();
+
+  /// Numbers, and bytes they take, of all that was read.
+  int64_t num_parameters() const { return num_parameters_; }
+  int64_t num_bytes() const { return num_bytes_; }
+
+ private:
+  at::Tensor own(const at::Tensor& view, const std::string& name, at::ScalarType dtype);
+  at::Tensor tensor(const std::string& name, at::IntArrayRef shape);
+  Linear linear(const std::string& name, int64_t out, int64_t in, bool bias);
+  /// Rows [begin, begin + rows) of a fused matrix of `all_rows` rows.
+  Linear rows_of(const std::string& name, int64_t all_rows, int64_t in, int64_t begin, int64_t rows,
+                 bool bias);
+  Norm norm(const char* part, at::IntArrayRef shape);
+  Norm each_head_norm(const char* part, int64_t heads);
+  Norm qk_norm(const char* part, int64_t heads);
+  void read_attention(DecoderLayer& layer);
+  void read_mlp(DecoderLayer& layer);
+  void read_experts(DecoderLayer& layer);
+  Mlp expert(const std::string& name, int64_t index);
+  void read_stacked_experts(const std::string& name, DecoderLayer& layer);
+  void read_interleaved_experts(const std::string& name, DecoderLayer& layer);
+  void read_mxfp4_experts(const std::string& name, DecoderLayer& layer);
+
+  Checkpoint& checkpoint_;
+  const ModelConfig& config_;
+  at::ScalarType dtype_;
+  at::Device device_;
+  std::string prefix_;  // of the decoder
+  std::string layer_;   // prefix of the layer that is being read
+  int64_t num_parameters_ = 0;
+  int64_t num_bytes_ = 0;
+};
+
+}  // namespace air
