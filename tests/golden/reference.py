@@ -12,7 +12,8 @@ import jinja2
 import numpy as np
 import torch
 from tokenizers import Tokenizer
-from transformers import AttentionInterface, AutoModelForCausalLM
+from transformers import AttentionInterface, AttentionMaskInterface, AutoModelForCausalLM
+from transformers.masking_utils import eager_mask
 
 
 @dataclass
@@ -22,26 +23,43 @@ class Plan:
     mode: str = "uniform"                       # or "zero"
     rows: range = range(0)                      # query positions to look at
     peaks: list = field(default_factory=list)   # per layer: argmax over the keys, [H, rows]
+    attention: list = field(default_factory=list)   # per layer: the rows themselves, [H, rows, keys]
 
 
 _plan = Plan()
 
 
-def _attention(module, query, key, value, attention_mask, scaling, **_):
-    """Causal attention of one sequence, q [1, H, T, D], k and v [1, K, T, D], as _plan says."""
+def _uniform(visible, sinks):
+    """Rows [H, T, T] of a head that looks nowhere in particular: every visible key has the same share.
+
+    With a sink (one logit a head, without a key) the keys' logits are all 0 and the sink keeps its own."""
+    count = visible.sum(-1, keepdim=True)
+    taken = 0 if sinks is None else sinks.exp().view(-1, 1, 1)
+    return visible / (count + taken)
+
+
+def _attention(module, query, key, value, attention_mask, scaling, softcap=None, s_aux=None, **_):
+    """Attention of one sequence, q [1, H, T, D], k and v [1, K, T, D], as _plan says; transformers' mask says which keys are
+    visible."""
     group = query.shape[1] // key.shape[1]
     key = key.repeat_interleave(group, dim=1)
     value = value.repeat_interleave(group, dim=1)
     length = query.shape[2]
-    visible = torch.ones(length, length, dtype=torch.bool).tril()
+    visible = torch.ones(length, length, dtype=torch.bool).tril() if attention_mask is None else attention_mask[0, 0] == 0
     scores = (query @ key.transpose(2, 3)) * scaling
-    weights = scores.masked_fill(~visible, -math.inf).softmax(-1)
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    scores = scores.masked_fill(~visible, -math.inf)
+    if s_aux is not None:
+        scores = torch.cat([scores, s_aux.view(1, -1, 1, 1).expand(1, -1, length, 1)], -1)
+    weights = scores.softmax(-1)[..., :length]
     if _plan.rows:
-        rows = weights[0, :, _plan.rows.start:_plan.rows.stop].numpy()
-        _plan.peaks.append(rows.argmax(-1))     # numpy: the lowest position of equal ones
+        rows = weights[0, :, _plan.rows.start:_plan.rows.stop]
+        _plan.peaks.append(rows.numpy().argmax(-1))     # numpy: the lowest position of equal ones
+        _plan.attention.append(rows)
     heads = [head for layer, head in _plan.masked if layer == module.layer_idx]
-    if _plan.mode == "uniform":
-        weights[0, heads] = visible / torch.arange(1, length + 1).unsqueeze(1)
+    if _plan.mode == "uniform" and heads:
+        weights[0, heads] = _uniform(visible, s_aux if s_aux is None else s_aux[heads])
     output = weights @ value
     if _plan.mode == "zero":
         output[0, heads] = 0
@@ -49,6 +67,7 @@ def _attention(module, query, key, value, attention_mask, scaling, **_):
 
 
 AttentionInterface.register("air_reference", _attention)
+AttentionMaskInterface.register("air_reference", eager_mask)
 
 
 def parse_heads(names):
@@ -99,14 +118,38 @@ class TextReference:
         return EncodedTrace(encoding.ids, begin, response_begin, text)
 
 
+def _forget_lengths(model):
+    """transformers keeps the frequencies of the longest sequence seen (`dynamic`); here every sequence stands alone."""
+    for module in model.modules():
+        if hasattr(module, "original_inv_freq"):
+            module.inv_freq = module.original_inv_freq.clone()
+            module.max_seq_len_cached = module.original_max_seq_len
+
+
+def forward_logits(model, ids, plan, attention=None):
+    """All logits [T, V], float32. attention: another implementation than the model's own, e.g. transformers' "eager"."""
+    global _plan
+    _plan = plan
+    _forget_lengths(model)
+    usual = model.config._attn_implementation
+    if attention:
+        model.set_attn_implementation(attention)
+    with torch.inference_mode():
+        logits = model(torch.tensor([ids]), use_cache=False).logits[0].float().numpy()
+    if attention:
+        model.set_attn_implementation(usual)
+    return logits
+
+
 class ModelReference:
     """Losses and attention of a Hugging Face folder."""
 
     def __init__(self, folder):
         self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32,
                                                           attn_implementation="air_reference").eval()
-        self.num_layers = self.model.config.num_hidden_layers
-        self.num_heads = self.model.config.num_attention_heads
+        config = self.model.config.get_text_config()
+        self.num_layers = config.num_hidden_layers
+        self.num_heads = config.num_attention_heads
 
     def _log_probs(self, ids, first_row, plan):
         """[T - 1 - first_row, V]: what the rows from first_row on say of the token after them."""

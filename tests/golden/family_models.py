@@ -1,0 +1,208 @@
+"""Tiny random models of every family, as transformers makes and saves them."""
+import json
+import math
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+VOCAB_SIZE = 96
+LONG, SHORT = 41, 13        # tokens of the two sequences that every model is run on
+
+_SIZES = {"vocab_size": VOCAB_SIZE, "hidden_size": 48, "intermediate_size": 64, "num_hidden_layers": 3,
+          "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128,
+          "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 0}
+_MHA = {"num_key_value_heads": 4}
+_MQA = {"num_key_value_heads": 1}
+_EXPERTS = {"num_experts_per_tok": 2}
+
+_LINEAR = {"rope_type": "linear", "factor": 2.5, "rope_theta": 500.0}
+_DYNAMIC = {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 500.0}, "max_position_embeddings": 20}
+_LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+           "original_max_position_embeddings": 32, "rope_theta": 500.0}
+_YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "rope_theta": 500.0}
+
+
+def _longrope(half):
+    """Short factors serve the short sequence, long ones the long."""
+    return {"rope_type": "longrope", "original_max_position_embeddings": 24, "rope_theta": 500.0,
+            "short_factor": [1.0 + 0.1 * i for i in range(half)], "long_factor": [1.5 + 0.7 * i for i in range(half)]}
+
+
+def _by_layer_type(full, sliding):
+    return {"rope_parameters": {"full_attention": full, "sliding_attention": sliding}}
+
+
+# family: {name of the configuration: keys away from _SIZES}
+FAMILIES = {
+    "llama": {
+        "gqa": {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0}},
+        "mha-tied-biases": _MHA | {"tie_word_embeddings": True, "attention_bias": True, "mlp_bias": True},
+        "mqa-head_dim": _MQA | {"head_dim": 20},
+        "linear": {"rope_parameters": _LINEAR},
+        "dynamic": _DYNAMIC,
+        "llama3": {"rope_parameters": _LLAMA3},
+        "yarn": {"rope_parameters": _YARN},
+        "yarn-mscale": {"rope_parameters": _YARN | {"mscale": 0.8, "mscale_all_dim": 0.5, "beta_fast": 8.0,
+                                                    "beta_slow": 2.0, "truncate": False}},
+        "yarn-attention_factor": {"rope_parameters": _YARN | {"attention_factor": 1.3}},
+        "longrope": {"rope_parameters": _longrope(6)},
+        "longrope-factor": {"rope_parameters": _longrope(6) | {"factor": 6.0}},
+    },
+    "mistral": {
+        "window": {"sliding_window": 7},
+        "no-window-head_dim": {"sliding_window": None, "head_dim": 16},
+        "window-mha-tied": _MHA | {"sliding_window": 16, "tie_word_embeddings": True},
+    },
+    "qwen2": {
+        "gqa": {},
+        "mha-tied": _MHA | {"tie_word_embeddings": True},
+        "windows": {"use_sliding_window": True, "sliding_window": 9, "max_window_layers": 1},
+        "yarn": {"rope_parameters": _YARN},
+    },
+    "qwen3": {
+        "gqa": {"head_dim": 16},
+        "mha-tied-bias": _MHA | {"head_dim": 12, "tie_word_embeddings": True, "attention_bias": True},
+        "layer_types": {"head_dim": 16, "use_sliding_window": True, "sliding_window": 6,
+                        "layer_types": ["full_attention", "sliding_attention", "full_attention"]},
+    },
+    "gemma": {
+        "mqa": _MQA | {"head_dim": 16},
+        "mha-untied": _MHA | {"head_dim": 12, "tie_word_embeddings": False},
+    },
+    "gemma2": {
+        "caps-windows": {"head_dim": 16, "sliding_window": 8, "query_pre_attn_scalar": 12, "attn_logit_softcapping": 2.0,
+                         "final_logit_softcapping": 5.0, "num_hidden_layers": 4},
+        "no-caps": {"head_dim": 12, "sliding_window": 64, "attn_logit_softcapping": None, "final_logit_softcapping": None},
+        "mha-caps": _MHA | {"head_dim": 12, "sliding_window": 5, "attn_logit_softcapping": 5.0},
+    },
+    "gemma3_text": {
+        "windows": {"head_dim": 16, "sliding_window": 8, "query_pre_attn_scalar": 20, "num_hidden_layers": 4,
+                    "layer_types": ["sliding_attention"] * 2 + ["full_attention", "sliding_attention"]},
+        "linear": _by_layer_type(_LINEAR, {"rope_type": "default", "rope_theta": 100.0})
+                  | {"head_dim": 16, "sliding_window": 8, "num_hidden_layers": 7},
+        "mha-untied-cap": _MHA | {"head_dim": 12, "sliding_window": 100, "tie_word_embeddings": False,
+                                  "final_logit_softcapping": 4.0},
+    },
+    "gemma3": {
+        "text-part": {"text_config": _SIZES | {"head_dim": 16, "sliding_window": 8, "num_hidden_layers": 7},
+                      "vision_config": {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
+                                        "num_attention_heads": 2, "image_size": 28, "patch_size": 14},
+                      "mm_tokens_per_image": 4, "image_token_index": 95, "boi_token_index": 94, "eoi_token_index": 93},
+    },
+    "phi3": {
+        "default": _MHA,
+        "gqa-window-tied": {"sliding_window": 10, "tie_word_embeddings": True},
+        "longrope": {"rope_parameters": _longrope(6), "original_max_position_embeddings": 24},
+        "longrope-partial": {"rope_parameters": _longrope(4) | {"partial_rotary_factor": 0.67},
+                             "original_max_position_embeddings": 24},
+    },
+    "olmo2": {
+        "mha": _MHA,
+        "gqa-tied-bias": {"tie_word_embeddings": True, "attention_bias": True},
+    },
+    "olmo3": {
+        "windows": {"sliding_window": 8, "num_hidden_layers": 5},
+        "yarn-mha": _by_layer_type(_YARN, {"rope_type": "default", "rope_theta": 300.0})
+                    | _MHA | {"sliding_window": 6, "num_hidden_layers": 4},
+    },
+    "smollm3": {
+        "nope": {"no_rope_layers": [1, 0, 1]},
+        "interval-untied": {"no_rope_layer_interval": 2, "tie_word_embeddings": False},
+        "windows": {"use_sliding_window": True, "sliding_window": 9, "no_rope_layer_interval": 2},
+    },
+    "granite": {
+        "multipliers": {"embedding_multiplier": 3.0, "residual_multiplier": 0.4, "attention_multiplier": 0.5,
+                        "logits_scaling": 2.5},
+        "mha-tied-biases": _MHA | {"tie_word_embeddings": True, "attention_bias": True, "mlp_bias": True},
+    },
+    "stablelm": {
+        "mha": _MHA | {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0, "partial_rotary_factor": 0.5}},
+        "qkv_bias-parallel": {"use_qkv_bias": True, "use_parallel_residual": True,
+                              "rope_parameters": {"rope_type": "default", "partial_rotary_factor": 1.0}},
+        "qk_layernorm-tied": {"qk_layernorm": True, "tie_word_embeddings": True,
+                              "rope_parameters": {"rope_type": "linear", "factor": 2.0, "partial_rotary_factor": 0.5}},
+    },
+    "starcoder2": {
+        "gqa": {},
+        "window-mha-untied": _MHA | {"sliding_window": 8, "tie_word_embeddings": False},
+        "no-bias": {"use_bias": False},
+    },
+    "cohere2": {
+        "windows": {"sliding_window": 8, "num_hidden_layers": 5, "logit_scale": 0.25},
+        "untied-bias": _MHA | {"sliding_window": 30, "tie_word_embeddings": False, "attention_bias": True},
+    },
+    "glm4": {
+        "partial": {"head_dim": 16},
+        "mha-tied": _MHA | {"head_dim": 12, "attention_bias": False, "tie_word_embeddings": True,
+                            "rope_parameters": {"rope_type": "default", "partial_rotary_factor": 1.0}},
+    },
+    "seed_oss": {
+        "gqa": {"head_dim": 16},
+        "mha-tied-out_bias": _MHA | {"head_dim": 12, "attention_out_bias": True, "mlp_bias": True,
+                                     "tie_word_embeddings": True},
+    },
+    "phi": {
+        "lm_head_bias": _MHA,
+        "gqa": {"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 1.0}},
+    },
+    "mixtral": {
+        "gqa": _EXPERTS | {"num_local_experts": 5},
+        "window-mha-tied": _EXPERTS | _MHA | {"num_local_experts": 4, "sliding_window": 8, "tie_word_embeddings": True},
+    },
+    "qwen3_moe": {
+        "normalised": _EXPERTS | {"num_experts": 6, "moe_intermediate_size": 24, "head_dim": 16, "norm_topk_prob": True},
+        "mixed-layers": _EXPERTS | {"num_experts": 4, "moe_intermediate_size": 24, "decoder_sparse_step": 2,
+                                    "num_hidden_layers": 4, "mlp_only_layers": [3], "head_dim": 12},
+        "window-mha-bias": _EXPERTS | _MHA | {"num_experts": 4, "moe_intermediate_size": 24, "head_dim": 12,
+                                              "use_sliding_window": True, "sliding_window": 8, "attention_bias": True},
+    },
+    "olmoe": {
+        "mha": _EXPERTS | _MHA | {"num_experts": 6},
+        "gqa-clip-normalised": _EXPERTS | {"num_experts": 4, "clip_qkv": 1.0, "norm_topk_prob": True},
+    },
+    "gpt_oss": {
+        "sinks-windows": _EXPERTS | {"hidden_size": 64, "head_dim": 16, "num_local_experts": 5, "sliding_window": 8,
+                                     "rope_parameters": _YARN | {"truncate": False}},
+        "mha-tied": _EXPERTS | _MHA | {"hidden_size": 64, "head_dim": 16, "num_local_experts": 4, "sliding_window": 64,
+                                       "tie_word_embeddings": True,
+                                       "rope_parameters": {"rope_type": "default", "rope_theta": 500.0}},
+    },
+}
+
+
+def cases():
+    return [(family, name) for family, configurations in FAMILIES.items() for name in configurations]
+
+
+def make_config(family, name):
+    keys = FAMILIES[family][name]
+    return AutoConfig.for_model(family, **(keys if "text_config" in keys else _SIZES | keys))
+
+
+def _randomise(model, family, seed):
+    """Weights are drawn wide, so that attention is far from uniform and losses far from log V."""
+    generator = torch.Generator().manual_seed(seed)
+    low = -0.5 if family.startswith("gemma") else 0.5       # Gemma keeps weight - 1
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if name.endswith("sinks"):
+                weight.normal_(1.0, 1.0, generator=generator)
+            elif weight.dim() == 1 and name.endswith("weight"):
+                weight.uniform_(low, low + 1, generator=generator)
+            elif weight.dim() == 1 or name.endswith("bias"):
+                weight.normal_(0.0, 0.2, generator=generator)
+            else:
+                weight.normal_(0.0, 1.6 / math.sqrt(48), generator=generator)
+
+
+def make_model(folder, family, name, seed=0, dtype=torch.float32, **save):
+    """Saves the model. Returns it in eval mode."""
+    model = AutoModelForCausalLM.from_config(make_config(family, name)).eval()
+    _randomise(model, family, seed)
+    model.to(dtype).save_pretrained(folder, **save)
+    return model
+
+
+def change_config(folder, **keys):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | keys))

@@ -1,0 +1,240 @@
+"""Every family against transformers on tiny random models: logits and token losses, base and with heads masked.
+
+With AIR_WRITE_DOCS=1 the table in docs/families.md is written from this run.
+"""
+import json
+import math
+import os
+import re
+from collections import defaultdict
+
+import numpy as np
+import pytest
+import torch
+from air_runner import REPOSITORY
+from family_models import FAMILIES, LONG, SHORT, VOCAB_SIZE, cases, make_model
+from logits import Window
+from reference import ModelReference, Plan, forward_logits
+from safetensors.torch import load_file, save_file
+
+TOLERANCE = 1e-4
+# Two implementations round differently in bfloat16, and wide random weights amplify it: mean |difference| in nats. Where
+# experts are chosen, a rounding can choose another one.
+BFLOAT16_TOLERANCE, BFLOAT16_EXPERTS_TOLERANCE = 0.1, 0.3
+DOCUMENT = REPOSITORY / "docs" / "families.md"
+
+torch.set_num_threads(1)     # the models are too small for more
+_random = np.random.default_rng(0)
+SEQUENCES = [_random.integers(2, VOCAB_SIZE - 4, length).tolist() for length in (LONG, SHORT)]
+
+
+@pytest.fixture(scope="module")
+def window():
+    window = Window()
+    yield window
+    window.close()
+
+
+@pytest.fixture(scope="module")
+def table():
+    """family: rows of the documentation, filled by the tests."""
+    rows = defaultdict(dict)
+    yield rows
+    if os.environ.get("AIR_WRITE_DOCS") == "1":
+        write_table(rows)
+
+
+def masks(layers, heads):
+    """Base, 5 % of the heads (rounded up, at least two), all heads of a layer."""
+    count = max(2, math.ceil(0.05 * layers * heads))
+    chosen = np.random.default_rng(1).choice(layers * heads, count, replace=False)
+    return [[], [divmod(int(head), heads) for head in chosen], [(1, head) for head in range(heads)]]
+
+
+def nll_of(logits, sequences):
+    """Losses of the tokens that follow; the last row of a sequence predicts nothing."""
+    rows, begin = [], 0
+    for ids in sequences:
+        log_p = torch.tensor(logits[begin:begin + len(ids) - 1]).double().log_softmax(-1)
+        rows.append(-log_p.gather(1, torch.tensor(ids[1:]).unsqueeze(1))[:, 0].numpy())
+        begin += len(ids)
+    return np.concatenate(rows)
+
+
+def losses_of(nll, sequences):
+    """Rows of air's losses that predict a token of the same sequence."""
+    keep, begin = [], 0
+    for ids in sequences:
+        keep += range(begin, begin + len(ids) - 1)
+        begin += len(ids)
+    return nll[keep]
+
+
+def compare(window, folder, mode="uniform"):
+    """Largest differences (logits base, logits masked, losses) between air, packed, and transformers, one by one."""
+    reference = ModelReference(folder)
+    variants = masks(reference.num_layers, reference.num_heads)
+    found = window.run(folder, SEQUENCES, variants, mode)
+    differences, base = [], None
+    for variant, logits, nll in zip(variants, found["logits"], found["nll"], strict=True):
+        expected = np.concatenate([forward_logits(reference.model, ids, Plan(frozenset(variant), mode), "eager" if not variant else None)
+                                   for ids in SEQUENCES])
+        if base is None:
+            base = expected
+        else:
+            assert np.abs(expected - base).max() > 1e-2, "masking changes nothing: the comparison says nothing"
+        difference = np.abs(losses_of(nll, SEQUENCES) - nll_of(expected, SEQUENCES)).max()
+        differences.append((np.abs(logits - expected).max(), difference))
+    return differences[0][0], max(d[0] for d in differences[1:]), max(d[1] for d in differences)
+
+
+@pytest.mark.parametrize("family,name", cases())
+def test_logits_and_losses(family, name, window, table, tmp_path):
+    make_model(tmp_path / "model", family, name)
+    differences = compare(window, tmp_path / "model")
+    table[family][name] = differences
+    assert max(differences) < TOLERANCE
+
+
+@pytest.mark.parametrize("family", ["gemma2", "gpt_oss", "mistral", "cohere2"])
+def test_mask_mode_zero(family, window, tmp_path):
+    make_model(tmp_path / "model", family, next(iter(FAMILIES[family])))
+    assert max(compare(window, tmp_path / "model", "zero")) < TOLERANCE
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_bfloat16(family, window, table, tmp_path):
+    """bfloat16 weights: computed in float32 they are exact; computed in bfloat16 they stay near transformers' bfloat16."""
+    folder = tmp_path / "model"
+    model = make_model(folder, family, next(iter(FAMILIES[family])), dtype=torch.bfloat16)
+    assert max(compare(window, folder)) < TOLERANCE
+    found = window.run(folder, SEQUENCES, [[]], dtype="bfloat16")
+    model.to(torch.bfloat16)
+    expected = np.concatenate([forward_logits(model, ids, Plan(), "eager") for ids in SEQUENCES])
+    difference = np.abs(losses_of(found["nll"][0], SEQUENCES) - nll_of(expected, SEQUENCES)).mean()
+    table[family]["bfloat16"] = difference
+    experts = family in ("mixtral", "qwen3_moe", "olmoe", "gpt_oss")
+    assert difference < (BFLOAT16_EXPERTS_TOLERANCE if experts else BFLOAT16_TOLERANCE)
+
+
+@pytest.mark.parametrize("family,name", [("gemma2", "caps-windows"), ("gpt_oss", "sinks-windows"), ("mistral", "window"),
+                                         ("smollm3", "nope"), ("glm4", "partial"), ("llama", "yarn")])
+def test_attention_rows(family, name, window, tmp_path):
+    make_model(tmp_path / "model", family, name)
+    reference = ModelReference(tmp_path / "model")
+    rows = range(20, LONG)
+    plan = Plan(rows=rows)
+    forward_logits(reference.model, SEQUENCES[0], plan)
+    found = window.run(tmp_path / "model", SEQUENCES[:1], [[]], attention_rows=list(rows))["attention"]
+    np.testing.assert_allclose(found, np.stack([layer.numpy() for layer in plan.attention]), atol=1e-5)
+
+
+# Names and packagings of the same weights.
+
+def test_sharded_half_precision(window, tmp_path):
+    for dtype in (torch.bfloat16, torch.float16):
+        folder = tmp_path / str(dtype)
+        make_model(folder, "qwen2", "gqa", dtype=dtype, max_shard_size="40KB")
+        assert len(list(folder.glob("*.safetensors"))) > 2
+        assert max(compare(window, folder)) < TOLERANCE
+
+
+def renamed(folder, out, rename):
+    """A copy of the folder with its tensors under other names; rename(name) gives the new one, or None to leave it out."""
+    out.mkdir()
+    (out / "config.json").write_bytes((folder / "config.json").read_bytes())
+    tensors = load_file(folder / "model.safetensors")
+    save_file({rename(name): tensor for name, tensor in tensors.items() if rename(name)}, out / "model.safetensors")
+    return out
+
+
+def same_logits(window, folder, other):
+    a, b = (window.run(each, SEQUENCES, [[]])["logits"] for each in (folder, other))
+    return np.array_equal(a, b)
+
+
+def test_the_prefixes_of_a_multimodal_gemma3_folder(window, tmp_path):
+    make_model(tmp_path / "model", "gemma3", "text-part")
+    names = load_file(tmp_path / "model" / "model.safetensors").keys()
+    (prefix,) = {re.match(r"(.*)embed_tokens.weight", name)[1] for name in names if "embed_tokens" in name}
+    assert any("vision_tower" in name for name in names)
+    for i, other in enumerate({"model.language_model.", "language_model.model."} - {prefix}):
+        out = renamed(tmp_path / "model", tmp_path / str(i), lambda name: name.replace(prefix, other))
+        assert same_logits(window, tmp_path / "model", out)
+
+
+def test_a_checkpoint_of_the_bare_decoder(window, tmp_path):
+    make_model(tmp_path / "model", "smollm3", "nope")
+    out = renamed(tmp_path / "model", tmp_path / "bare", lambda name: name.removeprefix("model."))
+    assert same_logits(window, tmp_path / "model", out)
+
+
+@pytest.mark.parametrize("family", ["mixtral", "qwen3_moe", "olmoe"])
+def test_experts_in_one_tensor(family, window, tmp_path):
+    """transformers 5 can also save the experts of a layer stacked, as it holds them."""
+    folder, out = tmp_path / "model", tmp_path / "stacked"
+    make_model(folder, family, next(iter(FAMILIES[family])))
+    router = {"mixtral": "block_sparse_moe"}.get(family, "mlp")
+    gate, up, down = ("w1", "w3", "w2") if family == "mixtral" else ("gate_proj", "up_proj", "down_proj")
+    tensors = load_file(folder / "model.safetensors")
+    stacked = {name: tensor for name, tensor in tensors.items() if ".experts." not in name}
+    count = len({name.split(".experts.")[1].split(".")[0] for name in tensors if ".experts." in name})
+    for layer in range(3):
+        prefix = f"model.layers.{layer}.{router}.experts."
+        part = lambda name: torch.stack([tensors[f"{prefix}{i}.{name}.weight"] for i in range(count)])
+        stacked[prefix + "gate_up_proj"] = torch.cat([part(gate), part(up)], 1)
+        stacked[prefix + "down_proj"] = part(down)
+    out.mkdir()
+    (out / "config.json").write_bytes((folder / "config.json").read_bytes())
+    save_file(stacked, out / "model.safetensors")
+    assert same_logits(window, folder, out)
+
+
+def test_mxfp4_is_unpacked(window, tmp_path):
+    """gpt_oss as published: random blocks and scales, unpacked by transformers on one side and by air on the other."""
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+    folder, packed = tmp_path / "model", tmp_path / "packed"
+    make_model(folder, "gpt_oss", "sinks-windows")
+    tensors = load_file(folder / "model.safetensors")
+    generator = torch.Generator().manual_seed(2)
+    quantised = {}
+    for name in [name for name in tensors if name.endswith("experts.gate_up_proj") or name.endswith("experts.down_proj")]:
+        experts, inputs, outputs = tensors[name].shape
+        blocks = torch.randint(0, 256, (experts, outputs, inputs // 32, 16), dtype=torch.uint8, generator=generator)
+        scales = torch.randint(120, 126, (experts, outputs, inputs // 32), dtype=torch.uint8, generator=generator)
+        tensors[name] = convert_moe_packed_tensors(blocks, scales, dtype=torch.float32)
+        quantised |= {name + "_blocks": blocks, name + "_scales": scales}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    packed.mkdir()
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "mxfp4", "modules_to_not_convert": ["model.layers.*.self_attn"]}
+    (packed / "config.json").write_text(json.dumps(config))
+    kept = {name: tensor for name, tensor in tensors.items() if name + "_blocks" not in quantised}
+    save_file(kept | quantised, packed / "model.safetensors")
+    assert max(compare(window, folder)) < TOLERANCE
+    assert same_logits(window, folder, packed)
+
+
+# The documentation.
+
+def bound(value):
+    """2.3e-6 -> "3e-6": an upper bound of one digit, so that the table does not change with every run."""
+    exponent = math.floor(math.log10(max(value, 1e-9)))
+    digit = math.ceil(value / 10.0**exponent)
+    return f"{digit}e{exponent}" if digit < 10 else f"1e{exponent + 1}"
+
+
+def write_table(rows):
+    lines = ["| model_type | configurations | logits, base | logits, masked | losses (nats) | bfloat16, mean (nats) |",
+             "| --- | --- | --- | --- | --- | --- |"]
+    for family in FAMILIES:
+        results = dict(rows[family])
+        half = results.pop("bfloat16", None)
+        assert set(results) == set(FAMILIES[family]), "run all of this file to write the table"
+        worst = [bound(max(column)) for column in zip(*results.values())]
+        lines.append(f"| {family} | {', '.join(results)} | {' | '.join(worst)} | {half:.2f} |")
+    text = DOCUMENT.read_text(encoding="utf-8")
+    begin, end = "<!-- table: written by tests/golden/test_families.py -->\n", "<!-- end of table -->"
+    assert begin in text and end in text
+    before, after = text[:text.index(begin) + len(begin)], text[text.index(end):]
+    DOCUMENT.write_text(before + "\n".join(lines) + "\n" + after, encoding="utf-8")

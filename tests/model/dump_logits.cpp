@@ -1,0 +1,85 @@
+// A test's window into a model: JSON lines in, JSON lines out, so that Python can hold logits against another
+// implementation.
+//
+//   {"config": {…}}                                   → {"config": {…}} as air understands it, or {"error":
+//   "…"}
+//   {"model": DIR, "dtype": "float32", "sequences": [[ids…], …], "variants": [[[layer, head], …], …], "mode":
+//   "uniform"}
+//     → {"logits": [variant][row][vocabulary], "nll": [variant][row]} of all sequences packed, rows one
+//     behind another;
+//       nll[row] is the loss of the token that follows in the packed ids (meaningless at a sequence's end).
+//   … "attention_rows": [positions]                   → also "attention": [layer][head][row][key], of the
+//   base model
+#include <ATen/ops/roll.h>
+
+#include <iostream>
+#include <string>
+
+#include "air/base/error.h"
+#include "air/base/json.h"
+#include "air/model/causal_lm.h"
+#include "air/model/device.h"
+
+namespace {
+
+using air::Json;
+
+Json floats(const at::Tensor& tensor) {
+  const at::Tensor flat = tensor.to(at::kFloat).contiguous();
+  if (flat.dim() == 1)
+    return std::vector<float>(flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel());
+  Json list = Json::array();
+  for (int64_t i = 0; i < flat.size(0); ++i) list.push_back(floats(flat[i]));
+  return list;
+}
+
+Json run_model(const Json& job) {
+  const at::ScalarType dtype = air::parse_dtype(job.value("dtype", "float32"), at::kCPU);
+  const air::CausalLM model = air::CausalLM::load(job["model"].get<std::string>(), at::kCPU, dtype);
+  const auto sequences = job["sequences"].get<std::vector<std::vector<int32_t>>>();
+  const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
+  const air::Batch batch = air::make_batch(spans, at::kCPU);
+
+  std::vector<air::HeadSet> variants;
+  for (const Json& heads : job["variants"]) {
+    air::HeadSet& set = variants.emplace_back();
+    for (const Json& head : heads) set.push_back({head[0].get<int64_t>(), head[1].get<int64_t>()});
+  }
+  const air::MaskMode mode =
+      job.value("mode", "uniform") == "zero" ? air::MaskMode::kZero : air::MaskMode::kUniform;
+  const air::HeadMask mask(variants, mode, model.config().num_hidden_layers,
+                           model.config().num_attention_heads, at::kCPU, dtype);
+  air::ForwardOptions options;
+  options.mask = &mask;
+  Json attention = Json::array();
+  if (job.contains("attention_rows")) {
+    options.attention_rows = job["attention_rows"].get<std::vector<int64_t>>();
+    options.observer = [&](int64_t, const at::Tensor& rows) { attention.push_back(floats(rows)); };
+  }
+
+  const at::Tensor hidden = model.hidden_states(batch, options);
+  Json logits = Json::array(), nll = Json::array();
+  const at::Tensor targets = at::roll(batch.ids, -1);
+  for (int64_t v = 0; v < hidden.size(0); ++v) {
+    logits.push_back(floats(model.logits(hidden[v])));
+    nll.push_back(model.token_nll(hidden[v].contiguous(), targets).nll);
+  }
+  return {{"logits", logits}, {"nll", nll}, {"attention", attention}};
+}
+
+Json answer(const Json& job) {
+  try {
+    if (job.contains("config"))
+      return {{"config", air::to_json(air::model_config_from_json(job["config"], "config.json"))}};
+    return run_model(job);
+  } catch (const air::Error& e) {
+    return {{"error", e.what()}};
+  }
+}
+
+}  // namespace
+
+int main() {
+  std::string line;
+  while (std::getline(std::cin, line)) std::cout << answer(Json::parse(line)).dump() << std::endl;
+}
