@@ -21,14 +21,28 @@ void add_record_flags(CLI::App& verb, RecordFlags& flags) {
                   "auto: the model's own chat format, none: prompt, newline, response; or a built-in name, or a format file")
       ->group(group)
       ->type_name("WHICH");
+  verb.add_option("--turns", flags.fields.turns, "Turns of the assistant that are scored: last, or all (a trace for each)")
+      ->check(CLI::IsMember({"last", "all"}))
+      ->group(group)
+      ->type_name("WHICH");
   verb.add_option("--steps", flags.steps, "Where a step ends: blank-line, newline, sentence, regex:RE, or record")
       ->group(group)
       ->type_name("RULE");
+  verb.add_option("--min-step-tokens", flags.min_step_tokens, "A step of fewer tokens joins its neighbour")
+      ->check(CLI::PositiveNumber)
+      ->group(group)
+      ->type_name("N");
+  verb.add_option("--max-steps", flags.max_steps, "More steps than these are joined in groups of even size; 0: no limit")
+      ->check(CLI::NonNegativeNumber)
+      ->group(group)
+      ->type_name("N");
 }
 
 TraceOptions make_trace_options(const RecordFlags& flags, const std::filesystem::path& model_folder) {
   TraceOptions options;
   options.step_rule = StepRule::parse(flags.steps);
+  options.min_step_tokens = flags.min_step_tokens;
+  options.max_steps = flags.max_steps;
   options.chat_format = flags.chat_template == "auto"   ? ChatFormat::of_model(model_folder)
                         : flags.chat_template == "none" ? ChatFormat::none()
                                                         : ChatFormat::named(flags.chat_template);

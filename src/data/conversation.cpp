@@ -17,10 +17,10 @@ std::string role_name(const std::string& name) {
   return name;
 }
 
-ChatMessage read_message(const RecordReader& record, const RecordValue& item, std::string_view field, std::string_view key_role,
+ChatMessage read_message(const RecordView& record, const RecordValue& item, std::string_view field, std::string_view key_role,
                          std::string_view key_content) {
   if (!item.is_object()) record.fail(field, "holds " + kind_name(item) + ", not messages");
-  const RecordReader message(item, record.where());
+  const RecordView message(item, record.where());
   ChatMessage out;
   // Lists of either name hold messages of either spelling.
   const bool swapped = !message.has(key_role);
@@ -47,13 +47,13 @@ TraceRecord trace_of_turn(const std::vector<ChatMessage>& messages, size_t turn)
 
 }  // namespace
 
-std::string content_text(const RecordReader& record, const RecordValue& content, std::string_view field) {
+std::string content_text(const RecordView& record, const RecordValue& content, std::string_view field) {
   if (content.is_string()) return record.string_of(content, field);
   if (!content.is_array()) record.fail(field, "holds content that is " + kind_name(content) + ", not text");
   std::string text;
   for (const RecordValue& item : content.items) {
     if (!item.is_object()) record.fail(field, "holds content that is not text");
-    const RecordReader block(item, record.where());
+    const RecordView block(item, record.where());
     if (!block.has("type") || block.text("type") != "text")
       record.fail(field, "holds a content block that is not of type \"text\"");
     text += block.text("text");
@@ -61,14 +61,14 @@ std::string content_text(const RecordReader& record, const RecordValue& content,
   return text;
 }
 
-std::vector<TraceRecord> read_conversation(const RecordReader& record, std::string_view field, std::string_view key_role,
+std::vector<TraceRecord> read_conversation(const RecordView& record, std::string_view field, std::string_view key_role,
                                            std::string_view key_content, const RecordFields& fields) {
   std::vector<ChatMessage> messages;
   for (const RecordValue& item : record.list(field).items)
     messages.push_back(read_message(record, item, field, key_role, key_content));
   const auto is_answer = [](const ChatMessage& m) { return m.role == "assistant"; };
   std::vector<TraceRecord> traces;
-  if (fields.all_turns) {
+  if (fields.turns == "all") {
     for (size_t i = 0; i < messages.size(); ++i)
       if (is_answer(messages[i])) traces.push_back(trace_of_turn(messages, i));
   } else if (const auto last = std::find_if(messages.rbegin(), messages.rend(), is_answer); last != messages.rend()) {

@@ -24,7 +24,7 @@ const RecordValue* unless_null(const RecordValue* value) { return value && value
 
 }  // namespace
 
-const RecordValue* RecordReader::find(std::string_view field) const {
+const RecordValue* RecordView::find(std::string_view field) const {
   if (const RecordValue* value = find_member(record_, field, where_)) return unless_null(value);
   const RecordValue* value = &record_;
   for (size_t begin = 0; value && value->is_object();) {
@@ -36,16 +36,16 @@ const RecordValue* RecordReader::find(std::string_view field) const {
   return nullptr;
 }
 
-int64_t RecordReader::count(std::string_view key) const {
+int64_t RecordView::count(std::string_view key) const {
   return std::count_if(record_.members.begin(), record_.members.end(), [&](const auto& m) { return m.first == key; });
 }
 
-std::string_view RecordReader::first_of(std::span<const std::string_view> fields) const {
+std::string_view RecordView::first_of(std::span<const std::string_view> fields) const {
   const auto it = std::find_if(fields.begin(), fields.end(), [&](std::string_view field) { return has(field); });
   return it == fields.end() ? std::string_view() : *it;
 }
 
-const RecordValue& RecordReader::get(std::string_view field) const {
+const RecordValue& RecordView::get(std::string_view field) const {
   const RecordValue* value = find(field);
   if (!value)
     throw Error(ErrorKind::kInput, where_, "no field \"" + std::string(field) + "\"",
@@ -53,24 +53,24 @@ const RecordValue& RecordReader::get(std::string_view field) const {
   return *value;
 }
 
-const std::string& RecordReader::text(std::string_view field) const {
+const std::string& RecordView::text(std::string_view field) const {
   const RecordValue& value = get(field);
   return string_of(value, field);
 }
 
-const std::string& RecordReader::string_of(const RecordValue& value, std::string_view field) const {
+const std::string& RecordView::string_of(const RecordValue& value, std::string_view field) const {
   if (!value.is_string()) fail(field, "holds " + kind_name(value) + ", not a string");
   if (value.is_broken) fail(field, "holds half a surrogate pair (\\ud800 to \\udfff), which is no text");
   return value.text;
 }
 
-const RecordValue& RecordReader::list(std::string_view field) const {
+const RecordValue& RecordView::list(std::string_view field) const {
   const RecordValue& value = get(field);
   if (!value.is_array()) fail(field, "is " + kind_name(value) + ", not a list");
   return value;
 }
 
-std::string RecordReader::field_names() const {
+std::string RecordView::field_names() const {
   std::string names;
   for (const auto& [name, value] : record_.members) {
     if (!names.empty()) names += ", ";
@@ -79,7 +79,7 @@ std::string RecordReader::field_names() const {
   return names.empty() ? "no fields" : names;
 }
 
-void RecordReader::fail(std::string_view field, const std::string& what) const {
+void RecordView::fail(std::string_view field, const std::string& what) const {
   throw Error(ErrorKind::kInput, where_, "the field \"" + std::string(field) + "\" " + what);
 }
 

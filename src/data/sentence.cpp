@@ -74,18 +74,19 @@ class SentenceFinder {
     const size_t end = skip_while(marks_end, is_closer);
     i_ = end;
     if (end < text_.size() && !is_space(text_[end])) return;
-    const bool is_point = text_[marks_end - 1] == '.';
-    if (is_point && goes_on(first, marks_end - first == 1, end)) return;
+    if (is_lower(next_in_line(end)) && (text_[marks_end - 1] == '.' || end > marks_end)) return;  // "Why?" he said
+    if (text_[first] == '.' && marks_end - first == 1 && is_abbreviated(first, next_in_line(end))) return;
     end_at(end);
   }
 
-  /// True when a point (or points) at `point` does not end a sentence; `end` is where the white space begins.
-  bool goes_on(size_t point, bool single, size_t end) const {
-    size_t after = end;
-    while (after < text_.size() && (text_[after] == ' ' || text_[after] == '\t')) ++after;
-    const char next = after < text_.size() ? text_[after] : '\n';
-    if (is_lower(next)) return true;
-    if (!single) return false;
+  /// The next character that is no space, '\n' at the end of the line.
+  char next_in_line(size_t position) const {
+    while (position < text_.size() && (text_[position] == ' ' || text_[position] == '\t')) ++position;
+    return position < text_.size() ? text_[position] : '\n';
+  }
+
+  /// True when the single point at `point` belongs to the word before it; `next` is what follows the space.
+  bool is_abbreviated(size_t point, char next) const {
     size_t begin = point;
     while (begin > 0 && (is_letter(text_[begin - 1]) || is_digit(text_[begin - 1]) ||
                          (text_[begin - 1] == '.' && begin > 1 && is_letter(text_[begin - 2]))))
@@ -97,7 +98,7 @@ class SentenceFinder {
     for (char& c : lower) c = is_upper(c) ? static_cast<char>(c | 0x20) : c;
     const auto is_word = [&](std::string_view known) { return known == lower; };
     if (std::any_of(kAbbreviations.begin(), kAbbreviations.end(), is_word)) return next != '\n';
-    if (std::any_of(kOftenLast.begin(), kOftenLast.end(), is_word)) return !is_upper(next) && next != '\n';
+    if (std::any_of(kOftenLast.begin(), kOftenLast.end(), is_word)) return !is_upper(next) && next != '\n' && next != '\r';
     if (lower == "no" && is_digit(next)) return true;
     return word.size() == 1 && is_upper(word[0]) && next != '\n' && is_initial(begin);
   }
@@ -197,13 +198,13 @@ class SentenceFinder {
     if (skip_between("$$", "$$")) return true;
     const size_t begin = i_++;
     if (i_ >= text_.size() || is_space(text_[i_]) || text_[i_] == '$' || begin < dead_dollar_ || is_money(i_)) return true;
-    const size_t line_end = std::min(text_.find('\n', i_), text_.size());
-    for (size_t close = text_.find('$', i_); close < line_end; close = text_.find('$', close + 1)) {
+    if (line_end_ < i_) line_end_ = std::min(text_.find('\n', i_), text_.size());
+    for (size_t close = text_.find('$', i_); close < line_end_; close = text_.find('$', close + 1)) {
       if (text_[close - 1] == '\\' || is_space(text_[close - 1])) continue;
       i_ = close + 1;
       return true;
     }
-    dead_dollar_ = line_end;
+    dead_dollar_ = line_end_;
     return true;
   }
 
@@ -212,6 +213,7 @@ class SentenceFinder {
   std::vector<size_t> ends_;
   std::map<std::string, size_t, std::less<>> missing_;  // closing mark -> from here on it does not come
   size_t blank_line_ = 0;                               // the next blank line, once it was looked for
+  size_t line_end_ = 0;                                 // the next newline, once it was looked for
   size_t dead_dollar_ = 0;                              // no $ before here closes in its line
 };
 

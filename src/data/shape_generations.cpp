@@ -4,10 +4,10 @@ namespace air {
 
 namespace {
 
-bool fits(const RecordReader& record) { return record.has("problem") && record.has("generations"); }
+bool fits(const RecordView& record) { return record.has("problem") && record.has("generations"); }
 
 /// Open-R1: one trace a generation.
-std::vector<TraceRecord> read(const RecordReader& record, const RecordFields&) {
+std::vector<TraceRecord> read(const RecordView& record, const RecordFields&) {
   std::vector<TraceRecord> traces;
   for (const RecordValue& generation : record.list("generations").items) {
     traces.push_back(single_turn(record.text("problem"), record.string_of(generation, "generations")));

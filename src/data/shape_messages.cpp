@@ -4,9 +4,9 @@ namespace air {
 
 namespace {
 
-bool fits(const RecordReader& record) { return record.has("messages"); }
+bool fits(const RecordView& record) { return record.has("messages"); }
 
-std::vector<TraceRecord> read(const RecordReader& record, const RecordFields& fields) {
+std::vector<TraceRecord> read(const RecordView& record, const RecordFields& fields) {
   return read_conversation(record, "messages", "role", "content", fields);
 }
 

@@ -4,10 +4,10 @@ namespace air {
 
 namespace {
 
-bool fits(const RecordReader& record) { return record.has("text"); }
+bool fits(const RecordView& record) { return record.has("text"); }
 
 /// A document: no conversation, all of it is scored.
-std::vector<TraceRecord> read(const RecordReader& record, const RecordFields&) {
+std::vector<TraceRecord> read(const RecordView& record, const RecordFields&) {
   TraceRecord trace;
   trace.response = record.text("text");
   return {trace};

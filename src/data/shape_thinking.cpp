@@ -4,12 +4,12 @@ namespace air {
 
 namespace {
 
-bool fits(const RecordReader& record) {
+bool fits(const RecordView& record) {
   return record.has("question") && record.has("thinking_trajectories") && record.has("attempt");
 }
 
 /// s1K: one trace a trajectory; the answer `attempt` follows each.
-std::vector<TraceRecord> read(const RecordReader& record, const RecordFields&) {
+std::vector<TraceRecord> read(const RecordView& record, const RecordFields&) {
   std::vector<TraceRecord> traces;
   for (const RecordValue& trajectory : record.list("thinking_trajectories").items) {
     traces.push_back(single_turn(record.text("question"), record.text("attempt")));

@@ -16,12 +16,12 @@ const std::array<const RecordShape*, 8> kShapes{
 constexpr std::array<std::string_view, 4> kPromptNames{"prompt", "question", "problem", "instruction"};
 constexpr std::array<std::string_view, 6> kResponseNames{"response", "completion", "output", "solution", "answer", "generation"};
 
-[[noreturn]] void fail_missing(const RecordReader& record, const std::string& what, const std::string& flags) {
+[[noreturn]] void fail_missing(const RecordView& record, const std::string& what, const std::string& flags) {
   throw Error(ErrorKind::kInput, record.where(), what, flags + " (this record has: " + record.field_names() + ")");
 }
 
 /// `--prompt-field` and `--response-field`; the one that is not given is recognised.
-std::vector<TraceRecord> read_named(const RecordReader& record, const RecordFields& fields) {
+std::vector<TraceRecord> read_named(const RecordView& record, const RecordFields& fields) {
   const std::string_view prompt = fields.prompt.empty() ? record.first_of(kPromptNames) : fields.prompt;
   const std::string_view response = fields.response.empty() ? record.first_of(kResponseNames) : fields.response;
   if (prompt.empty()) fail_missing(record, "no field that holds the prompt", "--prompt-field NAME");
@@ -37,7 +37,7 @@ std::vector<TraceRecord> read_named(const RecordReader& record, const RecordFiel
   return traces;
 }
 
-[[noreturn]] void fail_unknown(const RecordReader& record) {
+[[noreturn]] void fail_unknown(const RecordView& record) {
   const bool has_prompt = !record.first_of(kPromptNames).empty();
   const bool has_response = !record.first_of(kResponseNames).empty();
   if (has_prompt && !has_response) fail_missing(record, "no field \"response\"", "--response-field NAME");
@@ -46,7 +46,7 @@ std::vector<TraceRecord> read_named(const RecordReader& record, const RecordFiel
                "--prompt-field NAME --response-field NAME, or --messages-field NAME");
 }
 
-std::vector<TraceRecord> read_traces(const RecordReader& record, const RecordFields& fields, std::string& schema) {
+std::vector<TraceRecord> read_traces(const RecordView& record, const RecordFields& fields, std::string& schema) {
   if (!fields.messages.empty()) {
     if (!record.has(fields.messages))
       fail_missing(record, "no field \"" + fields.messages + "\"", "--messages-field NAME");
@@ -65,7 +65,7 @@ std::vector<TraceRecord> read_traces(const RecordReader& record, const RecordFie
   fail_unknown(record);
 }
 
-std::string read_id(const RecordReader& record, const std::string& field) {
+std::string read_id(const RecordView& record, const std::string& field) {
   const RecordValue* id = record.find(field.empty() ? "id" : field);
   if (!id && !field.empty()) fail_missing(record, "no field \"" + field + "\"", "--id-field NAME");
   const bool usable = id && (id->is_string() || id->is_number());
@@ -74,7 +74,7 @@ std::string read_id(const RecordReader& record, const std::string& field) {
 }
 
 /// The record's own steps: a list of strings. Anything else under that name is some other field.
-std::vector<std::string> read_steps(const RecordReader& record) {
+std::vector<std::string> read_steps(const RecordView& record) {
   const RecordValue* list = record.find("steps");
   std::vector<std::string> steps;
   if (!list || !list->is_array()) return steps;
@@ -89,7 +89,7 @@ std::vector<std::string> read_steps(const RecordReader& record) {
 
 ParsedRecord parse_record(std::string_view line, const RecordFields& fields, const std::string& where) {
   const RecordValue root = parse_record_line(line, where);
-  const RecordReader record(root, where);
+  const RecordView record(root, where);
   ParsedRecord out;
   out.has_air = record.count("air") > 0;
   if (record.count("air") > 1) record.fail("air", "stands there twice");

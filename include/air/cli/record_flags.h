@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ struct RecordFlags {
   RecordFields fields;
   std::string chat_template = "auto";
   std::string steps = "blank-line";
+  int64_t min_step_tokens = 1;
+  int64_t max_steps = 0;
 };
 
 /// Adds the positional inputs and the flags.

@@ -12,9 +12,9 @@
 namespace air {
 
 /// A record with the means to read its fields and to complain about them.
-class RecordReader {
+class RecordView {
  public:
-  RecordReader(const RecordValue& record, const std::string& where) : record_(record), where_(where) {}
+  RecordView(const RecordValue& record, const std::string& where) : record_(record), where_(where) {}
 
   const std::string& where() const { return where_; }
   /// The field, null when it is absent or JSON null. A path "a.b" descends, unless the record has that very key.
@@ -46,9 +46,9 @@ class RecordReader {
 struct RecordShape {
   const char* name;
   /// True when the record has this shape's fields.
-  bool (*fits)(const RecordReader& record);
+  bool (*fits)(const RecordView& record);
   /// Reads them. @throws Error(kInput).
-  std::vector<TraceRecord> (*read)(const RecordReader& record, const RecordFields& fields);
+  std::vector<TraceRecord> (*read)(const RecordView& record, const RecordFields& fields);
 };
 
 // In the order in which they are tried.
@@ -65,10 +65,10 @@ extern const RecordShape kTextShape;                // text alone: a document
 TraceRecord single_turn(std::string prompt, std::string response);
 
 /// Traces of a conversation, `key_role` and `key_content` naming the fields of a message.
-std::vector<TraceRecord> read_conversation(const RecordReader& record, std::string_view field, std::string_view key_role,
+std::vector<TraceRecord> read_conversation(const RecordView& record, std::string_view field, std::string_view key_role,
                                            std::string_view key_content, const RecordFields& fields);
 
 /// Text of a message: a string, or a list of blocks of type "text".
-std::string content_text(const RecordReader& record, const RecordValue& content, std::string_view field);
+std::string content_text(const RecordView& record, const RecordValue& content, std::string_view field);
 
 }  // namespace air

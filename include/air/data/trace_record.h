@@ -14,7 +14,7 @@ namespace air {
 /// Flags that say which fields to read; empty = recognise. A name may be a path: "question.problem".
 struct RecordFields {
   std::string prompt, response, messages, id;
-  bool all_turns = false;  ///< `--turns all`: each assistant turn of a conversation is a trace
+  std::string turns = "last";  ///< `--turns last|all`: which assistant turns of a conversation are traces
 };
 
 /// One trace of a record.
