@@ -91,7 +91,8 @@ def test_a_folder_that_does_not_exist(score, tmp_path):
 
 
 def test_a_folder_that_is_no_model(score, tmp_path):
-    assert "config.json" in score(MODEL, model=tmp_path)
+    message = score(MODEL, model=tmp_path)
+    assert str(tmp_path) in message and "Hugging Face" in message
 
 
 @pytest.fixture

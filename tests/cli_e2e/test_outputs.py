@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 import pytest
-from air_runner import records, run, succeed, write_records
+from air_runner import REPOSITORY, records, run, succeed, write_records
 
 ODD_LINES = [
     '{"prompt":"a","response":"b c d","big":18446744073709551615,"negative":-9223372036854775808}',
@@ -113,10 +113,11 @@ def test_the_same_inputs_give_the_same_bytes(model, traces, scored, out):
     assert again.read_bytes() == scored.read_bytes()
 
 
-def test_a_record_that_was_scored_is_scored_again_only_with_overwrite(model, scored):
-    assert run("score", "--model", model, "--heads", "1-5", scored).returncode == 3
-    again = succeed("score", "--model", model, "--heads", "1-5", "--overwrite", scored)
-    assert again == scored.read_bytes()
+def test_a_record_that_was_scored_is_scored_again_only_with_overwrite(model, traces, out):
+    arguments = ["score", "--model", model, "--heads", "1-5", "--order", "input"]
+    succeed(*arguments, traces, "-o", out / "scored.jsonl")
+    assert run(*arguments, out / "scored.jsonl").returncode == 3
+    assert succeed(*arguments, "--overwrite", out / "scored.jsonl") == (out / "scored.jsonl").read_bytes()
 
 
 def test_one_line_for_each_generation(model, tmp_path):
@@ -125,7 +126,7 @@ def test_one_line_for_each_generation(model, tmp_path):
     assert [record["air"]["trace"] for record in output] == [0, 1]
 
 
-@pytest.mark.parametrize("verb", ["find-heads", "score", "select", "inspect", "report"])
+@pytest.mark.parametrize("verb", ["find-heads", "score", "select", "inspect"])
 def test_help_starts_with_an_example(verb):
     help_text = succeed(verb, "--help").decode()
     assert f"air {verb}" in help_text[:400]
@@ -144,6 +145,13 @@ def test_a_flag_beats_the_environment_and_that_the_config_file(model, traces, tm
     assert succeed(*base, "--config", config) == zero
     assert succeed(*base, "--config", config, env={"AIR_MASK": "uniform"}) == uniform
     assert succeed(*base, "--config", config, "--mask", "zero", env={"AIR_MASK": "uniform"}) == zero
+
+
+@pytest.mark.parametrize("file", ["paper.toml", "smoke.toml"])
+@pytest.mark.parametrize("verb", ["find-heads", "score"])
+def test_the_config_files_that_come_with_air_are_read(verb, file):
+    printed = succeed(verb, "--config", REPOSITORY / "configs" / file, "--print-config").decode()
+    assert ("num-probes = 4\n" if file == "smoke.toml" else "fraction = 0.05\n") in printed or verb == "score"
 
 
 def test_select_takes_the_top_and_keeps_the_lines(scored):
