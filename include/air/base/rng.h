@@ -1,6 +1,7 @@
 // Random numbers that are the same on every machine and in every library version.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
