@@ -14,6 +14,7 @@
 #include "air/find_heads/options.h"
 #include "air/find_heads/probe_dump.h"
 #include "air/find_heads/probe_set.h"
+#include "air/find_heads/verification.h"
 #include "air/model/causal_lm.h"
 #include "air/model/device.h"
 #include "air/model/heads_file.h"
@@ -85,6 +86,18 @@ void print_summary(const HeadsResult& result, double seconds) {
                  cut_off.num_zero_in);
 }
 
+void print_verdict(const Verification& verification, size_t num_heads) {
+  spdlog::info("masking the {} critical heads, fresh probes: {}", num_heads, describe(verification.probes));
+  spdlog::info("masking the {} critical heads, ordinary text: {}", num_heads, describe(verification.text));
+  if (!verification.serves_retrieval())
+    spdlog::warn("the critical set is not special: masking it costs the probes no more than masking random heads may, "
+                 "or the model does not answer them");
+  else if (verification.text.is_special())
+    spdlog::info("verdict: the critical heads serve retrieval, and ordinary text needs them more than random heads");
+  else
+    spdlog::info("verdict: the critical heads serve retrieval; ordinary text needs them no more than random heads");
+}
+
 void find_heads(const FindHeadsFlags& flags) {
   check_flags(flags);
   const at::Device device = parse_device(flags.shared.device);
@@ -98,9 +111,14 @@ void find_heads(const FindHeadsFlags& flags) {
   const std::vector<ProbeResult> results = run_probes(model, probes);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!flags.dump_probes.empty()) dump_probes(flags.dump_probes, probes, results);
-  const HeadsResult result = make_heads_result(model, flags, probes, results);
-  write_file(flags.output, to_json(result.file));
+  HeadsResult result = make_heads_result(model, flags, probes, results);
   print_summary(result, seconds);
+  if (flags.verify) {
+    const Verification verification = verify_heads(model, *tokenizer, flags, result.file.heads);
+    result.file.details["verify"] = to_json(verification);
+    print_verdict(verification, result.file.heads.size());
+  }
+  write_file(flags.output, to_json(result.file));
 }
 
 }  // namespace
@@ -112,6 +130,7 @@ Verb add_find_heads(CLI::App& root) {
   add_find_heads_flags(*verb, *flags);
   return {verb, [verb, flags] {
             flags->lengths_given = verb->get_option("--lengths")->count() > 0;
+            flags->verify = verb->get_option("--verify")->count() > 0;
             find_heads(*flags);
           }};
 }

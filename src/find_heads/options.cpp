@@ -72,6 +72,17 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
       ->excludes(fraction)
       ->type_name("K")
       ->default_str("");
+
+  const std::string verify = "Cause and effect";
+  verb.add_flag("--verify")
+      ->description("Also mask the critical heads and random ones, and compare what that costs")
+      ->group(verify);
+  verb.add_option("--verify-text", flags.verify_text, "Ordinary text to compare on: plain, or traces in a .jsonl file")
+      ->group(verify)
+      ->type_name("FILE");
+  verb.add_option("--verify-draws", flags.verify_draws, "Random head sets, of any layer and of the same layers")
+      ->group(verify)
+      ->type_name("N");
 }
 
 void check_flags(const FindHeadsFlags& flags) {
@@ -82,6 +93,8 @@ void check_flags(const FindHeadsFlags& flags) {
   if (!(flags.fraction > 0 && flags.fraction <= 1))
     throw Error(ErrorKind::kUsage, "--fraction", "must be above 0 and at most 1", "0.05 keeps the top 5 % of the heads");
   if (flags.num_heads < 0) throw Error(ErrorKind::kUsage, "--num-heads", "must be 1 or more");
+  if (flags.verify_draws < 1) throw Error(ErrorKind::kUsage, "--verify-draws", "must be 1 or more");
+  if (!flags.verify && !flags.verify_text.empty()) throw Error(ErrorKind::kUsage, "--verify-text", "needs --verify");
   if (flags.dump_probes == "-" && flags.output == "-")
     throw Error(ErrorKind::kUsage, "--dump-probes", "stdout is taken by -o -");
 }

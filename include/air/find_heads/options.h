@@ -23,6 +23,9 @@ struct FindHeadsFlags {
   std::string chat_template = "none";
   double fraction = 0.05;
   int64_t num_heads = 0;  ///< 0: by fraction
+  bool verify = false;
+  int64_t verify_draws = 5;
+  std::string verify_text;
   std::string dump_probes;
   std::string output;
   bool lengths_given = false;  ///< on the command line, by a variable or in a config file

@@ -1,0 +1,27 @@
+// `--verify`: the masking comparison on fresh probes and on ordinary text, and what it says of the critical set.
+#pragma once
+
+#include <vector>
+
+#include "air/base/json.h"
+#include "air/find_heads/options.h"
+#include "air/find_heads/verify.h"
+#include "air/model/causal_lm.h"
+#include "air/model/head_set.h"
+#include "air/text/tokenizer.h"
+
+namespace air {
+
+struct Verification {
+  MaskingEffect probes, text;
+  /// The critical heads matter for retrieval: the model answers, and masking them costs more than random heads do.
+  bool serves_retrieval() const;
+};
+
+/// @throws Error as make_probes and the reading of --verify-text do.
+Verification verify_heads(const CausalLM& model, const Tokenizer& tokenizer, const FindHeadsFlags& flags,
+                          const HeadSet& critical);
+
+Json to_json(const Verification& verification);
+
+}  // namespace air
