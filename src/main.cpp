@@ -54,6 +54,17 @@ std::string first_line(const char* text) {
   return message.substr(0, message.find('\n'));
 }
 
+/// A command line that CLI11 refuses. It names a missing verb even when one was given that does not exist.
+[[noreturn]] void throw_usage(const CLI::App& root, const CLI::ParseError& error) {
+  const auto chosen = root.get_subcommands();
+  const auto unknown = root.remaining();
+  if (chosen.empty() && !unknown.empty() && !unknown.front().starts_with('-'))
+    throw air::Error(air::ErrorKind::kUsage, "", "there is no verb \"" + unknown.front() + "\"",
+                     "air --help lists the verbs: find-heads, score, select, report, inspect");
+  throw air::Error(air::ErrorKind::kUsage, "", error.what(),
+                   "air " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help lists the flags");
+}
+
 int parse_and_run(int argc, char** argv) {
   CLI::App root{
       "Tells which reasoning traces, and which steps inside a trace, carry the reasoning.\n\n"
@@ -77,9 +88,7 @@ int parse_and_run(int argc, char** argv) {
     std::printf("%s\n", e.what());
     return 0;
   } catch (const CLI::ParseError& e) {
-    const auto chosen = root.get_subcommands();
-    throw air::Error(air::ErrorKind::kUsage, "", e.what(),
-                     "air " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help lists the flags");
+    throw_usage(root, e);
   }
   for (const air::Verb& verb : verbs)
     if (verb.app->parsed() && air::apply_config_layers(*verb.app)) verb.run();

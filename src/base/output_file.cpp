@@ -20,13 +20,12 @@ constexpr size_t kBufferSize = 1 << 16;
   throw Error(ErrorKind::kResource, path == "-" ? "<stdout>" : path, std::string("writing failed: ") + std::strerror(error));
 }
 
-// Devices and pipes (/dev/null, /dev/full, a FIFO) can't be replaced by a rename: they are written in place.
+}  // namespace
+
 bool is_special_file(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
 }
-
-}  // namespace
 
 OutputFile::OutputFile(const std::string& path) : path_(path) {
   if (path == "-") {

@@ -21,6 +21,7 @@ namespace {
 struct InspectFlags {
   SharedFlags shared;
   RecordFlags records;
+  std::string output = "-";
   bool json = false;
 };
 
@@ -60,7 +61,7 @@ void inspect_traces(const InspectFlags& flags) {
   const TraceOptions options = make_trace_options(flags.records, folder);
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
   RecordReader reader(checked_inputs(flags.records), Shard{});
-  OutputFile output("-");
+  OutputFile output(flags.output);
   while (reader.next()) {
     const ParsedRecord record = parse_record(reader.text(), flags.records.fields, reader.where());
     for (const TraceRecord& trace : record.traces)
@@ -93,7 +94,7 @@ Json describe_model(const std::filesystem::path& folder) {
 
 void inspect_model(const InspectFlags& flags) {
   const Json description = describe_model(flags.shared.model);
-  OutputFile output("-");
+  OutputFile output(flags.output);
   if (flags.json) {
     output.write(description.dump(2) + "\n");
   } else {
@@ -127,6 +128,7 @@ Verb add_inspect(CLI::App& root) {
                                        "encoded text, the index of the first response token, and the steps.");
   add_shared_flags(*verb, flags->shared, {.model = true});
   add_record_flags(*verb, flags->records);
+  verb->add_option("-o,--output", flags->output, "File to write; - is stdout")->type_name("FILE");
   verb->add_flag("--json", flags->json)->description("The model's description as JSON");
   return {verb, [flags] { run_inspect(*flags); }};
 }

@@ -207,7 +207,7 @@ void run_score(const ScoreFlags& flags) {
   const Json identity = run_identity(flags, options, model, heads);
   const ScoreSummary summary = ScoreRun(model, *tokenizer, scorer, options, identity).run();
   std::string manifest = flags.manifest;
-  if (manifest.empty() && options.output != "-") manifest = options.output + ".manifest.json";
+  if (manifest.empty() && options.output != "-" && !is_special_file(options.output)) manifest = options.output + ".manifest.json";
   if (!manifest.empty()) write_file(manifest, make_manifest(summary, identity).dump(2) + "\n");
   describe_result(summary, options);
 }

@@ -20,7 +20,7 @@ constexpr int64_t kWindowBatches = 32;
 
 using Clock = std::chrono::steady_clock;
 
-std::string partial_path(const std::string& output) { return output == "-" ? "" : output + ".partial"; }
+std::string partial_path(const std::string& output) { return output == "-" || is_special_file(output) ? "" : output + ".partial"; }
 
 /// Lines of all inputs, for the progress bar; 0 when an input can't be read twice.
 int64_t count_lines(const std::vector<std::string>& inputs, const Shard& shard) {

@@ -32,6 +32,9 @@ class OutputFile {
   bool owns_fd_ = false;
 };
 
+/// Devices and pipes (/dev/null, /dev/full, a FIFO) can't be replaced by a rename, and nothing is put beside them.
+bool is_special_file(const std::string& path);
+
 /// Writes a whole file (or standard output) in one go.
 void write_file(const std::string& path, std::string_view bytes);
 
