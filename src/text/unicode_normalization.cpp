@@ -3,6 +3,7 @@
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
+#include <unicode/unorm2.h>
 
 #include <algorithm>
 #include <optional>
@@ -31,10 +32,35 @@ const icu::Normalizer2& icu_normalizer(UnicodeForm form) {
   return *normalizer;
 }
 
-bool is_normalized(std::string_view text, UnicodeForm form) {
-  UErrorCode status = U_ZERO_ERROR;
-  const bool yes = icu_normalizer(form).isNormalizedUTF8({text.data(), static_cast<int32_t>(text.size())}, status);
-  return U_SUCCESS(status) && yes;
+UProperty quick_check(UnicodeForm form) {
+  switch (form) {
+    case UnicodeForm::kNfc: return UCHAR_NFC_QUICK_CHECK;
+    case UnicodeForm::kNfd: return UCHAR_NFD_QUICK_CHECK;
+    case UnicodeForm::kNfkc: return UCHAR_NFKC_QUICK_CHECK;
+    case UnicodeForm::kNfkd: return UCHAR_NFKD_QUICK_CHECK;
+  }
+  return UCHAR_NFC_QUICK_CHECK;
+}
+
+/// The quick check of Unicode annex 15: true is certain, false means "look". (ICU's own isNormalizedUTF8 sorts the marks of
+/// the first wrong place by insertion: quadratic in a run of marks.)
+bool is_surely_normalized(std::string_view text, UnicodeForm form) {
+  constexpr char32_t kFirstOfInterest = 0xA0;  // all before are the same in every form
+  const UProperty property = quick_check(form);
+  uint8_t last_class = 0;
+  for (size_t i = 0; i < text.size();) {
+    const char32_t c = next_code_point(text, i);
+    if (c < kFirstOfInterest) {
+      last_class = 0;
+      continue;
+    }
+    const auto icu = static_cast<UChar32>(c);
+    const uint8_t combining_class = u_getCombiningClass(icu);
+    if (combining_class != 0 && combining_class < last_class) return false;
+    if (u_getIntPropertyValue(icu, property) != UNORM_YES) return false;
+    last_class = combining_class;
+  }
+  return true;
 }
 
 /// The `tokenizers` package (0.23) normalizes by Unicode 9: later characters have no class and do not decompose there.
@@ -112,7 +138,7 @@ std::vector<CharChange> compose(const std::vector<Mark>& marks, UnicodeForm form
 }  // namespace
 
 void normalize_unicode(NormalizedText& text, UnicodeForm form) {
-  if (is_normalized(text.text(), form)) return;
+  if (is_surely_normalized(text.text(), form)) return;
   const std::vector<Mark> marks = decompose(text.text(), is_compatibility(form) ? UnicodeForm::kNfkd : UnicodeForm::kNfd);
   if (is_composed(form)) {
     text.transform(compose(marks, form));

@@ -13,7 +13,7 @@ namespace air {
 
 /// Flags that say which fields to read; empty = recognise. A name may be a path: "question.problem".
 struct RecordFields {
-  std::string prompt, response, messages, id;
+  std::string prompt = "", response = "", messages = "", id = "";
   std::string turns = "last";  ///< `--turns last|all`: which assistant turns of a conversation are traces
 };
 

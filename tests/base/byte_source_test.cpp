@@ -1,0 +1,104 @@
+#include "air/base/byte_source.h"
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "air/base/error.h"
+#include "air/base/line_reader.h"
+#include "support/temporary_folder.h"
+
+namespace air {
+namespace {
+
+using test::TemporaryFolder;
+
+std::string gzip(const std::string& text) {
+  z_stream stream{};
+  EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  std::string out(compressBound(text.size()) + 64, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+std::string zstd(const std::string& text) {
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
+  return out;
+}
+
+std::string lines_of(const std::string& bytes) {
+  const TemporaryFolder folder;
+  LineReader reader(folder.write("in", bytes));
+  std::string out;
+  for (std::string_view line; reader.next(line);) out += "[" + std::string(line) + "]";
+  return out;
+}
+
+std::string error_of(const std::string& bytes) {
+  try {
+    lines_of(bytes);
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kInput);
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(ByteSourceTest, UnpacksByTheFirstBytesNotTheName) {
+  for (const auto& pack : {gzip, zstd}) EXPECT_EQ(lines_of(pack("a\nb\n\nc")), "[a][b][][c]");
+  EXPECT_EQ(lines_of("a\nb"), "[a][b]");
+  EXPECT_EQ(lines_of(""), "");
+  EXPECT_EQ(lines_of("\x1f"), "[\x1f]");
+}
+
+TEST(ByteSourceTest, MembersAndFramesFollowOneAnother) {
+  EXPECT_EQ(lines_of(gzip("a\nb") + gzip("c\nd\n") + gzip("")), "[a][bc][d]");
+  EXPECT_EQ(lines_of(zstd("a\nb") + zstd("c\nd\n") + zstd("")), "[a][bc][d]");
+  const std::string skippable("\x50\x2a\x4d\x18\x02\x00\x00\x00xx", 10);
+  EXPECT_EQ(lines_of(skippable + zstd("a\n")), "[a]");
+}
+
+TEST(ByteSourceTest, LongTextsComeWhole) {
+  std::string text;
+  for (int i = 0; i < 200000; ++i) text += std::to_string(i * 2654435761u) + "\n";
+  const TemporaryFolder folder;
+  for (const auto& pack : {gzip, zstd}) {
+    LineReader reader(folder.write("in", pack(text)));
+    std::string got;
+    for (std::string_view line; reader.next(line);) got.append(line).append("\n");
+    EXPECT_EQ(got, text);
+  }
+}
+
+TEST(ByteSourceTest, CutOffDataIsAnErrorAfterTheLinesBeforeIt) {
+  const std::string text = "line one\nline two\nline three\n";
+  for (const auto& pack : {gzip, zstd}) {
+    const std::string packed = pack(text);
+    for (size_t size = 5; size < packed.size(); ++size)
+      EXPECT_NE(error_of(packed.substr(0, size)).find("cut off"), std::string::npos) << size;
+    EXPECT_EQ(error_of(packed), "no error");
+  }
+}
+
+TEST(ByteSourceTest, BrokenDataIsAnError) {
+  std::string packed = gzip("some text\n");
+  packed[packed.size() - 6] ^= 1;  // the checksum
+  EXPECT_NE(error_of(packed).find("broken gzip data"), std::string::npos);
+  EXPECT_NE(error_of(gzip("a") + "trailing").find("broken gzip data"), std::string::npos);
+  EXPECT_NE(error_of(zstd("a") + "trailing").find("broken zstd data"), std::string::npos);
+}
+
+TEST(ByteSourceTest, MissingFilesAndFoldersAreErrors) {
+  EXPECT_THROW(LineReader("/no/such/file"), Error);
+  EXPECT_THROW(LineReader("/"), Error);
+}
+
+}  // namespace
+}  // namespace air

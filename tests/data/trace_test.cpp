@@ -1,0 +1,120 @@
+#include "air/data/trace.h"
+
+#include <gtest/gtest.h>
+
+#include "air/base/error.h"
+
+namespace air {
+namespace {
+
+/// A token for each byte pair (the last one may be a single byte), BOS before and EOS behind: cuts where no word ends.
+class PairTokenizer : public Tokenizer {
+ public:
+  Encoding encode(std::string_view text, bool add_special_tokens) const override {
+    Encoding out;
+    const auto special = [&] {
+      if (!add_special_tokens) return;
+      out.ids.push_back(1);
+      out.begin.push_back(-1);
+    };
+    special();
+    for (size_t i = 0; i < text.size(); i += 2) {
+      out.ids.push_back(2);
+      out.begin.push_back(static_cast<int64_t>(i));
+    }
+    special();
+    return out;
+  }
+  int64_t vocab_size() const override { return 3; }
+  std::optional<int32_t> token_to_id(std::string_view) const override { return std::nullopt; }
+  std::string id_to_token(int32_t) const override { return ""; }
+  std::string describe() const override { return "pairs"; }
+};
+
+TraceRecord record(std::string prompt, std::string response) {
+  TraceRecord out;
+  out.messages.push_back({"user", std::move(prompt)});
+  out.response = std::move(response);
+  return out;
+}
+
+Trace trace_of(const TraceRecord& record, TraceOptions options = {}) { return make_trace(record, PairTokenizer(), options, "x:1"); }
+
+std::vector<int64_t> counts(const Trace& trace) {
+  std::vector<int64_t> out;
+  for (const Step& step : trace.steps) out.push_back(step.num_tokens);
+  return out;
+}
+
+TEST(TraceTest, ATokenOfBothSidesBelongsToThePrompt) {
+  const Trace trace = trace_of(record("ab", "cdef"));  // BOS "ab" "\nc" "de" "f"
+  EXPECT_EQ(trace.response_begin, 3);
+  EXPECT_EQ(trace.response_byte, 3);
+  EXPECT_EQ(trace.num_response_tokens(), 2);
+}
+
+TEST(TraceTest, NothingFollowsTheResponse) { EXPECT_EQ(trace_of(record("a", "cd")).ids, (std::vector<int32_t>{1, 2, 2})); }
+
+TEST(TraceTest, ADocumentIsScoredButForItsFirstToken) {
+  TraceRecord document;
+  document.response = "abcd";
+  EXPECT_EQ(trace_of(document).response_begin, 1);  // BOS is the context
+  EXPECT_EQ(trace_of(document).num_response_tokens(), 2);
+}
+
+TEST(TraceTest, StepsTileTheResponseAndTheirTokensAddUp) {
+  const Trace trace = trace_of(record("a", "one\n\ntwo two\n\n\nthree"));
+  ASSERT_EQ(trace.steps.size(), 3u);
+  EXPECT_EQ(trace.steps.front().bytes.begin, 0);
+  EXPECT_EQ(trace.steps.back().bytes.end, 20);
+  for (size_t i = 1; i < trace.steps.size(); ++i) EXPECT_EQ(trace.steps[i].bytes.begin, trace.steps[i - 1].bytes.end);
+  EXPECT_EQ(trace.steps[0].num_tokens + trace.steps[1].num_tokens + trace.steps[2].num_tokens, trace.num_response_tokens());
+}
+
+TEST(TraceTest, AStepWithoutATokensFirstByteJoinsItsNeighbour) {
+  TraceOptions options;
+  options.step_rule = StepRule::parse("regex:;");
+  const Trace trace = trace_of(record("a", "ab;;;x;"), options);  // "ab" ";;" ";x" ";": the second ; begins no token
+  EXPECT_EQ(counts(trace), (std::vector<int64_t>{2, 1, 1}));
+  EXPECT_EQ(trace.steps[0].bytes, (Span{0, 4}));
+}
+
+TEST(TraceTest, SmallStepsJoinAndTooManyAreGrouped) {
+  TraceOptions options;
+  options.step_rule = StepRule::parse("newline");
+  options.min_step_tokens = 2;
+  EXPECT_EQ(counts(trace_of(record("a", "a\nbbb\nc\nddd\n"), options)), (std::vector<int64_t>{4, 2}));
+  options.min_step_tokens = 1;
+  options.max_steps = 2;
+  const Trace trace = trace_of(record("a", "aaa\nbbb\nccc\nddd\neee\n"), options);
+  EXPECT_EQ(counts(trace), (std::vector<int64_t>{6, 4}));
+  EXPECT_EQ(trace.steps.back().bytes.end, 20);
+}
+
+TEST(TraceTest, SaysWhoOpenedTheThinking) {
+  TraceOptions options;
+  EXPECT_EQ(trace_of(record("a", "<think>\nb"), options).thinking_from, ThinkingFrom::kResponse);
+  EXPECT_EQ(trace_of(record("a", "bb"), options).thinking_from, ThinkingFrom::kNobody);
+  options.chat_format = ChatFormat::named("deepseek-r1");
+  EXPECT_EQ(trace_of(record("a", "bb"), options).thinking_from, ThinkingFrom::kFormat);
+  EXPECT_EQ(trace_of(record("a", "<think>\nb"), options).thinking_from, ThinkingFrom::kResponse);
+}
+
+TEST(TraceTest, JoinsReasoningAsTheFormatDoes) {
+  TraceRecord with = record("a", "answer");
+  with.reasoning = "why";
+  EXPECT_EQ(response_text(with, ChatFormat::none()), "<think>\nwhy\n</think>\n\nanswer");
+}
+
+TEST(TraceTest, AResponseInsideThePromptsLastTokenIsAnError) {
+  try {
+    trace_of(record("ab", "c"));
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kInput);
+    EXPECT_EQ(e.where(), "x:1");
+  }
+}
+
+}  // namespace
+}  // namespace air
