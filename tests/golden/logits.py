@@ -9,10 +9,13 @@ from air_runner import air_binary
 
 
 class Window:
-    def __init__(self):
+    """logits=False: losses only. threads: 1 for tiny models, 0 for as many as there are."""
+
+    def __init__(self, logits=True, threads=1):
+        self.logits = logits
         self.program = Path(air_binary()).parent / "tests" / "dump_logits"
         self.process = subprocess.Popen([self.program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        env=os.environ | {"OMP_NUM_THREADS": "1"})
+                                        env=os.environ | ({"OMP_NUM_THREADS": str(threads)} if threads else {}))
 
     def ask(self, **job):
         self.process.stdin.write(json.dumps(job) + "\n")
@@ -27,7 +30,8 @@ class Window:
         return answer.get("config") or answer["error"]
 
     def run(self, folder, sequences, variants, mode="uniform", dtype="float32", **more):
-        answer = self.ask(model=str(folder), sequences=sequences, variants=variants, mode=mode, dtype=dtype, **more)
+        answer = self.ask(model=str(folder), sequences=sequences, variants=variants, mode=mode, dtype=dtype,
+                          logits=self.logits, **more)
         assert "error" not in answer, answer["error"]
         return {key: np.array(value) for key, value in answer.items()}
 

@@ -8,12 +8,18 @@
 //     → {"logits": [variant][row][vocabulary], "nll": [variant][row]} of all sequences packed, rows one
 //     behind another;
 //       nll[row] is the loss of the token that follows in the packed ids (meaningless at a sequence's end).
+//   … "logits": false                                 → losses only
 //   … "attention_rows": [positions]                   → also "attention": [layer][head][row][key], of the
-//   base model
+//   base model//   {"load": DIR}                                     → loaded in float32: {"num_bytes": …,
+//   "largest_tensor_bytes": …}
+// A model stays loaded until another one is asked for.
+
 #include <ATen/ops/roll.h>
 
 #include <iostream>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "air/base/error.h"
 #include "air/base/json.h"
@@ -33,9 +39,26 @@ Json floats(const at::Tensor& tensor) {
   return list;
 }
 
+/// The model of a job; the last one is kept.
+const air::CausalLM& model_of(const std::string& folder, at::ScalarType dtype) {
+  static std::optional<air::CausalLM> model;
+  static std::pair<std::string, at::ScalarType> key;
+  if (model && key == std::pair(folder, dtype)) return *model;
+  model.reset();
+  model = air::CausalLM::load(folder, at::kCPU, dtype);
+  key = {folder, dtype};
+  return *model;
+}
+
+Json load(const Json& job) {
+  const air::CausalLM& model = model_of(job["load"].get<std::string>(), at::kFloat);
+  const air::ModelConfig& c = model.config();
+  return {{"num_bytes", model.num_bytes()}, {"largest_tensor_bytes", c.vocab_size * c.hidden_size * 4}};
+}
+
 Json run_model(const Json& job) {
   const at::ScalarType dtype = air::parse_dtype(job.value("dtype", "float32"), at::kCPU);
-  const air::CausalLM model = air::CausalLM::load(job["model"].get<std::string>(), at::kCPU, dtype);
+  const air::CausalLM& model = model_of(job["model"].get<std::string>(), dtype);
   const auto sequences = job["sequences"].get<std::vector<std::vector<int32_t>>>();
   const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
   const air::Batch batch = air::make_batch(spans, at::kCPU);
@@ -61,7 +84,7 @@ Json run_model(const Json& job) {
   Json logits = Json::array(), nll = Json::array();
   const at::Tensor targets = at::roll(batch.ids, -1);
   for (int64_t v = 0; v < hidden.size(0); ++v) {
-    logits.push_back(floats(model.logits(hidden[v])));
+    if (job.value("logits", true)) logits.push_back(floats(model.logits(hidden[v])));
     nll.push_back(model.token_nll(hidden[v].contiguous(), targets).nll);
   }
   return {{"logits", logits}, {"nll", nll}, {"attention", attention}};
@@ -71,7 +94,7 @@ Json answer(const Json& job) {
   try {
     if (job.contains("config"))
       return {{"config", air::to_json(air::model_config_from_json(job["config"], "config.json"))}};
-    return run_model(job);
+    return job.contains("load") ? load(job) : run_model(job);
   } catch (const air::Error& e) {
     return {{"error", e.what()}};
   }

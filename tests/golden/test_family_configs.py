@@ -1,0 +1,258 @@
+"""config.json of every family: defaults, each key of transformers' config classes, the styles of transformers 4 and 5."""
+import copy
+import json
+
+import pytest
+from family_models import FAMILIES, cases, make_config
+from logits import Window
+from transformers import AutoConfig
+
+# Keys that change nothing that air computes; docs/families.md lists them. Every other key is used or refused.
+HARMLESS = {
+    "model_type", "architectures", "_name_or_path", "transformers_version", "dtype", "bos_token_id", "eos_token_id", "pad_token_id",
+    "use_cache", "return_dict", "output_hidden_states", "output_attentions", "chunk_size_feed_forward",
+    "initializer_range", "attention_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop", "embedding_dropout",
+    "residual_dropout", "hidden_dropout", "output_router_logits", "router_aux_loss_coef", "router_jitter_noise",
+    "id2label", "label2id", "problem_type", "pretraining_tp", "vision_config", "mm_tokens_per_image", "boi_token_index",
+    "eoi_token_index", "image_token_index",
+}
+# Used only beside another key: (family, key) -> that key and value.
+TOGETHER = {
+    ("qwen2", "max_window_layers"): {"use_sliding_window": True, "sliding_window": 5},
+    ("qwen2", "sliding_window"): {"use_sliding_window": True, "max_window_layers": 1},
+    ("qwen2", "use_sliding_window"): {"max_window_layers": 1, "sliding_window": 5},
+    ("qwen3", "max_window_layers"): {"use_sliding_window": True, "sliding_window": 5},
+    ("qwen3", "sliding_window"): {"use_sliding_window": True, "max_window_layers": 1},
+    ("qwen3", "use_sliding_window"): {"max_window_layers": 1, "sliding_window": 5},
+    ("qwen3_moe", "sliding_window"): {"use_sliding_window": True},
+    ("qwen3_moe", "use_sliding_window"): {"sliding_window": 5},
+    ("smollm3", "sliding_window"): {"use_sliding_window": True},
+    ("smollm3", "use_sliding_window"): {"sliding_window": 5},
+    ("phi3", "original_max_position_embeddings"): {"rope_parameters": {
+        "rope_type": "longrope", "short_factor": [1.0] * 48, "long_factor": [2.0] * 48}},
+}
+# Values that a number one higher or a flipped switch does not give.
+OTHER_VALUES = {
+    "hidden_act": "gelu_new", "hidden_activation": "silu", "rope_parameters": {"rope_type": "linear", "factor": 3.0},
+    "num_attention_heads": 4, "num_key_value_heads": 1, "no_rope_layers": [0] * 36, "mlp_only_layers": [0],
+    "clip_qkv": 2.0, "attn_logit_softcapping": 3.0, "final_logit_softcapping": 3.0, "sliding_window": 77,
+    "per_layer_config": [{}], "rms_norm_eps": 0.25, "layer_norm_eps": 0.25, "norm_epsilon": 0.25,
+}
+OTHER_VALUES_OF = {
+    ("hidden_act", "phi"): "silu", ("hidden_act", "gemma"): "silu", ("hidden_act", "starcoder2"): "silu",
+    ("rope_parameters", "phi3"): {"rope_type": "default", "rope_theta": 77.0},
+    **{("rope_parameters", family): {"full_attention": {"rope_type": "linear", "factor": 3.0}}
+       for family in ("gemma3_text", "olmo3")},
+}
+
+
+@pytest.fixture(scope="module")
+def window():
+    window = Window()
+    yield window
+    window.close()
+
+
+def plain(config):
+    """As json.dump would write it."""
+    return json.loads(config.to_json_string(use_diff=False))
+
+
+def defaults(family):
+    """Every key of the config class, at its default."""
+    return plain(AutoConfig.for_model(family))
+
+
+def understood(window, config):
+    answer = window.config(config)
+    assert isinstance(answer, dict), answer
+    return answer
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_missing_key_has_the_default_of_the_config_class(family, window):
+    everything = understood(window, defaults(family))
+    least = {"model_type": family} | ({"text_config": {}} if family == "gemma3" else {})
+    assert understood(window, least) == everything
+
+
+def other_value(family, key, value, config):
+    if (key, family) in OTHER_VALUES_OF:
+        return OTHER_VALUES_OF[key, family]
+    if key in OTHER_VALUES:
+        return OTHER_VALUES[key]
+    if key == "layer_types":
+        return ["sliding_attention" if kind == "full_attention" else "full_attention" for kind in value]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        # the rotated part of a head must stay even
+        return value + {"hidden_size": 8 * config["num_attention_heads"], "head_dim": 8}.get(key, 1)
+    return 1
+
+
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "gemma3"])
+def test_every_key_is_used_or_refused_or_known_to_be_harmless(family, window):
+    config = defaults(family)
+    silent, wrong = [], []
+    for key, value in config.items():
+        if key in HARMLESS:
+            continue
+        before = config | TOGETHER.get((family, key), {})
+        if key == "layer_types":
+            before["sliding_window"] = 9        # for layers that get one
+            if "use_sliding_window" in before:
+                before["use_sliding_window"] = True
+        elif "layer_types" in before and key != "num_hidden_layers":
+            before.pop("layer_types")           # it would override what the key says
+        if key in ("num_hidden_layers", "no_rope_layer_interval", "use_sliding_window"):
+            before = {k: v for k, v in before.items() if k not in ("layer_types", "no_rope_layers")}
+        if key == "num_hidden_layers":
+            before[key] = value
+        after = before | {key: other_value(family, key, value, config)}
+        assert after[key] != before.get(key, value), f"{key}: the test needs another value"
+        answer = window.config(after)
+        if isinstance(answer, str):
+            if key not in answer and not (key == "rope_parameters" and "rope" in answer):
+                wrong.append((key, answer))
+        elif answer == understood(window, before):
+            silent.append(key)
+    assert not wrong and not silent, f"error without the key's name: {wrong}; nothing changes: {silent}"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_harmless_keys_change_nothing(family, window):
+    config = defaults(family)
+    expected = understood(window, config)
+    for key in HARMLESS & config.keys() - {"model_type"}:
+        for value in ("something", 123, None):
+            assert understood(window, config | {key: value}) == expected, key
+
+
+def as_transformers_4(config):
+    """The keys that transformers 4 wrote for the same model."""
+    old = copy.deepcopy(config)
+    old["torch_dtype"] = old.pop("dtype", None)
+    if "text_config" in old:
+        return old | {"text_config": as_transformers_4(old["text_config"])}
+    rope = old.pop("rope_parameters")
+    if "full_attention" in rope:
+        full, sliding = rope["full_attention"], rope["sliding_attention"]
+        old["rope_theta"] = full.pop("rope_theta")
+        if old["model_type"].startswith("gemma3"):
+            old["rope_local_base_freq"] = sliding["rope_theta"]
+        rope = full
+    else:
+        old["rope_theta"] = rope.pop("rope_theta")
+    if "partial_rotary_factor" in rope:
+        old["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
+    if rope["rope_type"] == "default":
+        old["rope_scaling"] = None
+    else:
+        rope["type"] = rope.pop("rope_type")
+        old["rope_scaling"] = rope
+    return old
+
+
+@pytest.mark.parametrize("family,name", cases())
+def test_transformers_4_wrote_the_same_in_other_keys(family, name, window):
+    if (family, name) == ("olmo3", "yarn-mha"):
+        pytest.skip("transformers 4 had one rope_theta for all layers")
+    if (family, name) == ("gpt_oss", "mha-tied"):
+        pytest.skip("a rope_scaling of null is the family's YaRN, here and in transformers")
+    config = plain(make_config(family, name))
+    assert understood(window, as_transformers_4(config)) == understood(window, config)
+
+
+@pytest.mark.parametrize("family,name", cases())
+def test_what_save_pretrained_leaves_out_is_the_default(family, name, window):
+    config = make_config(family, name)
+    saved = json.loads(config.to_json_string())     # only what differs from the defaults
+    assert understood(window, saved) == understood(window, plain(config))
+
+
+@pytest.mark.parametrize("change,message", [
+    ({"model_type": "llamma"}, 'unknown model_type "llamma"'),
+    ({"rope_parameters": {"rope_type": "spiral"}}, 'unknown rope_type "spiral"'),
+    ({"rope_scaling": {"type": "linear"}}, 'no key "factor"'),
+    ({"rope_parameters": {"rope_type": "linear", "factor": 2.0, "twist": 3}}, 'unknown config key "twist"'),
+    ({"rope_scaling": {"type": "linear", "factor": 2.0}, "rope_parameters": {"rope_type": "linear", "factor": 3.0}}, "differ"),
+    ({"rope_parameters": {"rope_type": "longrope", "short_factor": [1.0], "long_factor": [1.0]}}, '"short_factor" has 1 numbers'),
+    ({"partial_rotary_factor": 0.5}, "partial_rotary_factor"),
+    ({"hidden_act": "mish"}, 'unknown hidden_act "mish"'),
+    ({"secret_multiplier": 2}, 'unknown config key "secret_multiplier"'),
+    ({"num_key_value_heads": 5}, "not a multiple"),
+    ({"num_hidden_layers": -1}, '"num_hidden_layers" must be positive'),
+    ({"num_hidden_layers": 10**12}, "num_hidden_layers"),
+    ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "quantization_config: gptq"),
+    ({"quantization_config": {"quant_method": "mxfp4"}}, "quantization_config: mxfp4"),
+    ({"pruned_heads": {"1": [0]}}, "pruned_heads"),
+])
+def test_unknown_means_error(change, message, window):
+    answer = window.config({"model_type": "llama"} | change)
+    assert isinstance(answer, str) and message in answer
+
+
+@pytest.mark.parametrize("family,change,message", [
+    ("mistral", {"layer_types": ["sliding_attention"] * 32}, "layer_types"),
+    ("qwen2", {"layer_types": ["sliding_attention"] * 32}, 'no "sliding_window"'),
+    ("qwen3", {"layer_types": ["linear_attention"] * 32}, 'unknown layer type "linear_attention"'),
+    ("gemma2", {"layer_types": ["full_attention"]}, "layer_types has 1 entries"),
+    ("gemma3_text", {"use_bidirectional_attention": True}, "use_bidirectional_attention"),
+    ("gemma3_text", {"attn_logit_softcapping": 50.0}, "attn_logit_softcapping"),
+    ("gemma3_text", {"rope_parameters": {"rope_type": "default"}}, 'unknown config key "rope_type"'),
+    ("phi3", {"rope_scaling": {"type": "linear", "factor": 2.0}}, 'rope_type "linear"'),
+    ("stablelm", {"head_dim": 7}, "head_dim"),
+    ("phi", {"qk_layernorm": True}, "qk_layernorm"),
+    ("gpt_oss", {"quantization_config": {"quant_method": "fp8"}}, "quantization_config: fp8"),
+    ("mixtral", {"num_experts_per_tok": 9}, "num_experts_per_tok"),
+])
+def test_what_a_family_can_not_be(family, change, message, window):
+    answer = window.config({"model_type": family} | change)
+    assert isinstance(answer, str) and message in answer
+
+
+# Keys as published with well-known models, shortened to what is special.
+PUBLISHED = {
+    "a longrope of 4.x with the short name": (
+        {"model_type": "phi3", "num_attention_heads": 32, "hidden_size": 3072, "max_position_embeddings": 131072,
+         "original_max_position_embeddings": 4096, "sliding_window": 262144, "attention_bias": False,
+         "rope_scaling": {"type": "su", "short_factor": [1.0] * 48, "long_factor": [2.0] * 48}},
+        lambda c: c["ropes"][0]["rope_type"] == "longrope" and c["layers"][0]["window"] == 262144),
+    "gpt_oss in MXFP4": (
+        {"model_type": "gpt_oss", "experts_per_token": 4, "num_experts_per_tok": 4, "initial_context_length": 4096,
+         "num_local_experts": 32, "num_hidden_layers": 24, "swiglu_limit": 7.0, "rope_theta": 150000,
+         "rope_scaling": {"beta_fast": 32.0, "beta_slow": 1.0, "factor": 32.0, "original_max_position_embeddings": 4096,
+                          "rope_type": "yarn", "truncate": False},
+         "quantization_config": {"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]}},
+        lambda c: c["experts"]["num_experts"] == 32 and c["ropes"][0]["truncate"] is False),
+    "a multimodal Gemma 3 with little in it": (
+        {"model_type": "gemma3", "boi_token_index": 255999, "mm_tokens_per_image": 256, "vision_config": {"image_size": 896},
+         "text_config": {"model_type": "gemma3_text", "hidden_size": 2560, "num_hidden_layers": 34, "sliding_window": 1024,
+                         "rope_scaling": {"factor": 8.0, "rope_type": "linear"}}},
+        lambda c: c["ropes"][0]["factor"] == 8.0 and c["ropes"][1]["rope_type"] == "default"
+        and [layer["window"] for layer in c["layers"][4:7]] == [1024, None, 1024] and c["vocab_size"] == 262208),
+    "a window that is switched off": (
+        {"model_type": "qwen2", "use_sliding_window": False, "sliding_window": 131072, "max_window_layers": 28, "use_mrope": False},
+        lambda c: all(layer["window"] is None for layer in c["layers"])),
+    "a window that is null": ({"model_type": "mistral", "sliding_window": None}, lambda c: c["layers"][0]["window"] is None),
+    "Command R7B": (
+        {"model_type": "cohere2", "head_dim": 128, "layer_switch": 4, "logit_scale": 0.25, "sliding_window_pattern": 4,
+         "order_of_interleaved_layers": "local_attn_first", "position_embedding_type": "rope_gptj", "rotary_pct": 1.0,
+         "use_embedding_sharing": True, "use_gated_activation": True, "use_parallel_block": True,
+         "use_parallel_embedding": True, "cache_implementation": "hybrid", "rope_theta": 50000, "rope_scaling": None},
+        lambda c: c["layers"][3] == {"window": None, "rope": None, "experts": False} and c["layers"][2]["rope"] == 0),
+    "StarCoder2": (
+        {"model_type": "starcoder2", "activation_function": "gelu", "norm_type": "layer_norm", "mlp_type": "default",
+         "layer_norm_epsilon": 1e-5, "attention_softmax_in_fp32": True, "scale_attn_weights": True,
+         "scale_attention_softmax_in_fp32": True, "sliding_window": 4096, "use_bias": True},
+        lambda c: c["layers"][0]["window"] == 4096 and c["hidden_act"] == "gelu_pytorch_tanh"),
+    "the first Gemma": ({"model_type": "gemma", "hidden_act": "gelu", "hidden_activation": None},
+                        lambda c: c["hidden_act"] == "gelu_pytorch_tanh"),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_keys(name, window):
+    config, holds = PUBLISHED[name]
+    assert holds(understood(window, config))

@@ -1,0 +1,75 @@
+"""Real models: losses of 20 records, time and memory of a load. A model that is not there is skipped by name.
+
+AIR_GEMMA3 names the folder of google/gemma-3-270m; the demo model comes from scripts/make_demo_model.py.
+"""
+import json
+import os
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from air_runner import GSM8K, demo_model_folder
+from logits import Window
+from reference import ModelReference, Plan, forward_logits
+from tokenizers import Tokenizer
+
+TRACES = [json.loads(line) for line in GSM8K.read_text(encoding="utf-8").splitlines()[:20]]
+# Seconds of a load in float32 once the file is cached, on an idle machine; a busy one is given four times as much.
+LOAD_SECONDS = {"smollm2": 1.0, "gemma3": 2.0}
+
+
+@pytest.fixture(scope="module", params=["smollm2", "gemma3"])
+def model(request):
+    folder = demo_model_folder() if request.param == "smollm2" else Path(os.environ.get("AIR_GEMMA3", "no AIR_GEMMA3"))
+    if not folder.is_dir():
+        pytest.skip(f"{request.param}: no folder {folder}")
+    return request.param, folder
+
+
+def encoded(folder):
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return [tokenizer.encode(trace["prompt"] + "\n" + trace["response"]).ids for trace in TRACES]
+
+
+def masked_heads(reference):
+    chosen = np.random.default_rng(0).choice(reference.num_layers * reference.num_heads, 6, replace=False)
+    return [divmod(int(head), reference.num_heads) for head in chosen]
+
+
+def test_losses_of_20_records(model):
+    _, folder = model
+    reference = ModelReference(folder)
+    heads = masked_heads(reference)
+    window = Window(logits=False, threads=0)
+    for ids in encoded(folder):
+        found = window.run(folder, [ids], [[], heads])
+        for nll, masked in zip(found["nll"], ([], heads), strict=True):
+            logits = torch.from_numpy(forward_logits(reference.model, ids, Plan(frozenset(masked)))).double()
+            expected = -logits[:-1].log_softmax(-1).gather(1, torch.tensor(ids[1:]).unsqueeze(1))[:, 0]
+            np.testing.assert_allclose(nll[:-1], expected.numpy(), atol=1e-4)
+    window.close()
+
+
+def memory_of(process, field):
+    return int(re.search(rf"{field}:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())[1]) * 1024
+
+
+def test_a_load_is_quick_and_bounded(model):
+    """Peak memory: the weights in their final dtype and the largest tensor, beside what the empty program takes."""
+    name, folder = model
+    seconds = []
+    for _ in range(3):
+        window = Window(logits=False, threads=0)
+        window.config({"model_type": "llama"})
+        before = memory_of(window.process, "VmRSS")
+        start = time.perf_counter()
+        loaded = window.ask(load=str(folder))
+        seconds.append(time.perf_counter() - start)
+        peak = memory_of(window.process, "VmHWM") - before
+        window.close()
+    largest = loaded["largest_tensor_bytes"]
+    assert peak < loaded["num_bytes"] + largest + 32 * 2**20
+    assert min(seconds) < LOAD_SECONDS[name] * (4 if os.getloadavg()[0] > 1 else 1)
