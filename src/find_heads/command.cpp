@@ -98,27 +98,36 @@ void print_verdict(const Verification& verification, size_t num_heads) {
     spdlog::info("verdict: the critical heads serve retrieval; ordinary text needs them no more than random heads");
 }
 
+/// Runs the probes and says what they found.
+HeadsFile heads_from_probes(const FindHeadsFlags& flags, const CausalLM& model, const std::vector<Probe>& probes) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<ProbeResult> results = run_probes(model, probes);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!flags.dump_probes.empty()) dump_probes(flags.dump_probes, probes, results);
+  const HeadsResult result = make_heads_result(model, flags, probes, results);
+  print_summary(result, seconds);
+  return result.file;
+}
+
 void find_heads(const FindHeadsFlags& flags) {
   check_flags(flags);
   const at::Device device = parse_device(flags.shared.device);
   const at::ScalarType dtype = parse_dtype(flags.shared.dtype, device);
   set_threads(flags.shared.threads);
   const auto tokenizer = load_tokenizer(flags.shared.model);
-  const std::vector<Probe> probes = make_probes(flags, load_model_config(flags.shared.model), *tokenizer);
+  // Before the weights: what is wrong with the flags shows at once.
+  std::vector<Probe> probes;
+  if (flags.import.empty()) probes = make_probes(flags, load_model_config(flags.shared.model), *tokenizer);
   const CausalLM model = CausalLM::load(flags.shared.model, device, dtype);
-
-  const auto start = std::chrono::steady_clock::now();
-  const std::vector<ProbeResult> results = run_probes(model, probes);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (!flags.dump_probes.empty()) dump_probes(flags.dump_probes, probes, results);
-  HeadsResult result = make_heads_result(model, flags, probes, results);
-  print_summary(result, seconds);
+  HeadsFile file = flags.import.empty()
+                       ? heads_from_probes(flags, model, probes)
+                       : load_heads(flags.import, model.config(), model.fingerprint(), flags.force, flags.critical);
   if (flags.verify) {
-    const Verification verification = verify_heads(model, *tokenizer, flags, result.file.heads);
-    result.file.details["verify"] = to_json(verification);
-    print_verdict(verification, result.file.heads.size());
+    const Verification verification = verify_heads(model, *tokenizer, flags, file.heads);
+    file.details["verify"] = to_json(verification);
+    print_verdict(verification, file.heads.size());
   }
-  write_file(flags.output, to_json(result.file));
+  write_file(flags.output, to_json(file));
 }
 
 }  // namespace
@@ -130,6 +139,7 @@ Verb add_find_heads(CLI::App& root) {
   add_find_heads_flags(*verb, *flags);
   return {verb, [verb, flags] {
             flags->lengths_given = verb->get_option("--lengths")->count() > 0;
+            flags->force = verb->get_option("--force")->count() > 0;
             flags->verify = verb->get_option("--verify")->count() > 0;
             find_heads(*flags);
           }};

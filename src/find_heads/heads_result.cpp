@@ -11,12 +11,6 @@
 namespace air {
 namespace {
 
-int64_t num_critical(const FindHeadsFlags& flags, int64_t num_heads) {
-  if (flags.num_heads > num_heads)
-    throw Error(ErrorKind::kUsage, "--num-heads", "the model has " + std::to_string(num_heads) + " heads");
-  return flags.num_heads > 0 ? flags.num_heads : critical_count(flags.fraction, num_heads);
-}
-
 ProbeSummary summarise(const FindHeadsFlags& flags, const std::vector<Probe>& probes,
                        const std::vector<ProbeResult>& results) {
   ProbeSummary summary;
@@ -93,7 +87,7 @@ HeadsResult make_heads_result(const CausalLM& model, const FindHeadsFlags& flags
                               const std::vector<ProbeResult>& results) {
   const ModelConfig& config = model.config();
   const int64_t num_heads = config.num_hidden_layers * config.num_attention_heads;
-  const int64_t count = num_critical(flags, num_heads);
+  const int64_t count = flags.critical.of(num_heads);
   HeadsResult result;
   HeadsFile& file = result.file;
   file.model_type = config.model_type;
@@ -101,7 +95,8 @@ HeadsResult make_heads_result(const CausalLM& model, const FindHeadsFlags& flags
   file.num_attention_heads = config.num_attention_heads;
   file.fingerprint = model.fingerprint();
   file.probes = summarise(flags, probes, results);
-  file.fraction = flags.num_heads > 0 ? static_cast<double>(count) / static_cast<double>(num_heads) : flags.fraction;
+  file.fraction = flags.critical.num_heads > 0 ? static_cast<double>(count) / static_cast<double>(num_heads)
+                                                : flags.critical.fraction;
   file.scores = mean_scores(results);
   file.heads = critical_set(file.scores, count);
 

@@ -64,14 +64,19 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
 
   const std::string critical = "Critical set";
   CLI::Option* fraction =
-      verb.add_option("--fraction", flags.fraction, "Share of all heads that is critical, rounded up")
+      verb.add_option("--fraction", flags.critical.fraction, "Share of all heads that is critical, rounded up")
           ->group(critical)
           ->type_name("SHARE");
-  verb.add_option("--num-heads", flags.num_heads, "Number of critical heads, in place of a share")
+  verb.add_option("--num-heads", flags.critical.num_heads, "Number of critical heads, in place of a share")
       ->group(critical)
       ->excludes(fraction)
       ->type_name("K")
       ->default_str("");
+  verb.add_option("--import", flags.import,
+                  "Take the heads from here in place of probes: a heads file, a list, or another program's file")
+      ->group(critical)
+      ->type_name("HEADS");
+  verb.add_flag("--force")->description("Import heads that were found for another model")->group(critical);
 
   const std::string verify = "Cause and effect";
   verb.add_flag("--verify")
@@ -90,11 +95,13 @@ void check_flags(const FindHeadsFlags& flags) {
   require_flag(flags.output, "-o/--output", "-o heads.json, or -o - for stdout");
   check_kinds(flags.probes);
   check_grid(flags);
-  if (!(flags.fraction > 0 && flags.fraction <= 1))
+  if (!(flags.critical.fraction > 0 && flags.critical.fraction <= 1))
     throw Error(ErrorKind::kUsage, "--fraction", "must be above 0 and at most 1", "0.05 keeps the top 5 % of the heads");
-  if (flags.num_heads < 0) throw Error(ErrorKind::kUsage, "--num-heads", "must be 1 or more");
+  if (flags.critical.num_heads < 0) throw Error(ErrorKind::kUsage, "--num-heads", "must be 1 or more");
   if (flags.verify_draws < 1) throw Error(ErrorKind::kUsage, "--verify-draws", "must be 1 or more");
   if (!flags.verify && !flags.verify_text.empty()) throw Error(ErrorKind::kUsage, "--verify-text", "needs --verify");
+  if (!flags.import.empty() && !flags.dump_probes.empty())
+    throw Error(ErrorKind::kUsage, "--dump-probes", "--import runs no probes");
   if (flags.dump_probes == "-" && flags.output == "-")
     throw Error(ErrorKind::kUsage, "--dump-probes", "stdout is taken by -o -");
 }

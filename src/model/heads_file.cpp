@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "air/model/head_ranking.h"
+#include "air/model/heads_import.h"
+
 namespace air {
 namespace {
 
@@ -155,6 +158,69 @@ void append_heads(std::string& out, const HeadSet& heads) {
   out += ']';
 }
 
+HeadsFile file_for(const ModelConfig& config, const std::string& fingerprint) {
+  HeadsFile file;
+  file.model_type = config.model_type;
+  file.num_hidden_layers = config.num_hidden_layers;
+  file.num_attention_heads = config.num_attention_heads;
+  file.fingerprint = fingerprint;
+  return file;
+}
+
+/// Whether a text is a heads file of ours, of whatever version, rather than another program's.
+bool has_schema(const std::string& text) {
+  const Json json = Json::parse(text, nullptr, false);
+  return json.is_object() && (json.contains("schema") || json.contains("heads"));
+}
+
+/// Scores as a matrix; none when they are not on our scale.
+std::vector<std::vector<double>> score_matrix(const PublishedHeads& published, const ModelConfig& config) {
+  const bool on_scale = std::all_of(published.scores.begin(), published.scores.end(),
+                                    [](double score) { return score >= 0 && score <= 1; });
+  if (published.scores.empty() || !on_scale) return {};
+  std::vector<std::vector<double>> scores(static_cast<size_t>(config.num_hidden_layers));
+  for (auto& layer : scores) layer.resize(static_cast<size_t>(config.num_attention_heads));
+  for (size_t i = 0; i < published.heads.size(); ++i) {
+    const Head head = published.heads[i];
+    scores[static_cast<size_t>(head.layer)][static_cast<size_t>(head.head)] = published.scores[i];
+  }
+  return scores;
+}
+
+HeadsFile published_file(const std::string& text, const std::string& where, const ModelConfig& config,
+                         const std::string& fingerprint, const CriticalSize& size) {
+  const PublishedHeads published = parse_published_heads(text, where);
+  check_heads(published.heads, config.num_hidden_layers, config.num_attention_heads, where);
+  HeadsFile file = file_for(config, fingerprint);
+  file.scores = score_matrix(published, config);
+  file.heads = published.heads;
+  const int64_t total = config.num_hidden_layers * config.num_attention_heads;
+  // A list with scores ranks many heads, usually all; one without is a choice already made.
+  if (!published.scores.empty())
+    file.heads.resize(std::min(file.heads.size(), static_cast<size_t>(size.of(total))));
+  file.fraction = static_cast<double>(file.heads.size()) / static_cast<double>(total);
+  spdlog::info("{}: heads of another program, {} of them critical", where, file.heads.size());
+  return file;
+}
+
+void check_same_model(const HeadsFile& file, const std::string& where, const ModelConfig& config,
+                      const std::string& fingerprint, bool force) {
+  std::string difference;
+  if (file.num_hidden_layers != config.num_hidden_layers || file.num_attention_heads != config.num_attention_heads) {
+    difference = "heads of a model with " + std::to_string(file.num_hidden_layers) + " layers × " +
+                 std::to_string(file.num_attention_heads) + " heads; this model has " +
+                 std::to_string(config.num_hidden_layers) + " × " + std::to_string(config.num_attention_heads);
+  } else if (!file.fingerprint.empty() && file.fingerprint != fingerprint) {
+    difference = "heads of another model: fingerprint " + file.fingerprint + ", this model has " + fingerprint;
+  }
+  if (difference.empty()) return;
+  if (!force) {
+    throw Error(ErrorKind::kModel, where, difference,
+                "find them again with `air find-heads`, or use them anyway with --force");
+  }
+  spdlog::warn("{}: {} (--force)", where, difference);
+}
+
 }  // namespace
 
 HeadsFile parse_heads_file(std::string_view text, const std::string& where) {
@@ -214,28 +280,30 @@ std::string to_json(const HeadsFile& file) {
   return out + "}\n";
 }
 
-HeadSet resolve_heads(const std::string& flag, const ModelConfig& config, const std::string& fingerprint, bool force) {
+int64_t CriticalSize::of(int64_t total) const {
+  if (num_heads > total)
+    throw Error(ErrorKind::kUsage, "--num-heads", "the model has " + std::to_string(total) + " heads");
+  return num_heads > 0 ? num_heads : critical_count(fraction, total);
+}
+
+HeadsFile load_heads(const std::string& flag, const ModelConfig& config, const std::string& fingerprint, bool force,
+                     const CriticalSize& size) {
   if (flag == "none" || looks_like_list(flag)) {
-    const HeadSet heads = parse_head_list(flag, "--heads");
-    check_heads(heads, config.num_hidden_layers, config.num_attention_heads, "--heads");
-    return heads;
+    HeadsFile file = file_for(config, fingerprint);
+    file.heads = parse_head_list(flag, "--heads");
+    check_heads(file.heads, config.num_hidden_layers, config.num_attention_heads, "--heads");
+    return file;
   }
-  const HeadsFile file = read_heads_file(flag);
-  std::string difference;
-  if (file.num_hidden_layers != config.num_hidden_layers || file.num_attention_heads != config.num_attention_heads) {
-    difference = "heads of a model with " + std::to_string(file.num_hidden_layers) + " layers × " +
-                 std::to_string(file.num_attention_heads) + " heads; this model has " +
-                 std::to_string(config.num_hidden_layers) + " × " + std::to_string(config.num_attention_heads);
-  } else if (!file.fingerprint.empty() && file.fingerprint != fingerprint) {
-    difference = "heads of another model: fingerprint " + file.fingerprint + ", this model has " + fingerprint;
-  }
-  if (!difference.empty()) {
-    if (!force)
-      throw Error(ErrorKind::kModel, flag, difference, "find them again with `air find-heads`, or use them anyway with --force");
-    spdlog::warn("{}: {} (--force)", flag, difference);
-  }
+  const std::string text = read_file(flag, ErrorKind::kModel);
+  if (!has_schema(text)) return published_file(text, flag, config, fingerprint, size);
+  HeadsFile file = parse_heads_file(text, flag);
+  check_same_model(file, flag, config, fingerprint, force);
   check_heads(file.heads, config.num_hidden_layers, config.num_attention_heads, flag);
-  return file.heads;
+  return file;
+}
+
+HeadSet resolve_heads(const std::string& flag, const ModelConfig& config, const std::string& fingerprint, bool force) {
+  return load_heads(flag, config, fingerprint, force).heads;
 }
 
 }  // namespace air

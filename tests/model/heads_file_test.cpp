@@ -146,5 +146,23 @@ TEST(ResolveHeadsTest, NamesAFileThatIsNotThere) {
               HasSubstr("no_such_heads.json"));
 }
 
+TEST(ResolveHeadsTest, CutsAScoredListOfAnotherProgramToItsCriticalPart) {
+  // 5 % of 2 × 20 heads are 2.
+  const TemporaryFile file(R"({"0-1": [0.5], "1-19": [0.9], "0-0": [0.7], "1-1": [0]})");
+  EXPECT_THAT(resolve_heads(file.path(), config_of(2, 20), "x", false), ElementsAre(Head{1, 19}, Head{0, 0}));
+  CriticalSize three;
+  three.num_heads = 3;
+  const HeadsFile loaded = load_heads(file.path(), config_of(2, 20), "x", false, three);
+  EXPECT_THAT(loaded.heads, ElementsAre(Head{1, 19}, Head{0, 0}, Head{0, 1}));
+  EXPECT_EQ(loaded.scores[1][19], 0.9);
+  EXPECT_EQ(loaded.fingerprint, "x");
+}
+
+TEST(ResolveHeadsTest, TakesAnUnscoredListOfAnotherProgramWhole) {
+  const TemporaryFile file("0,1\n1,19\n0,0\n");
+  EXPECT_EQ(resolve_heads(file.path(), config_of(2, 20), "x", false).size(), 3u);
+  EXPECT_THAT(model_error([&] { resolve_heads(file.path(), config_of(2, 19), "x", false); }), HasSubstr("1-19"));
+}
+
 }  // namespace
 }  // namespace air

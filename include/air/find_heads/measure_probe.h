@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "air/find_heads/head_ranking.h"
+#include "air/model/head_ranking.h"
 #include "air/find_heads/probe.h"
 #include "air/model/causal_lm.h"
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "air/cli/shared_flags.h"
+#include "air/model/heads_file.h"
 #include "air/model/model_config.h"
 
 namespace air {
@@ -21,8 +22,9 @@ struct FindHeadsFlags {
   std::vector<double> depths = {0, 0.25, 0.5, 0.75, 1};
   std::string haystack;
   std::string chat_template = "none";
-  double fraction = 0.05;
-  int64_t num_heads = 0;  ///< 0: by fraction
+  CriticalSize critical;
+  std::string import;  ///< heads from elsewhere, in place of probes
+  bool force = false;
   bool verify = false;
   int64_t verify_draws = 5;
   std::string verify_text;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "air/find_heads/head_ranking.h"
+#include "air/model/head_ranking.h"
 #include "air/find_heads/measure_probe.h"
 #include "air/find_heads/probe.h"
 #include "air/model/head_set.h"

@@ -47,9 +47,22 @@ HeadsFile parse_heads_file(std::string_view text, const std::string& where);
 /// The file's text, a layer's scores on each line.
 std::string to_json(const HeadsFile& file);
 
-/// The value of `--heads`: a heads file, a list in place ("12-7,18-0"), or "none" for the empty set.
+/// How many heads of a scored list are critical.
+struct CriticalSize {
+  double fraction = 0.05;
+  int64_t num_heads = 0;  ///< above 0: in place of the fraction
+  /// Of `total` heads. @throws Error(kUsage) when there are not so many.
+  int64_t of(int64_t total) const;
+};
+
+/// Heads from wherever they come: a heads file, a list in place ("12-7,18-0"), "none" for the empty set, or a file of
+/// another program (heads_import.h), of which a scored list is cut to its critical part.
 /// @param force  heads that were found for another model give a warning instead of an error.
 /// @throws Error(kModel): as read_heads_file; a head that the model does not have; heads of another model.
+HeadsFile load_heads(const std::string& flag, const ModelConfig& config, const std::string& fingerprint, bool force,
+                     const CriticalSize& size = {});
+
+/// The value of `--heads`: the critical set of load_heads().
 HeadSet resolve_heads(const std::string& flag, const ModelConfig& config, const std::string& fingerprint, bool force);
 
 }  // namespace air

@@ -1,4 +1,4 @@
-#include "air/find_heads/head_ranking.h"
+#include "air/model/head_ranking.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
