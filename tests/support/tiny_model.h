@@ -18,13 +18,13 @@ namespace air::test {
 
 using Tensors = std::map<std::string, at::Tensor>;
 
-/// The bytes of a safetensors file of float32 tensors.
+/// The bytes of a safetensors file of float32 or byte tensors.
 inline std::string safetensors_bytes(const Tensors& tensors) {
   Json header = Json::object();
   std::string data;
   for (const auto& [name, tensor] : tensors) {
     const at::Tensor flat = tensor.contiguous();
-    header[name] = {{"dtype", "F32"}, {"shape", tensor.sizes().vec()}, {"data_offsets", {data.size(), data.size() + flat.nbytes()}}};
+    header[name] = {{"dtype", tensor.scalar_type() == at::kByte ? "U8" : "F32"}, {"shape", tensor.sizes().vec()}, {"data_offsets", {data.size(), data.size() + flat.nbytes()}}};
     data.append(static_cast<const char*>(flat.const_data_ptr()), flat.nbytes());
   }
   const std::string text = header.dump();
