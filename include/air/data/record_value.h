@@ -3,10 +3,11 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace air {
+
+struct RecordMember;
 
 /// A JSON value (RFC 8259) and where it stands in its line.
 struct RecordValue {
@@ -17,13 +18,19 @@ struct RecordValue {
   size_t begin = 0;         ///< span in the line, in bytes
   size_t end = 0;
   std::vector<RecordValue> items;
-  std::vector<std::pair<std::string, RecordValue>> members;
+  std::vector<RecordMember> members;
 
   bool is_string() const { return kind == Kind::kString; }
   bool is_number() const { return kind == Kind::kNumber; }
   bool is_array() const { return kind == Kind::kArray; }
   bool is_object() const { return kind == Kind::kObject; }
   bool is_null() const { return kind == Kind::kNull; }
+};
+
+/// A member of an object.
+struct RecordMember {
+  std::string name;
+  RecordValue value;
 };
 
 /// "a string", "a number", …, for messages.
