@@ -66,8 +66,8 @@ std::string group_value(std::string_view line, const std::string& field, const s
   for (size_t begin = 0; value != nullptr && begin <= field.size();) {
     const size_t end = std::min(field.find('.', begin), field.size());
     const std::string key = field.substr(begin, end - begin);
-    const auto found = std::find_if(value->members.begin(), value->members.end(), [&](const auto& member) { return member.first == key; });
-    value = found == value->members.end() ? nullptr : &found->second;
+    const auto found = std::find_if(value->members.begin(), value->members.end(), [&](const auto& member) { return member.name == key; });
+    value = found == value->members.end() ? nullptr : &found->value;
     begin = end + 1;
   }
   if (value == nullptr || value->is_null()) return "(none)";

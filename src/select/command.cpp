@@ -2,19 +2,24 @@
 
 #include <spdlog/spdlog.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "air/base/error.h"
+#include "air/base/json.h"
 #include "air/base/output_file.h"
 #include "air/cli/help.h"
 #include "air/cli/shared_flags.h"
+#include "air/select/exporter.h"
 #include "air/select/row_store.h"
 #include "air/select/scored_row.h"
+#include "air/select/scored_trace.h"
 #include "air/select/selection.h"
 
 namespace air {
@@ -29,7 +34,13 @@ struct SelectFlags {
   double top_percent = 0;
   int64_t max_tokens = 0;
   double min_score = 0;
-  std::string format = "jsonl";
+  int64_t min_tokens = 0;
+  std::string group_quota = "each";
+  int64_t bins = 10;
+  std::string dedup;
+  bool exclude_truncated = false, dry_run = false, no_step_weights = false;
+  RecordFields records;
+  ExportOptions exporting;
   std::string output = "-";
 };
 
@@ -38,7 +49,7 @@ void add_flags(CLI::App& verb, SelectFlags& flags) {
   add_shared_flags(verb, flags.shared, {.seed = true});
   verb.add_option("scored", flags.inputs, "Files that air score wrote; - is stdin")->type_name("FILE");
   verb.add_option("-o,--output", flags.output, "File to write; - is stdout")->type_name("FILE");
-  verb.add_option("--format", flags.format, "Format to write: jsonl, the records as they are")->type_name("NAME");
+  verb.add_flag("--dry-run", flags.dry_run)->description("Write a table of what would be kept (row, value, tokens, group) in place of the records");
 
   const std::string quotas = "How much is kept";
   const auto add_quota = [&](const char* name, auto& value, const char* help, const char* type) {
@@ -49,6 +60,15 @@ void add_flags(CLI::App& verb, SelectFlags& flags) {
   add_quota("--max-tokens", flags.max_tokens, "Response tokens in all; a record that does not fit is passed over", "N");
   add_quota("--min-score", flags.min_score, "Only records with at least this value", "X");
 
+  const std::string filters = "What may be kept at all";
+  verb.add_option("--min-tokens", flags.min_tokens, "Only responses of at least so many tokens")
+      ->group(filters)->type_name("N")->default_str("");
+  verb.add_option("--dedup", flags.dedup, "Of records with the same text keep the first in order: prompt, response, or both together")
+      ->check(CLI::IsMember({"prompt", "response", "both"}))->group(filters)->type_name("WHAT");
+  verb.add_flag("--exclude-truncated", flags.exclude_truncated)
+      ->description("Drop responses that were cut off: the record says so (finish_reason \"length\", truncated), or <think> never ends")
+      ->group(filters);
+
   const std::string order = "What comes first";
   std::string names;
   for (const std::string& name : known_measures()) names += (names.empty() ? "" : ", ") + name;
@@ -58,28 +78,63 @@ void add_flags(CLI::App& verb, SelectFlags& flags) {
   verb.add_option("--group-by", flags.fields.group, "Field of the record; each of its values has quotas of its own")
       ->group(order)
       ->type_name("FIELD");
+  verb.add_option("--group-quota", flags.group_quota,
+                  "With --group-by: quotas for each group, or shared by all: equal parts, or proportional to their sizes")
+      ->check(CLI::IsMember({"each", "equal", "proportional"}))
+      ->group(order)
+      ->type_name("HOW");
+  verb.add_option("--stratify-by", flags.fields.stratify_by, "Cut the records into bins of equally many by this value; each bin gives its best")
+      ->group(order)
+      ->type_name("NAME");
+  verb.add_option("--bins", flags.bins, "Number of those bins")->check(CLI::Range(2, 1000))->group(order)->type_name("N");
   verb.add_option("--best-of", flags.fields.best_of, "Field of the record; of each of its values one record is kept")
       ->group(order)
       ->type_name("FIELD");
+}
+
+void add_export_flags(CLI::App& verb, SelectFlags& flags) {
+  ExportOptions& options = flags.exporting;
+  const std::string group = "What is written";
+  verb.add_option("--format", options.format, "Format: " + Exporter::format_names() + " (docs/trainers)")->group(group)->type_name("NAME");
+  verb.add_option("--tokenizer", options.tokenizer, "Folder of the model's tokenizer: needed by tokens; elsewhere steps are cut between tokens")
+      ->group(group)->type_name("DIR");
+  verb.add_option("--train-above", options.train_above, "axolotl, trl-stepwise: step weight from which on a step is trained")
+      ->group(group)->type_name("W");
+  verb.add_option("--end-token", options.end_token, "tokens: what ends a response: auto (eos_token), none, or a token")->group(group)->type_name("TOKEN");
+  verb.add_flag("--no-step-weights", flags.no_step_weights)->description("Every step weighs 1: the control")->group(group);
+
+  const std::string records = "Records (as given to air score; default: as its manifest says)";
+  verb.add_option("--prompt-field", flags.records.prompt, "Field of the prompt")->group(records)->type_name("NAME");
+  verb.add_option("--response-field", flags.records.response, "Field of the response")->group(records)->type_name("NAME");
+  verb.add_option("--messages-field", flags.records.messages, "Field of a list of messages")->group(records)->type_name("NAME");
+  verb.add_option("--chat-template", options.chat_template, "Chat format; auto: the tokenizer folder's, or the manifest's")
+      ->group(records)->type_name("WHICH");
 }
 
 bool given(const CLI::App& verb, const char* flag) { return verb.get_option(flag)->count() > 0; }
 
 void check_flags(const CLI::App& verb, const SelectFlags& flags) {
   const auto& names = known_measures();
-  if (std::find(names.begin(), names.end(), flags.fields.by) == names.end())
-    throw Error(ErrorKind::kUsage, "--by", "unknown name \"" + flags.fields.by + "\"", "air select --help lists the names");
-  if (flags.format != "jsonl")
-    throw Error(ErrorKind::kUsage, "--format", "unknown format \"" + flags.format + "\"", "known: jsonl");
+  const auto check_name = [&](const char* flag, const std::string& name) {
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      throw Error(ErrorKind::kUsage, flag, "unknown name \"" + name + "\"", "air select --help lists the names");
+  };
+  check_name("--by", flags.fields.by);
+  if (given(verb, "--stratify-by")) check_name("--stratify-by", flags.fields.stratify_by);
+  if (given(verb, "--bins") && !given(verb, "--stratify-by")) throw Error(ErrorKind::kUsage, "--bins", "needs --stratify-by");
+  if (given(verb, "--group-quota") && !given(verb, "--group-by")) throw Error(ErrorKind::kUsage, "--group-quota", "needs --group-by");
+  if (given(verb, "--min-tokens") && flags.min_tokens < 1) throw Error(ErrorKind::kUsage, "--min-tokens", "must be 1 or more");
   if (given(verb, "--top-k") && flags.top_k < 1) throw Error(ErrorKind::kUsage, "--top-k", "must be 1 or more");
   if (given(verb, "--top-percent") && !(flags.top_percent > 0 && flags.top_percent <= 100))
     throw Error(ErrorKind::kUsage, "--top-percent", "must be above 0 and at most 100");
   if (given(verb, "--max-tokens") && flags.max_tokens < 1)
     throw Error(ErrorKind::kUsage, "--max-tokens", "must be 1 or more");
-  const auto rules = {"--top-k", "--top-percent", "--max-tokens", "--min-score", "--best-of"};
+  const auto rules = {"--top-k",   "--top-percent", "--max-tokens", "--min-score",
+                      "--best-of", "--min-tokens",  "--dedup",      "--exclude-truncated"};
   if (std::none_of(rules.begin(), rules.end(), [&](const char* rule) { return given(verb, rule); }))
     throw Error(ErrorKind::kUsage, "", "nothing says how much to keep",
-                "one of --top-k, --top-percent, --max-tokens, --min-score, --best-of");
+                "one of --top-k, --top-percent, --max-tokens, --min-score, --best-of, --min-tokens, --dedup, --exclude-truncated; "
+                "--top-percent 100 keeps all");
   if (std::count(flags.inputs.begin(), flags.inputs.end(), "-") > 1)
     throw Error(ErrorKind::kUsage, "", "standard input (-) is named twice");
 }
@@ -93,6 +148,11 @@ SelectionRules make_rules(const CLI::App& verb, const SelectFlags& flags) {
   if (given(verb, "--top-k")) rules.top_k = flags.top_k;
   if (given(verb, "--top-percent")) rules.top_percent = flags.top_percent;
   if (given(verb, "--max-tokens")) rules.max_tokens = flags.max_tokens;
+  if (given(verb, "--min-tokens")) rules.min_tokens = flags.min_tokens;
+  rules.exclude_truncated = flags.exclude_truncated;
+  if (flags.group_quota == "equal") rules.group_quota = GroupQuota::kEqual;
+  if (flags.group_quota == "proportional") rules.group_quota = GroupQuota::kProportional;
+  if (given(verb, "--stratify-by")) rules.num_strata = flags.bins;
   return rules;
 }
 
@@ -108,30 +168,83 @@ class Names {
   std::unordered_map<std::string, int32_t> numbers_;
 };
 
-/// Reads all inputs through once. Standard input, when none is named.
-std::vector<Candidate> read_candidates(const SelectFlags& flags, RowStore& store) {
-  std::vector<std::string> inputs = flags.inputs;
-  if (inputs.empty()) {
-    if (::isatty(STDIN_FILENO) != 0)
-      throw Error(ErrorKind::kUsage, "", "no input", "name a file that air score wrote, or pipe one in");
-    inputs = {"-"};
-  }
+/// The inputs; standard input when none is named.
+std::vector<std::string> inputs_of(const SelectFlags& flags) {
+  if (!flags.inputs.empty()) return flags.inputs;
+  if (::isatty(STDIN_FILENO) != 0)
+    throw Error(ErrorKind::kUsage, "", "no input", "name a file that air score wrote, or pipe one in");
+  return {"-"};
+}
+
+/// What was read of the inputs.
+struct Pool {
+  RowStore store;
   std::vector<Candidate> candidates;
-  Names groups, prompts;
-  for (const std::string& input : inputs) {
-    store.add(input, [&](std::string_view line, const std::string& where) {
+  std::vector<double> influence, base_nll;  ///< of each candidate, for the summary
+  std::vector<std::string> groups;          ///< names, by Candidate::group
+};
+
+/// A number for the text that --dedup compares: its 128-bit hash as bytes.
+std::string text_key(const ScoredTrace& trace, const std::string& what) {
+  std::string text;
+  if (what != "response")
+    for (const ChatMessage& message : trace.messages) text.append(message.role).append(1, '\0').append(message.content).append(1, '\0');
+  if (what != "prompt") text += trace.response;
+  const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
+  return std::string(reinterpret_cast<const char*>(&hash), sizeof hash);
+}
+
+/// The thinking was opened and never closed.
+bool thinking_never_ends(std::string_view response) {
+  return opens_thinking(response) && response.find("</think>") == std::string_view::npos;
+}
+
+/// Reads all inputs through once.
+void read_pool(const SelectFlags& flags, const ScoredReading& reading, Pool& pool) {
+  Names groups, prompts, texts;
+  for (const std::string& input : inputs_of(flags)) {
+    pool.store.add(input, [&](std::string_view line, const std::string& where) {
       const ScoredRow row = read_scored_row(line, flags.fields, where);
-      Candidate candidate{.value = row.value, .rank = row.rank, .num_tokens = row.num_tokens};
+      Candidate candidate{.value = row.value, .rank = row.rank, .num_tokens = row.num_tokens, .stratum = row.stratum};
       candidate.group = groups.number_of(row.group);
+      if (groups.size() > pool.groups.size()) pool.groups.push_back(row.group);
       if (!flags.fields.best_of.empty()) candidate.best_of = prompts.number_of(row.best_of);
-      candidates.push_back(candidate);
+      candidate.truncated = row.truncated;
+      if (!flags.dedup.empty() || flags.exclude_truncated) {
+        const ScoredTrace trace = read_scored_trace(line, reading, where);
+        if (!flags.dedup.empty()) candidate.text = texts.number_of(text_key(trace, flags.dedup));
+        candidate.truncated = candidate.truncated || thinking_never_ends(trace.response);
+      }
+      pool.candidates.push_back(candidate);
+      pool.influence.push_back(row.influence);
+      pool.base_nll.push_back(row.base_nll);
     });
   }
   if (!flags.fields.group.empty()) spdlog::info("{} groups by {}", groups.size(), flags.fields.group);
-  return candidates;
 }
 
-void print_summary(const std::vector<Candidate>& candidates, const Selection& selection) {
+/// How the kept rows differ from the others, in means.
+void print_difference(const Pool& pool, const Selection& selection) {
+  struct Sums {
+    double rows = 0, tokens = 0, base_nll = 0, influence = 0;
+  } kept, rest;
+  std::vector<bool> is_kept(pool.candidates.size());
+  for (const int64_t index : selection.kept) is_kept[static_cast<size_t>(index)] = true;
+  for (size_t i = 0; i < pool.candidates.size(); ++i) {
+    Sums& sums = is_kept[i] ? kept : rest;
+    sums.rows += 1;
+    sums.tokens += static_cast<double>(pool.candidates[i].num_tokens);
+    sums.base_nll += pool.base_nll[i];
+    sums.influence += pool.influence[i];
+  }
+  if (kept.rows == 0 || rest.rows == 0) return;
+  spdlog::info("kept against dropped, means: {:.0f} against {:.0f} tokens, base loss {:.3f} against {:.3f}, influence {:.3f} against {:.3f}",
+               kept.tokens / kept.rows, rest.tokens / rest.rows, kept.base_nll / kept.rows, rest.base_nll / rest.rows,
+               kept.influence / kept.rows, rest.influence / rest.rows);
+}
+
+void print_summary(const Pool& pool, const Selection& selection) {
+  const std::vector<Candidate>& candidates = pool.candidates;
   int64_t tokens = 0, kept_tokens = 0;
   for (const Candidate& row : candidates) tokens += row.num_tokens;
   for (const int64_t index : selection.kept) kept_tokens += candidates[static_cast<size_t>(index)].num_tokens;
@@ -141,25 +254,49 @@ void print_summary(const std::vector<Candidate>& candidates, const Selection& se
     if (count > 0) spdlog::info("dropped {} by {}", count, rule);
   };
   say("--min-score", selection.dropped_by_min_score);
+  say("--min-tokens", selection.dropped_by_min_tokens);
+  say("--exclude-truncated", selection.dropped_as_truncated);
+  say("--dedup", selection.dropped_as_duplicates);
   say("--best-of", selection.dropped_by_best_of);
   say("--top-k", selection.dropped_by_top_k);
   say("--top-percent", selection.dropped_by_top_percent);
   say("--max-tokens", selection.dropped_by_max_tokens);
+  print_difference(pool, selection);
   if (selection.kept.empty()) spdlog::warn("nothing is left: the output is empty");
+}
+
+/// A line of --dry-run: row of the input (from 1), value, tokens, group.
+std::string table_line(const Pool& pool, int64_t index) {
+  const Candidate& row = pool.candidates[static_cast<size_t>(index)];
+  std::string line = std::to_string(index + 1) + '\t';
+  append_number(line, row.value);
+  line += '\t' + std::to_string(row.num_tokens) + '\t';
+  const std::string& group = pool.groups[static_cast<size_t>(row.group)];
+  if (!group.empty()) append_string(line, group);
+  return line + '\n';
+}
+
+/// How the records were read when they were scored: flags, else the manifest beside the first input.
+ScoredReading find_reading(const SelectFlags& flags) {
+  const std::string manifest = flags.inputs.empty() ? "" : flags.inputs.front() + ".manifest.json";
+  const bool there = !manifest.empty() && std::filesystem::exists(manifest);
+  return make_scored_reading(flags.records, flags.exporting.chat_template, there ? read_json_file(manifest, ErrorKind::kInput) : Json());
 }
 
 void select(const CLI::App& verb, const SelectFlags& flags) {
   check_flags(verb, flags);
-  RowStore store;
-  const std::vector<Candidate> candidates = read_candidates(flags, store);
-  const Selection selection = select_rows(candidates, make_rules(verb, flags));
+  const ScoredReading reading = find_reading(flags);
+  ExportOptions exporting = flags.exporting;
+  exporting.step_weights = !flags.no_step_weights;
+  const Exporter exporter(exporting, reading);
+  Pool pool;
+  read_pool(flags, reading, pool);
+  const Selection selection = select_rows(pool.candidates, make_rules(verb, flags));
   OutputFile out(flags.output);
-  for (const int64_t row : selection.kept) {
-    out.write(store.line(row));
-    out.write("\n");
-  }
+  for (const int64_t row : selection.kept)
+    out.write(flags.dry_run ? table_line(pool, row) : exporter.export_line(pool.store.line(row), "row " + std::to_string(row + 1)));
   out.commit();
-  print_summary(candidates, selection);
+  print_summary(pool, selection);
 }
 
 }  // namespace
@@ -168,7 +305,11 @@ Verb add_select(CLI::App& root) {
   auto flags = std::make_shared<SelectFlags>();
   CLI::App* verb = root.add_subcommand("select", "Cut a training set out of scored traces");
   add_flags(*verb, *flags);
-  return {verb, [verb, flags] { select(*verb, *flags); }};
+  add_export_flags(*verb, *flags);
+  return {verb, [verb, flags] {
+            flags->fields.truncation = flags->exclude_truncated;
+            select(*verb, *flags);
+          }};
 }
 
 }  // namespace air

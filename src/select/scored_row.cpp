@@ -16,12 +16,12 @@ namespace {
 constexpr const char* kSchema = "air.score/1";
 constexpr const char* kPerplexity = "ppl";
 
-/// Takes three numbers and the schema out of an `air` object, without building a tree of its steps.
+/// Takes a few numbers and the schema out of an `air` object, without building a tree of its steps.
 class AirKeys : public nlohmann::json_sax<Json> {
  public:
-  explicit AirKeys(const std::string& value_key) : value_key_(value_key) {}
+  AirKeys(std::string value_key, std::string stratum_key) : value_key_(std::move(value_key)), stratum_key_(std::move(stratum_key)) {}
 
-  std::optional<double> value, rank, num_tokens;
+  std::optional<double> value, stratum, rank, num_tokens, influence, base_nll;
   std::string schema;
 
   bool null() override { return true; }
@@ -56,12 +56,15 @@ class AirKeys : public nlohmann::json_sax<Json> {
   bool take(double number) {
     if (depth_ != 1) return true;
     if (key_ == value_key_) value = number;
+    if (key_ == stratum_key_) stratum = number;
+    if (key_ == "influence") influence = number;
+    if (key_ == "base_nll") base_nll = number;
     if (key_ == "rank") rank = number;
     if (key_ == "num_tokens") num_tokens = number;
     return true;
   }
 
-  std::string value_key_;
+  std::string value_key_, stratum_key_;
   std::string key_;
   int depth_ = 0;
 };
@@ -69,8 +72,8 @@ class AirKeys : public nlohmann::json_sax<Json> {
 const RecordValue* member(const RecordValue& object, std::string_view name) {
   // Of a repeated key the last one counts, as in most JSON readers.
   const auto found = std::find_if(object.members.rbegin(), object.members.rend(),
-                                  [&](const auto& entry) { return entry.first == name; });
-  return found == object.members.rend() ? nullptr : &found->second;
+                                  [&](const auto& entry) { return entry.name == name; });
+  return found == object.members.rend() ? nullptr : &found->value;
 }
 
 /// The text of a field; "meta.domain" leads into an object unless the record has a field of that very name.
@@ -101,6 +104,32 @@ std::string_view air_of(std::string_view line, const std::string& where) {
   return line.substr(value->begin, value->end - value->begin);
 }
 
+[[noreturn]] void throw_missing(const std::string& key, const std::string& where) {
+  throw Error(ErrorKind::kInput, where, "\"air\" has no number \"" + key + "\"",
+              key == "controlled" ? "air score --controls N writes it" : "");
+}
+
+std::string key_of(const std::string& measure) { return measure == kPerplexity ? "base_nll" : measure; }
+
+double value_of(const std::optional<double>& number, const std::string& measure, const std::string& where) {
+  if (!number) throw_missing(key_of(measure), where);
+  return measure == kPerplexity ? std::exp(*number) : *number;
+}
+
+/// The record says that its response was cut off: `finish_reason` or `stop_reason` is "length" or "max_tokens", or `truncated` or
+/// `is_truncated` is true.
+bool says_truncated(const RecordValue& record, std::string_view line) {
+  for (const char* name : {"finish_reason", "stop_reason"}) {
+    const RecordValue* reason = member(record, name);
+    if (reason != nullptr && (reason->text == "length" || reason->text == "max_tokens")) return true;
+  }
+  for (const char* name : {"truncated", "is_truncated"}) {
+    const RecordValue* flag = member(record, name);
+    if (flag != nullptr && flag->kind == RecordValue::Kind::kBool && line.substr(flag->begin, flag->end - flag->begin) == "true") return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 const std::vector<std::string>& known_measures() {
@@ -110,29 +139,27 @@ const std::vector<std::string>& known_measures() {
 }
 
 ScoredRow read_scored_row(std::string_view line, const RowFields& fields, const std::string& where) {
-  const bool perplexity = fields.by == kPerplexity;
-  const std::string value_key = perplexity ? "base_nll" : fields.by;
-  AirKeys keys(value_key);
+  AirKeys keys(key_of(fields.by), key_of(fields.stratify_by));
   const std::string_view object = air_of(line, where);
   if (!Json::sax_parse(object.begin(), object.end(), &keys))
     throw Error(ErrorKind::kInput, where, "the value of \"air\" is not JSON");
   if (keys.schema != kSchema)
     throw Error(ErrorKind::kInput, where, "\"air\" has schema \"" + keys.schema + "\"",
                 std::string("this version reads \"") + kSchema + "\"");
-  if (!keys.value) {
-    throw Error(ErrorKind::kInput, where, "\"air\" has no number \"" + value_key + "\"",
-                value_key == "controlled" ? "air score --controls N writes it" : "");
-  }
-  if (!keys.num_tokens) throw Error(ErrorKind::kInput, where, "\"air\" has no number \"num_tokens\"");
+  if (!keys.num_tokens) throw_missing("num_tokens", where);
 
   ScoredRow row;
-  row.value = perplexity ? std::exp(*keys.value) : *keys.value;
+  row.value = value_of(keys.value, fields.by, where);
+  if (!fields.stratify_by.empty()) row.stratum = value_of(keys.stratum, fields.stratify_by, where);
+  row.influence = keys.influence.value_or(0);
+  row.base_nll = keys.base_nll.value_or(0);
   row.rank = static_cast<int64_t>(keys.rank.value_or(0));
   row.num_tokens = static_cast<int64_t>(*keys.num_tokens);
-  if (!fields.group.empty() || !fields.best_of.empty()) {
+  if (!fields.group.empty() || !fields.best_of.empty() || fields.truncation) {
     const RecordValue record = parse_record_line(line, where);
     if (!fields.group.empty()) row.group = field_text(record, fields.group, line, "--group-by", where);
     if (!fields.best_of.empty()) row.best_of = field_text(record, fields.best_of, line, "--best-of", where);
+    if (fields.truncation) row.truncated = says_truncated(record, line);
   }
   return row;
 }

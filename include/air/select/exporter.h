@@ -17,7 +17,7 @@ namespace air {
 /// `--format` and the flags that go with it.
 struct ExportOptions {
   std::string format = "jsonl";
-  std::filesystem::path tokenizer;   ///< folder; empty: none
+  std::filesystem::path tokenizer = {};  ///< folder; empty: none
   std::string chat_template = "auto";  ///< of the pretokenized text; auto: the tokenizer folder's own
   std::string end_token = "auto";    ///< after the response; auto: eos_token of tokenizer_config.json; none; or a token
   double train_above = 1.0;          ///< weight from which on a step is trained, in formats that know only yes and no

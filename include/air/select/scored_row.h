@@ -13,15 +13,20 @@ struct RowFields {
   std::string by = "influence";  ///< a key of `air`, or "ppl": e^base_nll
   std::string group;             ///< a field of the record, dots lead into objects ("meta.domain"); empty: none
   std::string best_of;           ///< likewise
+  std::string stratify_by;       ///< a name as for `by`; empty: none
+  bool truncation = false;       ///< whether to find out if the response was cut off
 };
 
 /// One scored record.
 struct ScoredRow {
   double value = 0;        ///< of `by`
+  double stratum = 0;      ///< of `stratify_by`
+  double influence = 0, base_nll = 0;
   int64_t rank = 0;        ///< of air; 0 when the file is not ranked
   int64_t num_tokens = 0;  ///< of the response
   std::string group;       ///< the field's text, or its JSON when it is no string
   std::string best_of;
+  bool truncated = false;
 };
 
 /// Names that `--by` takes.
