@@ -10,6 +10,7 @@
 #include "air/base/output_file.h"
 #include "air/base/progress.h"
 #include "air/find_heads/heads_result.h"
+#include "air/find_heads/heads_svg.h"
 #include "air/find_heads/measure_probe.h"
 #include "air/find_heads/options.h"
 #include "air/find_heads/probe_dump.h"
@@ -87,8 +88,8 @@ void print_summary(const HeadsResult& result, double seconds) {
 }
 
 void print_verdict(const Verification& verification, size_t num_heads) {
-  spdlog::info("masking the {} critical heads, fresh probes: {}", num_heads, describe(verification.probes));
-  spdlog::info("masking the {} critical heads, ordinary text: {}", num_heads, describe(verification.text));
+  spdlog::info("masking the critical set ({}), fresh probes: {}", num_heads, describe(verification.probes));
+  spdlog::info("masking the critical set ({}), ordinary text: {}", num_heads, describe(verification.text));
   if (!verification.serves_retrieval())
     spdlog::warn("the critical set is not special: masking it costs the probes no more than masking random heads may, "
                  "or the model does not answer them");
@@ -127,6 +128,7 @@ void find_heads(const FindHeadsFlags& flags) {
     file.details["verify"] = to_json(verification);
     print_verdict(verification, file.heads.size());
   }
+  if (!flags.svg.empty()) write_file(flags.svg, heads_svg(file));
   write_file(flags.output, to_json(file));
 }
 

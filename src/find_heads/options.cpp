@@ -36,6 +36,7 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
   start_help_with(verb, "air find-heads --model DIR -o heads.json");
   add_shared_flags(verb, flags.shared, {.model = true, .compute = true, .seed = true});
   verb.add_option("-o,--output", flags.output, "Heads file to write; - is stdout")->type_name("FILE");
+  verb.add_option("--svg", flags.svg, "Also draw the scores, layers × heads")->type_name("FILE");
 
   const std::string probes = "Probes";
   verb.add_option("--probes", flags.probes, "Kinds of probes: needle (a fact in a text), kv (a JSON object)")->delimiter(',')->group(probes)->type_name("KINDS");
@@ -58,6 +59,9 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
                   "none: plain text, auto: the model's own chat format; or a built-in name, or a format file")
       ->group(probes)
       ->type_name("WHICH");
+  verb.add_option("--probes-file", flags.probes_file, "Probes of your own in place of made ones (as --dump-probes writes)")
+      ->group(probes)
+      ->type_name("FILE");
   verb.add_option("--dump-probes", flags.dump_probes, "Write the probes, one JSON object a line")
       ->group(probes)
       ->type_name("FILE");
@@ -100,6 +104,8 @@ void check_flags(const FindHeadsFlags& flags) {
   if (flags.critical.num_heads < 0) throw Error(ErrorKind::kUsage, "--num-heads", "must be 1 or more");
   if (flags.verify_draws < 1) throw Error(ErrorKind::kUsage, "--verify-draws", "must be 1 or more");
   if (!flags.verify && !flags.verify_text.empty()) throw Error(ErrorKind::kUsage, "--verify-text", "needs --verify");
+  if (!flags.import.empty() && !flags.probes_file.empty())
+    throw Error(ErrorKind::kUsage, "--probes-file", "--import runs no probes");
   if (!flags.import.empty() && !flags.dump_probes.empty())
     throw Error(ErrorKind::kUsage, "--dump-probes", "--import runs no probes");
   if (flags.dump_probes == "-" && flags.output == "-")

@@ -6,6 +6,7 @@
 #include "air/find_heads/haystack.h"
 #include "air/find_heads/kv_probe.h"
 #include "air/find_heads/needle_probe.h"
+#include "air/find_heads/probe_file.h"
 
 namespace air {
 namespace {
@@ -34,6 +35,7 @@ ProbeFormat probe_format(const FindHeadsFlags& flags) {
 }
 
 std::vector<Probe> make_probes(const FindHeadsFlags& flags, const ModelConfig& config, const Tokenizer& tokenizer) {
+  if (!flags.probes_file.empty()) return read_probe_file(flags.probes_file, tokenizer, probe_format(flags), config);
   const auto num_kinds = static_cast<int64_t>(flags.probes.size());
   std::vector<Probe> probes;
   for (int64_t repeat = 0; repeat < flags.repeats; ++repeat) {

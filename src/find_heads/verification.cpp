@@ -25,6 +25,7 @@ std::vector<LossSample> fresh_probes(const FindHeadsFlags& flags, const ModelCon
   fresh.shared.seed = flags.shared.seed ^ kFresh;
   fresh.num_probes = kNumProbes;
   fresh.repeats = 1;
+  fresh.probes_file.clear();
   const int64_t shortest = *std::min_element(flags.lengths.begin(), flags.lengths.end());
   std::erase_if(fresh.lengths, [&](int64_t length) { return length > std::max(shortest, kMaxProbeTokens); });
   std::vector<LossSample> samples;

@@ -28,6 +28,8 @@ struct FindHeadsFlags {
   bool verify = false;
   int64_t verify_draws = 5;
   std::string verify_text;
+  std::string probes_file;  ///< in place of made ones
+  std::string svg;
   std::string dump_probes;
   std::string output;
   bool lengths_given = false;  ///< on the command line, by a variable or in a config file
