@@ -37,7 +37,7 @@ const RecordValue* RecordView::find(std::string_view field) const {
 }
 
 int64_t RecordView::count(std::string_view key) const {
-  return std::count_if(record_.members.begin(), record_.members.end(), [&](const auto& m) { return m.first == key; });
+  return std::count_if(record_.members.begin(), record_.members.end(), [&](const auto& m) { return m.name == key; });
 }
 
 std::string_view RecordView::first_of(std::span<const std::string_view> fields) const {

@@ -3,7 +3,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace air {
@@ -28,8 +27,11 @@ struct RecordValue {
   bool is_null() const { return kind == Kind::kNull; }
 };
 
-/// A member of an object: its name and its value. (A type of its own, because it is not complete inside RecordValue.)
-struct RecordMember : std::pair<std::string, RecordValue> {};
+/// A member of an object.
+struct RecordMember {
+  std::string name;
+  RecordValue value;
+};
 
 /// "a string", "a number", …, for messages.
 std::string kind_name(const RecordValue& value);
