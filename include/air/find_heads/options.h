@@ -16,7 +16,7 @@ namespace air {
 struct FindHeadsFlags {
   SharedFlags shared;
   std::vector<std::string> probes = {"needle"};
-  int64_t num_probes = 120;  ///< of all kinds together
+  int64_t num_probes = 96;  ///< of all kinds together
   int64_t repeats = 1;
   std::vector<int64_t> lengths = {256, 512, 1024, 2048};
   std::vector<double> depths = {0, 0.25, 0.5, 0.75, 1};
