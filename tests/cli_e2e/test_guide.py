@@ -1,4 +1,4 @@
-"""docs/GUIDE.md and README.md: every command of theirs is run, and prints what the page says."""
+"""docs/GUIDE.md: every command of it is run, and prints what the page says."""
 import os
 import re
 import subprocess
@@ -35,7 +35,7 @@ def folder(tmp_path, demo_model):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["docs/GUIDE.md", "README.md"])
+@pytest.mark.parametrize("name", ["docs/GUIDE.md"])
 def test_the_commands_print_what_the_page_says(name, folder):
     entries = list(commands(REPOSITORY / name))
     assert entries, f"no console block in {name}"
