@@ -4,7 +4,6 @@
 #include <ATen/ops/argsort.h>
 #include <ATen/ops/bincount.h>
 #include <ATen/ops/gelu.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/softmax.h>
@@ -12,6 +11,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "air/base/error.h"
+#include "air/model/matrix_product.h"
 
 namespace air {
 
@@ -49,7 +49,7 @@ void activate_gate(at::Tensor& gate, at::Tensor up, const ModelConfig& config) {
 }  // namespace
 
 at::Tensor apply(const Linear& linear, const at::Tensor& x) {
-  return at::linear(x, linear.weight, linear.bias);
+  return linear_product(x, linear.weight, linear.bias);
 }
 
 at::Tensor mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& config) {

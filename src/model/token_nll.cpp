@@ -3,17 +3,16 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/argmax.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/log_softmax.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/tanh.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 
 #include "air/base/error.h"
+#include "air/model/matrix_product.h"
 #include "model/logit_stats.h"
 
 namespace air {
@@ -38,18 +37,15 @@ void cpu_rows(const at::Tensor& hidden, const at::Tensor& lm_head, const LogitOp
               const int64_t* targets, int64_t begin, int64_t end, TokenNll& out) {
   c10::InferenceMode guard;
   const int64_t vocab = lm_head.size(0);
-  at::Tensor buffer =
-      at::empty({std::min(kTileRows, end - begin) * std::min(kTileVocab, vocab)}, hidden.options());
   std::vector<LogitStats> stats(static_cast<size_t>(end - begin));
   std::vector<float> target_logits(stats.size());
   for (int64_t v = 0; v < vocab; v += kTileVocab) {
     const int64_t width = std::min(kTileVocab, vocab - v);
-    const at::Tensor weights = lm_head.narrow(0, v, width).t();
+    const at::Tensor weights = lm_head.narrow(0, v, width);
     const at::Tensor bias = options.bias.defined() ? options.bias.narrow(0, v, width) : at::Tensor();
     for (int64_t r = begin; r < end; r += kTileRows) {
       const int64_t height = std::min(kTileRows, end - r);
-      at::Tensor tile = buffer.narrow(0, 0, height * width).view({height, width});
-      at::mm_out(tile, hidden.narrow(0, r, height), weights);
+      at::Tensor tile = linear_product(hidden.narrow(0, r, height), weights);
       finish_logits(tile, bias, options.softcap);
       const float* logits = tile.const_data_ptr<float>();
       for (int64_t i = 0; i < height; ++i, logits += width) {

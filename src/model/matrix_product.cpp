@@ -1,0 +1,38 @@
+#include "air/model/matrix_product.h"
+
+#include <ATen/core/List.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/linear.h>
+
+#include <optional>
+#include <string_view>
+
+namespace air {
+
+namespace {
+
+using Scalars = c10::List<std::optional<at::Scalar>>;
+using OneDnnLinear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, std::string_view,
+                                Scalars, std::optional<std::string_view>);
+
+/// The operator behind torch.compile's CPU code; none in a libtorch that was built without oneDNN.
+const std::optional<c10::TypedOperatorHandle<OneDnnLinear>>& one_dnn_linear() {
+  static const auto handle = []() -> std::optional<c10::TypedOperatorHandle<OneDnnLinear>> {
+    const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+    if (!found || !found->hasKernelForDispatchKey(c10::DispatchKey::CPU)) return std::nullopt;
+    return found->typed<OneDnnLinear>();
+  }();
+  return handle;
+}
+
+}  // namespace
+
+at::Tensor linear_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  const bool suits = x.is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 2 && x.size(0) > 0 && x.is_contiguous() &&
+                     weight.is_contiguous();
+  if (!suits || !one_dnn_linear()) return at::linear(x, weight, bias);
+  return one_dnn_linear()->call(x, weight, bias.defined() ? std::optional(bias) : std::nullopt, "none", Scalars{},
+                                std::nullopt);
+}
+
+}  // namespace air
