@@ -1,6 +1,5 @@
 #include "air/inspect/command.h"
 
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -11,8 +10,8 @@
 #include "air/cli/record_flags.h"
 #include "air/cli/shared_flags.h"
 #include "air/data/record_reader.h"
-#include "air/model/causal_lm.h"
 #include "air/text/tokenizer.h"
+#include "inspect/model_summary.h"
 
 namespace air {
 
@@ -70,40 +69,10 @@ void inspect_traces(const InspectFlags& flags) {
   output.commit();
 }
 
-Json describe_model(const std::filesystem::path& folder) {
-  const CausalLM model = CausalLM::load(folder, at::kMeta, at::kFloat);
-  const ModelConfig& config = model.config();
-  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
-  return {{"model_type", config.model_type},
-          {"num_hidden_layers", config.num_hidden_layers},
-          {"num_attention_heads", config.num_attention_heads},
-          {"num_key_value_heads", config.num_key_value_heads},
-          {"head_dim", config.head_dim},
-          {"hidden_size", config.hidden_size},
-          {"intermediate_size", config.intermediate_size},
-          {"vocab_size", config.vocab_size},
-          {"max_position_embeddings", config.max_position_embeddings},
-          {"tie_word_embeddings", config.tie_word_embeddings},
-          {"rope_type", config.ropes[0].rope_type},
-          {"rope_theta", config.ropes[0].theta},
-          {"num_parameters", model.num_parameters()},
-          {"fingerprint", model.fingerprint()},
-          {"tokenizer", tokenizer->describe()},
-          {"chat_format", ChatFormat::of_model(folder).name()}};
-}
-
 void inspect_model(const InspectFlags& flags) {
-  const Json description = describe_model(flags.shared.model);
+  const Json summary = summarise_model(flags.shared.model);
   OutputFile output(flags.output);
-  if (flags.json) {
-    output.write(description.dump(2) + "\n");
-  } else {
-    for (const auto& [key, value] : description.items()) {
-      char line[256];
-      std::snprintf(line, sizeof line, "%-26s %s\n", key.c_str(), (value.is_string() ? value.get<std::string>() : value.dump()).c_str());
-      output.write(line);
-    }
-  }
+  output.write(flags.json ? summary.dump(2) + "\n" : summary_table(summary));
   output.commit();
 }
 
@@ -119,13 +88,14 @@ void run_inspect(const InspectFlags& flags) {
 
 Verb add_inspect(CLI::App& root) {
   auto flags = std::make_shared<InspectFlags>();
-  CLI::App* verb = root.add_subcommand("inspect",
-                                       "What air understands of a model, and how it reads each trace\n\n"
-                                       "Example:\n"
-                                       "  air inspect --model DIR\n"
-                                       "  air inspect --model DIR traces.jsonl | head -1\n\n"
-                                       "Computes nothing. With traces it writes a line for each: token ids, the first byte of each in the\n"
-                                       "encoded text, the index of the first response token, and the steps.");
+  CLI::App* verb = root.add_subcommand(
+      "inspect",
+      "What air understands of a model, and how it reads each trace\n\n"
+      "Example:\n"
+      "  air inspect --model DIR\n"
+      "  air inspect --model DIR traces.jsonl | head -1\n\n"
+      "Computes nothing. With traces it writes a line for each: token ids, the first byte of each in the\n"
+      "encoded text, the index of the first response token, and the steps.");
   add_shared_flags(*verb, flags->shared, {.model = true});
   add_record_flags(*verb, flags->records);
   verb->add_option("-o,--output", flags->output, "File to write; - is stdout")->type_name("FILE");

@@ -152,6 +152,15 @@ void Checkpoint::ignore_suffix(const std::string& suffix) {
     if (name.ends_with(suffix)) taken_.insert(name);
 }
 
+std::map<std::string, int64_t> Checkpoint::bytes_by_dtype() const {
+  std::map<std::string, int64_t> bytes;
+  for (const auto& [name, file] : where_) {
+    const auto& entry = file->entries().at(name);
+    bytes[entry.dtype] += static_cast<int64_t>(entry.end - entry.begin);
+  }
+  return bytes;
+}
+
 void Checkpoint::finish() const {
   std::string left;
   int64_t count = 0;

@@ -37,6 +37,8 @@ class Checkpoint {
   /// @throws Error(kModel) naming the tensors that nobody took.
   void finish() const;
 
+  /// Bytes of all tensors by their dtype in the files: {"BF16": 269030016}.
+  std::map<std::string, int64_t> bytes_by_dtype() const;
   /// A hash (XXH3, 16 hex digits) of every tensor's name, dtype, shape and samples of its data: the identity
   /// of the model in heads files and manifests, whatever its sharding and its config.json's style.
   const std::string& fingerprint() const { return fingerprint_; }

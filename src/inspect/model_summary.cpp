@@ -1,0 +1,242 @@
+#include "inspect/model_summary.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <vector>
+
+#include "air/base/error.h"
+#include "air/model/checkpoint.h"
+#include "air/text/chat_format.h"
+#include "air/text/tokenizer.h"
+
+namespace air {
+
+namespace {
+
+// What the estimates stand on; the summary says so.
+constexpr int64_t kContext = 1024;
+constexpr int64_t kBatchTokens = 4096;
+constexpr int64_t kMlpRows = 2048;
+
+/// Mean number of keys that a query sees over a text of `context` tokens.
+double mean_visible_keys(int64_t context, int64_t window) {
+  const auto t = static_cast<double>(context);
+  if (window <= 0 || window >= context) return (t + 1) / 2;
+  const auto w = static_cast<double>(window);
+  return (w * (w + 1) / 2 + (t - w) * w) / t;
+}
+
+/// Runs of layers that are alike: [{"layers": "0-4", "window": 512, "rope": 1, "experts": false}, …].
+Json layer_groups(const ModelConfig& config) {
+  std::map<std::vector<int64_t>, std::vector<int64_t>> groups;
+  for (size_t i = 0; i < config.layers.size(); ++i) {
+    const LayerConfig& layer = config.layers[i];
+    groups[{layer.window, layer.rope, layer.experts}].push_back(static_cast<int64_t>(i));
+  }
+  Json list = Json::array();
+  for (const auto& [kind, layers] : groups)
+    list.push_back({{"num_layers", layers.size()},
+                    {"window", kind[0] > 0 ? Json(kind[0]) : Json(nullptr)},
+                    {"rope", kind[1] >= 0 ? Json(kind[1]) : Json(nullptr)},
+                    {"experts", kind[2] != 0},
+                    {"layers", layers}});
+  return list;
+}
+
+/// What `read` gives, or the error as a text: a part that air does not know must not hide the rest.
+template <typename Read>
+std::string or_error(Read read) {
+  try {
+    return read();
+  } catch (const Error& e) {
+    return std::string("not usable: ") + e.what();
+  }
+}
+
+Json memory_estimate(const CausalLM& model, const char* dtype, at::ScalarType type) {
+  const auto size = static_cast<int64_t>(c10::elementSize(type));
+  const int64_t weights = model.num_parameters() * size;
+  return {{"dtype", dtype},
+          {"weights", weights},
+          {"total", weights + working_bytes(model.config(), kBatchTokens, size)}};
+}
+
+std::string with_unit(double value, const std::vector<const char*>& units) {
+  size_t unit = 0;
+  while (value >= 999.5 && unit + 1 < units.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  char text[64];
+  std::snprintf(text, sizeof text, "%.3g %s", value, units[unit]);
+  return text;
+}
+
+std::string bytes_text(const Json& value) {
+  return with_unit(value.get<double>(), {"B", "kB", "MB", "GB", "TB"});
+}
+std::string flops_text(const Json& value) {
+  return with_unit(value.get<double>(), {"FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"});
+}
+
+std::string number_text(const Json& value) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%g", value.get<double>());
+  return text;
+}
+
+std::string heads_text(const Json& s) {
+  return std::to_string(s["num_attention_heads"].get<int64_t>()) + " query, " +
+         std::to_string(s["num_key_value_heads"].get<int64_t>()) + " key/value (groups of " +
+         std::to_string(s["num_key_value_groups"].get<int64_t>()) + "), " +
+         std::to_string(s["head_dim"].get<int64_t>()) + " wide";
+}
+
+std::string attention_text(const Json& a) {
+  std::string text = "scale " + number_text(a["scale"]);
+  if (!a["softcap"].is_null()) text += ", soft cap " + number_text(a["softcap"]);
+  if (a["sinks"].get<bool>()) text += ", sinks";
+  if (a["qk_norm"] != "none") text += ", q/k norm by " + a["qk_norm"].get<std::string>();
+  if (a["qkv_bias"].get<bool>()) text += ", biases";
+  return text;
+}
+
+std::string group_text(const Json& group) {
+  std::string text = std::to_string(group["num_layers"].get<int64_t>()) + " of them: ";
+  text += group["window"].is_null() ? "all earlier tokens" : "window of " + group["window"].dump();
+  text += group["rope"].is_null() ? ", no positions" : ", RoPE " + group["rope"].dump();
+  if (group["experts"].get<bool>()) text += ", experts";
+  return text;
+}
+
+std::string rope_text(const Json& rope) {
+  std::string text = rope["rope_type"].get<std::string>() + ", base " + number_text(rope["rope_theta"]) +
+                     ", " + rope["rotary_dim"].dump() + " dimensions";
+  if (rope.contains("factor")) text += ", factor " + number_text(rope["factor"]);
+  if (rope["interleaved"].get<bool>()) text += ", interleaved";
+  return text;
+}
+
+std::string weights_text(const Json& weights) {
+  std::string text;
+  for (const auto& [dtype, bytes] : weights.items())
+    text += (text.empty() ? "" : ", ") + dtype + " " + bytes_text(bytes);
+  return text;
+}
+
+}  // namespace
+
+TokenFlops token_flops(const ModelConfig& config, int64_t num_active_parameters, int64_t context) {
+  TokenFlops flops;
+  flops.weights = 2.0 * static_cast<double>(num_active_parameters);
+  for (const LayerConfig& layer : config.layers)
+    flops.attention += 4.0 * static_cast<double>(config.num_attention_heads * config.head_dim) *
+                       mean_visible_keys(context, layer.window);
+  return flops;
+}
+
+int64_t active_parameters(const ModelConfig& config, int64_t num_parameters) {
+  const ExpertConfig& experts = config.experts;
+  const int64_t one_expert = 3 * config.hidden_size * experts.intermediate_size +
+                             (experts.bias ? 2 * experts.intermediate_size + config.hidden_size : 0);
+  for (const LayerConfig& layer : config.layers)
+    if (layer.experts) num_parameters -= (experts.num_experts - experts.num_experts_per_tok) * one_expert;
+  return config.tie_word_embeddings ? num_parameters
+                                    : num_parameters - config.vocab_size * config.hidden_size;
+}
+
+int64_t working_bytes(const ModelConfig& config, int64_t tokens, int64_t element_size) {
+  // States, their norm and what attention adds; queries, keys, values and the attended values; a slice of the
+  // MLP.
+  const int64_t heads = 2 * config.num_attention_heads + 2 * config.num_key_value_heads;
+  const int64_t row = 3 * config.hidden_size + heads * config.head_dim;
+  const int64_t inner = std::max(config.intermediate_size, config.experts.intermediate_size);
+  return element_size *
+         (2 * tokens * row + std::min(kMlpRows, 2 * tokens) * (2 * inner + config.hidden_size));
+}
+
+Json summarise_model(const std::filesystem::path& folder) {
+  const CausalLM model = CausalLM::load(folder, at::kMeta, at::kFloat);
+  const ModelConfig& c = model.config();
+  Json details = to_json(c);
+  const int64_t active = active_parameters(c, model.num_parameters());
+  const TokenFlops flops = token_flops(c, active, kContext);
+  const auto optional = [](double value) { return value > 0 ? Json(value) : Json(nullptr); };
+  Json summary = {{"model_type", c.model_type},
+                  {"num_hidden_layers", c.num_hidden_layers},
+                  {"num_attention_heads", c.num_attention_heads},
+                  {"num_key_value_heads", c.num_key_value_heads},
+                  {"num_key_value_groups", c.num_attention_heads / c.num_key_value_heads},
+                  {"head_dim", c.head_dim},
+                  {"hidden_size", c.hidden_size},
+                  {"intermediate_size", c.intermediate_size},
+                  {"vocab_size", c.vocab_size},
+                  {"max_position_embeddings", c.max_position_embeddings},
+                  {"tie_word_embeddings", c.tie_word_embeddings}};
+  summary["attention"] = {{"scale", c.attention_scale},
+                          {"softcap", optional(c.attention_softcap)},
+                          {"sinks", c.attention_sinks},
+                          {"qk_norm", details["qk_norm"]},
+                          {"qkv_bias", c.qkv_bias}};
+  summary["layer_groups"] = layer_groups(c);
+  summary["ropes"] = details["ropes"];
+  summary["experts"] = details["experts"];
+  summary["hidden_act"] = details["hidden_act"];
+  summary["logit_softcap"] = optional(c.logit_softcap);
+  summary["num_parameters"] = model.num_parameters();
+  summary["num_active_parameters"] = active;
+  summary["weight_bytes"] = Checkpoint(folder).bytes_by_dtype();
+  summary["memory"] = {
+      {"batch_tokens", kBatchTokens},
+      {"estimates",
+       {memory_estimate(model, "float32", at::kFloat), memory_estimate(model, "bfloat16", at::kBFloat16)}}};
+  summary["flops_per_token"] = {
+      {"context", kContext}, {"weights", flops.weights}, {"attention", flops.attention}};
+  summary["tokenizer"] = or_error([&] { return load_tokenizer(folder)->describe(); });
+  summary["chat_format"] = or_error([&] { return ChatFormat::of_model(folder).name(); });
+  summary["fingerprint"] = model.fingerprint();
+  return summary;
+}
+
+std::string summary_table(const Json& s) {
+  std::string table;
+  const auto line = [&](const std::string& name, const std::string& value) {
+    table += name + std::string(name.size() < 14 ? 14 - name.size() : 1, ' ') + value + "\n";
+  };
+  line("family", s["model_type"].get<std::string>());
+  line("layers", s["num_hidden_layers"].dump() + ", hidden size " + s["hidden_size"].dump() + ", MLP " +
+                     s["intermediate_size"].dump() + " (" + s["hidden_act"].get<std::string>() + ")");
+  for (const Json& group : s["layer_groups"]) line("", group_text(group));
+  line("heads", heads_text(s));
+  line("attention", attention_text(s["attention"]));
+  for (size_t i = 0; i < s["ropes"].size(); ++i) line("RoPE " + std::to_string(i), rope_text(s["ropes"][i]));
+  if (!s["experts"].is_null())
+    line("experts", s["experts"]["num_experts"].dump() + " of size " +
+                        s["experts"]["intermediate_size"].dump() + ", " +
+                        s["experts"]["num_experts_per_tok"].dump() + " for each token");
+  line("vocabulary",
+       s["vocab_size"].dump() +
+           (s["tie_word_embeddings"].get<bool>() ? ", lm_head tied to it" : ", lm_head of its own"));
+  line("context", s["max_position_embeddings"].dump() + " tokens");
+  line("parameters",
+       with_unit(s["num_parameters"].get<double>(), {"", "k", "M", "G", "T"}) +
+           (s["experts"].is_null()
+                ? ""
+                : ", " + with_unit(s["num_active_parameters"].get<double>(), {"", "k", "M", "G", "T"}) +
+                      " met by a token"));
+  line("weights", weights_text(s["weight_bytes"]));
+  for (const Json& estimate : s["memory"]["estimates"])
+    line("memory", "about " + bytes_text(estimate["total"]) + " in " + estimate["dtype"].get<std::string>() +
+                       " (weights " + bytes_text(estimate["weights"]) + ", batches of " +
+                       s["memory"]["batch_tokens"].dump() + " tokens)");
+  line("work", flops_text(s["flops_per_token"]["weights"]) + " a token and pass, attention " +
+                   flops_text(s["flops_per_token"]["attention"]) + " more in a text of " +
+                   s["flops_per_token"]["context"].dump());
+  line("tokenizer", s["tokenizer"].get<std::string>());
+  line("chat format", s["chat_format"].get<std::string>());
+  line("fingerprint", s["fingerprint"].get<std::string>());
+  return table;
+}
+
+}  // namespace air

@@ -1,0 +1,34 @@
+// What air understands of a model folder, and what a run on it would cost. Only headers of the weights are
+// read.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "air/base/json.h"
+#include "air/model/causal_lm.h"
+
+namespace air {
+
+/// Operations of one token in one pass of the model: a multiplication and an addition count as two.
+struct TokenFlops {
+  double weights = 0;    ///< of the matrices that the token goes through, lm_head among them
+  double attention = 0;  ///< of scores and sums, mean over a text of `context` tokens
+};
+TokenFlops token_flops(const ModelConfig& config, int64_t num_active_parameters, int64_t context);
+
+/// Parameters that one token meets: all but the experts that it does not go to, and the rows of an untied
+/// embedding.
+int64_t active_parameters(const ModelConfig& config, int64_t num_parameters);
+
+/// Bytes beside the weights while `tokens` packed tokens are scored as two variants, an estimate.
+int64_t working_bytes(const ModelConfig& config, int64_t tokens, int64_t element_size);
+
+/// The whole description. @throws Error(kModel) when the folder is no model that air can load.
+Json summarise_model(const std::filesystem::path& folder);
+
+/// The same for people.
+std::string summary_table(const Json& summary);
+
+}  // namespace air
