@@ -1,0 +1,68 @@
+"""What a user would write with transformers: the losses of every trace under the model, and under the model with some heads
+attending uniformly. The baseline of scripts/bench.sh; prints one JSON object.
+
+    python scripts/bench_transformers.py MODEL TRACES.inspect.jsonl HEADS --batch-size 1|8 --threads N
+
+TRACES.inspect.jsonl is what `air inspect` writes, so that both score the very same tokens. A head is made uniform as a
+user can do it without an attention function of his own: its query weights are set to zero in a second copy of the model.
+"""
+import argparse
+import copy
+import json
+import resource
+import time
+
+import torch
+from transformers import AutoModelForCausalLM
+
+
+def weaken(model, heads):
+    """A copy whose heads score every key 0. Exact where queries have neither bias nor norm (Llama)."""
+    weak = copy.deepcopy(model)
+    size = weak.config.head_dim
+    for layer, head in (map(int, name.split("-")) for name in heads.split(",")):
+        weak.model.layers[layer].self_attn.q_proj.weight.data[head * size:(head + 1) * size] = 0
+    return weak
+
+
+def batch_losses(model, batch):
+    """Padded batch, full logits, cross-entropy of the response tokens."""
+    longest = max(len(trace["ids"]) for trace in batch)
+    ids = torch.zeros(len(batch), longest, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    labels = torch.full_like(ids, -100)
+    for row, trace in enumerate(batch):
+        n = len(trace["ids"])
+        ids[row, :n] = torch.tensor(trace["ids"])
+        mask[row, :n] = 1
+        labels[row, trace["response_begin"]:n] = ids[row, trace["response_begin"]:n]
+    logits = model(ids, attention_mask=mask if len(batch) > 1 else None, use_cache=False).logits
+    return torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), reduction="sum")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("traces")
+    parser.add_argument("heads")
+    parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    traces = sorted(map(json.loads, open(args.traces)), key=lambda trace: -len(trace["ids"]))
+    base = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
+    models = [base, weaken(base, args.heads)]
+    total = [0.0, 0.0]
+    start = time.perf_counter()
+    with torch.inference_mode():
+        for begin in range(0, len(traces), args.batch_size):
+            for i, model in enumerate(models):
+                total[i] += batch_losses(model, traces[begin:begin + args.batch_size]).item()
+    seconds = time.perf_counter() - start
+    tokens = sum(len(trace["ids"]) for trace in traces)
+    print(json.dumps({"num_tokens": tokens, "seconds": seconds, "tokens_per_second": tokens / seconds, "base_nll_sum": total[0],
+                      "ref_nll_sum": total[1], "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+
+
+if __name__ == "__main__":
+    main()
