@@ -93,17 +93,6 @@ std::string field_text(const RecordValue& record, const std::string& field, std:
   return std::string(line.substr(value->begin, value->end - value->begin));
 }
 
-std::string_view air_of(std::string_view line, const std::string& where) {
-  const std::string_view quick = find_air_object(line);
-  if (!quick.empty()) return quick;
-  // Another program may have written the line anew: then `air` can stand anywhere.
-  const RecordValue record = parse_record_line(line, where);
-  const RecordValue* value = member(record, "air");
-  if (value == nullptr)
-    throw Error(ErrorKind::kInput, where, "no field \"air\": the record has no scores", "air score gives it some");
-  return line.substr(value->begin, value->end - value->begin);
-}
-
 [[noreturn]] void throw_missing(const std::string& key, const std::string& where) {
   throw Error(ErrorKind::kInput, where, "\"air\" has no number \"" + key + "\"",
               key == "controlled" ? "air score --controls N writes it" : "");
@@ -138,9 +127,20 @@ const std::vector<std::string>& known_measures() {
   return measures;
 }
 
+std::string_view air_value_of(std::string_view line, const std::string& where) {
+  const std::string_view quick = find_air_object(line);
+  if (!quick.empty()) return quick;
+  // Another program may have written the line anew: then `air` can stand anywhere.
+  const RecordValue record = parse_record_line(line, where);
+  const RecordValue* value = member(record, "air");
+  if (value == nullptr)
+    throw Error(ErrorKind::kInput, where, "no field \"air\": the record has no scores", "air score gives it some");
+  return line.substr(value->begin, value->end - value->begin);
+}
+
 ScoredRow read_scored_row(std::string_view line, const RowFields& fields, const std::string& where) {
   AirKeys keys(key_of(fields.by), key_of(fields.stratify_by));
-  const std::string_view object = air_of(line, where);
+  const std::string_view object = air_value_of(line, where);
   if (!Json::sax_parse(object.begin(), object.end(), &keys))
     throw Error(ErrorKind::kInput, where, "the value of \"air\" is not JSON");
   if (keys.schema != kSchema)

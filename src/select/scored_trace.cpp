@@ -2,7 +2,7 @@
 
 #include "air/base/error.h"
 #include "air/data/trace.h"
-#include "air/score/score_record.h"
+#include "air/select/scored_row.h"
 
 namespace air {
 
@@ -87,11 +87,9 @@ ScoredReading make_scored_reading(const RecordFields& flags, const std::string& 
 }
 
 Json parse_air_object(std::string_view line, const std::string& where) {
-  const std::string_view object = find_air_object(line);
-  const Json air = object.empty() ? Json() : Json::parse(object, nullptr, false);
-  if (air.is_object()) return air;
-  throw Error(ErrorKind::kInput, where, "no scores: the line has no key \"air\" of the schema air.score/1",
-              "air score writes such lines");
+  const Json air = Json::parse(air_value_of(line, where), nullptr, false);
+  if (air.is_object() && air.value("schema", Json()) == "air.score/1") return air;
+  throw Error(ErrorKind::kInput, where, "the key \"air\" is not of the schema air.score/1", "air score writes such lines");
 }
 
 ScoredTrace read_scored_trace(std::string_view line, const ScoredReading& reading, const std::string& where) {
