@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 
+#include "air/base/error.h"
+#include "air/base/interrupt.h"
 #include "air/base/output_file.h"
 #include "air/base/progress.h"
 #include "air/find_heads/heads_result.h"
@@ -15,6 +18,7 @@
 #include "air/find_heads/options.h"
 #include "air/find_heads/probe_dump.h"
 #include "air/find_heads/probe_set.h"
+#include "air/find_heads/result_journal.h"
 #include "air/find_heads/verification.h"
 #include "air/model/causal_lm.h"
 #include "air/model/device.h"
@@ -24,16 +28,20 @@
 namespace air {
 namespace {
 
-std::vector<ProbeResult> run_probes(const CausalLM& model, const std::vector<Probe>& probes) {
+/// All probes one by one; finished ones are kept in the journal. @throws Interrupted after the probe in hand.
+std::vector<ProbeResult> run_probes(const CausalLM& model, const std::vector<Probe>& probes, ResultJournal& journal) {
   int64_t num_tokens = 0;
   for (const Probe& probe : probes) num_tokens += static_cast<int64_t>(probe.ids.size());
   // In tokens: probes of different lengths take different times.
   Progress progress("probes", "tokens", num_tokens, progress_mode());
   std::vector<ProbeResult> results;
   int64_t num_done = 0;
-  for (const Probe& probe : probes) {
-    results.push_back(measure_probe(model, probe));
-    num_done += static_cast<int64_t>(probe.ids.size());
+  for (size_t i = 0; i < probes.size(); ++i) {
+    if (interrupt_requested()) throw Interrupted{"the same command with --resume goes on with the probes that are left"};
+    const ProbeResult* kept = journal.find(i);
+    results.push_back(kept != nullptr ? *kept : measure_probe(model, probes[i]));
+    if (kept == nullptr) journal.add(i, results.back());
+    num_done += static_cast<int64_t>(probes[i].ids.size());
     progress.update(num_done, std::to_string(results.size()) + " of " + std::to_string(probes.size()) + " probes");
   }
   return results;
@@ -101,13 +109,23 @@ void print_verdict(const Verification& verification, size_t num_heads) {
 
 /// Runs the probes and says what they found.
 HeadsFile heads_from_probes(const FindHeadsFlags& flags, const CausalLM& model, const std::vector<Probe>& probes) {
+  const std::string kept_at = flags.output == "-" ? "" : flags.output + ".partial";
+  ResultJournal journal(kept_at, run_identity(model.fingerprint(), dtype_name(model.dtype()), probes), flags.resume);
+  if (journal.num_kept() > 0) spdlog::info("{} of {} probes are done already", journal.num_kept(), probes.size());
+  watch_interrupts();
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<ProbeResult> results = run_probes(model, probes);
+  const std::vector<ProbeResult> results = run_probes(model, probes, journal);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!flags.dump_probes.empty()) dump_probes(flags.dump_probes, probes, results);
-  const HeadsResult result = make_heads_result(model, flags, probes, results);
-  print_summary(result, seconds);
-  return result.file;
+  try {
+    const HeadsResult result = make_heads_result(model, flags, probes, results);
+    print_summary(result, seconds);
+    return result.file;
+  } catch (const Error&) {
+    // Probes that say nothing are not worth going on with.
+    if (!kept_at.empty()) std::filesystem::remove(kept_at);
+    throw;
+  }
 }
 
 void find_heads(const FindHeadsFlags& flags) {
@@ -130,6 +148,7 @@ void find_heads(const FindHeadsFlags& flags) {
   }
   if (!flags.svg.empty()) write_file(flags.svg, heads_svg(file));
   write_file(flags.output, to_json(file));
+  if (flags.import.empty() && flags.output != "-") std::filesystem::remove(flags.output + ".partial");
 }
 
 }  // namespace
@@ -142,6 +161,7 @@ Verb add_find_heads(CLI::App& root) {
   return {verb, [verb, flags] {
             flags->lengths_given = verb->get_option("--lengths")->count() > 0;
             flags->force = verb->get_option("--force")->count() > 0;
+            flags->resume = verb->get_option("--resume")->count() > 0;
             flags->verify = verb->get_option("--verify")->count() > 0;
             find_heads(*flags);
           }};

@@ -66,6 +66,8 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
       ->group(probes)
       ->type_name("FILE");
 
+  verb.add_flag("--resume")->description("Go on with the probes that an interrupted run left")->group(probes);
+
   const std::string critical = "Critical set";
   CLI::Option* fraction =
       verb.add_option("--fraction", flags.critical.fraction, "Share of all heads that is critical, rounded up")

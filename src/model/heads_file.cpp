@@ -292,6 +292,8 @@ HeadsFile load_heads(const std::string& flag, const ModelConfig& config, const s
     HeadsFile file = file_for(config, fingerprint);
     file.heads = parse_head_list(flag, "--heads");
     check_heads(file.heads, config.num_hidden_layers, config.num_attention_heads, "--heads");
+    file.fraction = static_cast<double>(file.heads.size()) /
+                    static_cast<double>(config.num_hidden_layers * config.num_attention_heads);
     return file;
   }
   const std::string text = read_file(flag, ErrorKind::kModel);

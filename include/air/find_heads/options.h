@@ -25,6 +25,7 @@ struct FindHeadsFlags {
   CriticalSize critical;
   std::string import;  ///< heads from elsewhere, in place of probes
   bool force = false;
+  bool resume = false;
   bool verify = false;
   int64_t verify_draws = 5;
   std::string verify_text;

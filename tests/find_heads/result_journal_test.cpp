@@ -1,0 +1,93 @@
+#include "air/find_heads/result_journal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "air/base/error.h"
+
+namespace air {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ResultJournalTest : public ::testing::Test {
+ protected:
+  ~ResultJournalTest() override { std::filesystem::remove(path_); }
+
+  std::string error_of(const std::string& identity, bool resume) {
+    try {
+      ResultJournal(path_, identity, resume);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+      return error.what();
+    }
+    ADD_FAILURE() << "no error";
+    return "";
+  }
+
+  static ProbeResult result() {
+    ProbeResult result;
+    result.recall = 1.0 / 3;
+    result.nll = 0.1;
+    result.scores = {{0, 2.0 / 7}, {1, 1e-17}};
+    return result;
+  }
+
+  std::string path_ = (std::filesystem::temp_directory_path() / ("journal_test." + std::to_string(::getpid()))).string();
+};
+
+TEST_F(ResultJournalTest, GivesResultsBackToTheSameBits) {
+  ResultJournal(path_, "run", false).add(3, result());
+  const ResultJournal again(path_, "run", true);
+  ASSERT_NE(again.find(3), nullptr);
+  EXPECT_EQ(again.find(3)->recall, result().recall);
+  EXPECT_EQ(again.find(3)->nll, result().nll);
+  EXPECT_EQ(again.find(3)->scores, result().scores);
+  EXPECT_EQ(again.find(2), nullptr);
+}
+
+TEST_F(ResultJournalTest, DropsALineThatWasNotFinished) {
+  ResultJournal(path_, "run", false).add(0, result());
+  std::ofstream(path_, std::ios::app) << "{\"probe\":1,\"rec";
+  ResultJournal again(path_, "run", true);
+  EXPECT_EQ(again.num_kept(), 1);
+  again.add(1, result());
+  const ResultJournal third(path_, "run", true);
+  EXPECT_EQ(third.num_kept(), 2);
+}
+
+TEST_F(ResultJournalTest, NeverGoesOnUnasked) {
+  ResultJournal(path_, "run", false).add(0, result());
+  EXPECT_THAT(error_of("run", false), HasSubstr("interrupted run"));
+}
+
+TEST_F(ResultJournalTest, RefusesAnotherRun) {
+  ResultJournal(path_, "run", false).add(0, result());
+  EXPECT_THAT(error_of("other", true), HasSubstr("another model or other probes"));
+}
+
+TEST_F(ResultJournalTest, KeepsNothingWithoutAPath) {
+  ResultJournal journal("", "run", false);
+  journal.add(0, result());
+  EXPECT_EQ(journal.find(0), nullptr);
+}
+
+TEST(RunIdentityTest, ChangesWithTheModelAndWithAnyProbe) {
+  Probe probe;
+  probe.ids = {1, 2, 3};
+  probe.needle = {0, 1};
+  probe.answer = {2, 3};
+  const std::string identity = run_identity("m", "float32", {probe});
+  EXPECT_EQ(identity, run_identity("m", "float32", {probe}));
+  EXPECT_NE(identity, run_identity("n", "float32", {probe}));
+  EXPECT_NE(identity, run_identity("m", "bfloat16", {probe}));
+  probe.ids[0] = 4;
+  EXPECT_NE(identity, run_identity("m", "float32", {probe}));
+}
+
+}  // namespace
+}  // namespace air
