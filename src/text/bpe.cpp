@@ -7,6 +7,7 @@
 #include "air/text/byte_alphabet.h"
 #include "air/text/utf8.h"
 #include "json_part.h"
+#include "seams.h"
 
 namespace air {
 
@@ -76,7 +77,10 @@ Bpe::Bpe(const Value& model, bool byte_level, const std::string& where) : byte_l
     if (!unk_id_) fail(where, "unk_token \"" + std::string(unk) + "\" is not in the vocabulary");
   }
   index_symbols();
+  find_seams();
 }
+
+Bpe::~Bpe() = default;
 
 void Bpe::read_vocabulary(const Value& vocab, const std::string& where) {
   using namespace json_part;
@@ -135,6 +139,18 @@ void Bpe::index_symbols() {
   }
 }
 
+/// Seams hold where tokens spell characters, no character is dropped, and the spellings of bytes are never merged.
+void Bpe::find_seams() {
+  const bool drops_none = unk_id_ || std::all_of(byte_ids_.begin(), byte_ids_.end(), [](int32_t id) { return id >= 0; });
+  if (byte_level_ || !drops_none) return;
+  std::vector<bool> is_plain(static_cast<size_t>(vocabulary_.end_id()), true);
+  for (const int32_t id : byte_ids_)
+    if (id >= 0) is_plain[static_cast<size_t>(id)] = false;
+  if (unk_id_) is_plain[static_cast<size_t>(*unk_id_)] = false;
+  const auto plain = [&](int32_t id) { return is_plain[static_cast<size_t>(id)]; };
+  if (merges_.all_of(plain)) seams_ = std::make_unique<Seams>(vocabulary_);
+}
+
 std::string Bpe::describe() const { return byte_level_ ? "BPE, byte-level" : byte_fallback_ ? "BPE, byte fallback" : "BPE"; }
 
 std::optional<int32_t> Bpe::find_whole(std::string_view word) const {
@@ -151,14 +167,24 @@ void Bpe::encode_word(std::string_view word, std::vector<Piece>& out) const {
       return;
     }
   }
+  if (!seams_) return encode_part(word, 0, out);
+  const auto is_unknown = [&](char32_t c) { return character_id(c) < 0; };
+  for (size_t begin = 0, end = 0; begin < word.size(); begin = end) {
+    end = seams_->next(word, begin, is_unknown);
+    encode_part(word.substr(begin, end - begin), static_cast<uint32_t>(begin), out);
+  }
+}
+
+/// @param begin where the part begins in its word
+void Bpe::encode_part(std::string_view part, uint32_t begin, std::vector<Piece>& out) const {
   thread_local std::vector<Piece> symbols;
   symbols.clear();
-  split_symbols(word, symbols);
+  split_symbols(part, symbols);
   if (symbols.size() <= kFewSymbols)
     merge_few(symbols);
   else
     merge_many(symbols);
-  out.insert(out.end(), symbols.begin(), symbols.end());
+  for (const Piece& symbol : symbols) out.push_back({symbol.id, begin + symbol.begin});
 }
 
 void Bpe::split_symbols(std::string_view word, std::vector<Piece>& symbols) const {
@@ -174,10 +200,11 @@ void Bpe::split_symbols(std::string_view word, std::vector<Piece>& symbols) cons
   if (dropped) shift_like_tokenizers(word, symbols);
 }
 
-int32_t Bpe::character_id(std::string_view character) const {
-  size_t position = 0;
-  const char32_t c = next_code_point(character, position);
-  return c < kTableEnd ? character_ids_[c] : vocabulary_.find(character).value_or(-1);
+int32_t Bpe::character_id(char32_t c) const {
+  if (c < kTableEnd) return character_ids_[c];
+  std::string character;
+  append_utf8(character, c);
+  return vocabulary_.find(character).value_or(-1);
 }
 
 void Bpe::split_characters(std::string_view word, std::vector<Piece>& symbols) const {
@@ -186,7 +213,8 @@ void Bpe::split_characters(std::string_view word, std::vector<Piece>& symbols) c
   for (size_t i = 0; i < word.size();) {
     const std::string_view character = word.substr(i, utf8_length(word[i]));
     i += character.size();
-    const int32_t id = character_id(character);
+    size_t first = 0;
+    const int32_t id = character_id(next_code_point(character, first));
     const auto has_token = [&](char byte) { return byte_ids_[static_cast<unsigned char>(byte)] >= 0; };
     if (id >= 0) {
       symbols.push_back({id, place});

@@ -3,15 +3,18 @@
 
 #include <rapidjson/fwd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "air/text/token_model.h"
 
 namespace air {
+
+class Seams;
 
 /// What happens when two tokens stand side by side.
 class MergeTable {
@@ -27,6 +30,13 @@ class MergeTable {
   void set(int32_t left, int32_t right, Merge merge);
   /// rank kNone when the pair is never merged.
   Merge find(int32_t left, int32_t right) const;
+  /// True when `holds` is true for both tokens of every pair.
+  template <typename Holds>
+  bool all_of(Holds holds) const {
+    return std::all_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+      return slot.pair == kFree || (holds(static_cast<int32_t>(slot.pair >> 32)) && holds(static_cast<int32_t>(slot.pair)));
+    });
+  }
 
  private:
   struct Slot {
@@ -45,6 +55,7 @@ class Bpe : public TokenModel {
   /// @param byte_level words are bytes, spelled with GPT-2's alphabet in the vocabulary.
   /// @throws Error(kModel) for a merge of unknown tokens and for options that are not known.
   Bpe(const rapidjson::Value& model, bool byte_level, const std::string& where);
+  ~Bpe() override;
 
   /// Never more than n log n for a word of n bytes.
   void encode_word(std::string_view word, std::vector<Piece>& out) const override;
@@ -55,8 +66,10 @@ class Bpe : public TokenModel {
   void read_vocabulary(const rapidjson::Value& vocab, const std::string& where);
   void read_merges(const rapidjson::Value& merges, const std::string& where);
   void index_symbols();
+  void find_seams();
+  void encode_part(std::string_view part, uint32_t begin, std::vector<Piece>& out) const;
   std::optional<int32_t> find_whole(std::string_view word) const;
-  int32_t character_id(std::string_view character) const;
+  int32_t character_id(char32_t c) const;
   void split_symbols(std::string_view word, std::vector<Piece>& symbols) const;
   void split_characters(std::string_view word, std::vector<Piece>& symbols) const;
   void merge_few(std::vector<Piece>& symbols) const;
@@ -69,8 +82,9 @@ class Bpe : public TokenModel {
   std::optional<int32_t> unk_id_;
   Vocabulary vocabulary_;
   MergeTable merges_;
-  std::array<int32_t, 256> byte_ids_{};                 // of the dialect's spelling of each byte; -1: none
-  std::vector<int32_t> character_ids_;                  // by code point below 0x10000; -1: none
+  std::array<int32_t, 256> byte_ids_{};  // of the dialect's spelling of each byte; -1: none
+  std::vector<int32_t> character_ids_;   // by code point below 0x10000; -1: none
+  std::unique_ptr<const Seams> seams_;   // null: words are not cut any further
 };
 
 }  // namespace air

@@ -1,0 +1,62 @@
+// Places in a word where no merge can join what stands on both sides, so that the parts can be encoded apart.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <string_view>
+#include <unordered_set>
+
+#include "air/text/utf8.h"
+#include "air/text/vocabulary.h"
+
+namespace air {
+
+/// Pairs of characters that stand side by side in some token. A token that reached over a seam would hold its pair; so a pair
+/// that no token holds is a seam. Models that do not cut a text into words (Gemma, Llama 2) get short words by this.
+class Seams {
+ public:
+  explicit Seams(const Vocabulary& vocabulary) {
+    for (int32_t id = 0; id < vocabulary.end_id(); ++id) add_token(vocabulary.token(id));
+  }
+
+  /// The first seam behind `begin`, or the end of the word. @param is_unknown of a character: two unknown ones may be fused.
+  template <typename IsUnknown>
+  size_t next(std::string_view word, size_t begin, IsUnknown is_unknown) const {
+    size_t position = begin;
+    char32_t left = next_code_point(word, position);
+    while (position < word.size()) {
+      const size_t seam = position;
+      const char32_t right = next_code_point(word, position);
+      if (!holds(left, right) && !(is_unknown(left) && is_unknown(right))) return seam;
+      left = right;
+    }
+    return word.size();
+  }
+
+ private:
+  static constexpr char32_t kAscii = 0x80;
+
+  void add_token(std::string_view token) {
+    if (token.empty()) return;
+    size_t position = 0;
+    char32_t left = next_code_point(token, position);
+    while (position < token.size()) {
+      const char32_t right = next_code_point(token, position);
+      if (left < kAscii && right < kAscii)
+        ascii_.set(left * kAscii + right);
+      else
+        others_.insert(static_cast<uint64_t>(left) << 32 | right);
+      left = right;
+    }
+  }
+
+  bool holds(char32_t left, char32_t right) const {
+    if (left < kAscii && right < kAscii) return ascii_.test(left * kAscii + right);
+    return others_.contains(static_cast<uint64_t>(left) << 32 | right);
+  }
+
+  std::bitset<kAscii * kAscii> ascii_;
+  std::unordered_set<uint64_t> others_;
+};
+
+}  // namespace air
