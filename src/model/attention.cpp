@@ -13,6 +13,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "air/model/matrix_product.h"
+#include "model/cpu_attention.h"
+
 namespace air {
 
 namespace {
@@ -117,6 +120,8 @@ void explicit_attention(const at::Tensor& q, const at::Tensor& k, const at::Tens
 
 at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const std::vector<int64_t>& cu_seqlens, const AttentionSpec& spec) {
+  if (q.is_cpu() && q.scalar_type() == at::kFloat && one_dnn_is_there())
+    return cpu_attention(q, k, v, cu_seqlens, spec);
   at::Tensor out = at::empty_like(q);
   for (size_t i = 0; i + 1 < cu_seqlens.size(); ++i) {
     const int64_t begin = cu_seqlens[i];

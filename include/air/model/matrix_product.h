@@ -10,4 +10,7 @@ namespace air {
 /// Intel's (113 against 255 GFLOP/s a core, measured); where both use it they are equally fast.
 at::Tensor linear_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {});
 
+/// False in a libtorch that was built without oneDNN: linear_product is at::linear there.
+bool one_dnn_is_there();
+
 }  // namespace air
