@@ -1,0 +1,118 @@
+"""`air find-heads` on the planted model, whose one retrieval head is 1-5."""
+import json
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+import pytest
+from air_runner import REPOSITORY, air_binary, clean_environment, fail, records, run, succeed
+
+PLANTED = "1-5"
+QUICK = ["--lengths", "512", "--num-probes", "6", "--num-heads", "1"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("planted")
+    subprocess.run([sys.executable, REPOSITORY / "scripts" / "make_planted_model.py", folder], check=True)
+    return folder
+
+
+def find(folder, *flags):
+    return json.loads(succeed("find-heads", "--model", folder, "-o", "-", *flags))
+
+
+@pytest.mark.parametrize("kind", ["needle", "kv", "needle,kv"])
+def test_every_kind_of_probe_finds_the_planted_head(folder, kind):
+    heads = find(folder, "--probes", kind, "--lengths", "2048", "--num-probes", "4", "--num-heads", "1")
+    assert heads["heads"] == [PLANTED]
+    assert heads["probes"]["kind"] == kind
+    assert heads["probes"]["num_answered"] == heads["probes"]["num_probes"] == 4
+
+
+def test_verify_tells_the_planted_head_from_another(folder):
+    verify = ["--verify", "--verify-draws", "3", "--lengths", "512"]
+    assert find(folder, "--import", PLANTED, *verify)["verify"]["serves_retrieval"] is True
+    other = run("find-heads", "--model", folder, "-o", "-", "--import", "1-2", *verify)
+    assert other.returncode == 0
+    assert json.loads(other.stdout)["verify"]["serves_retrieval"] is False
+    assert "warning: the critical set is not special" in other.stderr.decode()
+
+
+def test_dumped_probes_read_back_give_the_same_scores(folder, tmp_path):
+    dumped = tmp_path / "probes.jsonl"
+    first = find(folder, *QUICK, "--dump-probes", dumped)
+    again = find(folder, "--probes-file", dumped, "--num-heads", "1")
+    assert again["scores"] == first["scores"]
+    assert len(records(dumped.read_bytes())) == 6
+
+
+def test_the_same_flags_give_the_same_bytes(folder):
+    flags = ["find-heads", "--model", folder, "-o", "-", *QUICK]
+    assert succeed(*flags) == succeed(*flags)
+    assert succeed(*flags) != succeed(*flags, "--seed", "1")
+
+
+def test_an_interrupted_run_goes_on(folder, tmp_path):
+    whole, cut = tmp_path / "whole.json", tmp_path / "cut.json"
+    flags = ["find-heads", "--model", str(folder), "--lengths", "1024", "--num-probes", "60", "--num-heads", "1"]
+    succeed(*flags, "-o", whole)
+    partial = tmp_path / "cut.json.partial"
+    process = subprocess.Popen([air_binary(), *flags, "-o", str(cut)], env=clean_environment(), stderr=subprocess.PIPE)
+    while process.poll() is None and (not partial.exists() or partial.read_bytes().count(b"\n") < 4):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode == 130, "the run ended before it could be interrupted"
+    assert not cut.exists()
+    assert "--resume" in fail(2, *flags, "-o", cut)
+    done = partial.read_bytes().count(b"\n") - 1
+    assert f"{done} of 60 probes are done already" in run(*flags, "-o", cut, "--resume").stderr.decode()
+    assert cut.read_bytes() == whole.read_bytes()
+    assert not partial.exists()
+
+
+def test_published_heads_become_a_heads_file(folder, tmp_path):
+    theirs = tmp_path / "theirs.json"
+    theirs.write_text(json.dumps({"0-1": [0, 0.5], PLANTED: [0.9, 1], "1-0": [0.1]}))
+    heads = find(folder, "--import", theirs, "--num-heads", "2")
+    assert heads["heads"] == [PLANTED, "0-1"]
+    assert heads["scores"][1][5] == pytest.approx(0.95)
+
+
+def test_the_picture_has_a_cell_a_head(folder, tmp_path):
+    svg = tmp_path / "heads.svg"
+    find(folder, *QUICK, "--svg", svg)
+    titles = [title.text for title in xml.etree.ElementTree.parse(svg).iter("{http://www.w3.org/2000/svg}title")]
+    assert sum(title.startswith("layer ") for title in titles) == 16
+    assert any(title.startswith("layer 1 head 5:") and "critical" in title for title in titles)
+
+
+@pytest.mark.parametrize("code, flags, says", [
+    (2, ["--fraction", "0"], "--fraction"),
+    (2, ["--fraction", "1.5"], "--fraction"),
+    (2, ["--num-heads", "17", *QUICK[:4]], "16 heads"),
+    (2, ["--lengths", "50"], "too short"),
+    (2, ["--lengths", "999999"], "above the model's context"),
+    (2, ["--depths", "1.5"], "--depths"),
+    (2, ["--probes", "riddle"], "riddle"),
+    (2, ["--verify-text", "x.txt"], "needs --verify"),
+    (3, ["--haystack", "no_such.txt"], "no_such.txt"),
+    (3, ["--probes-file", "no_such.jsonl"], "no_such.jsonl"),
+    (4, ["--import", "9-9"], "9-9"),
+    (4, ["--import", "no_such.json"], "no_such.json"),
+])
+def test_what_is_wrong_is_named_and_nothing_is_written(folder, tmp_path, code, flags, says):
+    assert says in fail(code, "find-heads", "--model", folder, "-o", tmp_path / "heads.json", *flags)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_answers_nothing_is_an_error(folder, tmp_path):
+    probe = {"ids": [65, 66, 67, 68, 69, 70], "needle_begin": 1, "needle_end": 3, "answer_begin": 4, "answer_end": 6}
+    probes = tmp_path / "probes.jsonl"
+    probes.write_text(json.dumps(probe) + "\n")
+    out = tmp_path / "heads.json"
+    assert "none of the 1 probes" in fail(4, "find-heads", "--model", folder, "--probes-file", probes, "-o", out)
+    assert [path.name for path in tmp_path.iterdir()] == ["probes.jsonl"]
