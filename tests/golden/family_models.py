@@ -1,5 +1,4 @@
 """Tiny random models of every family, as transformers makes and saves them."""
-import json
 import math
 
 import torch
@@ -174,8 +173,8 @@ def cases():
     return [(family, name) for family, configurations in FAMILIES.items() for name in configurations]
 
 
-def make_config(family, name):
-    keys = FAMILIES[family][name]
+def make_config(family, name, **more):
+    keys = FAMILIES[family][name] | more
     return AutoConfig.for_model(family, **(keys if "text_config" in keys else _SIZES | keys))
 
 
@@ -195,14 +194,10 @@ def _randomise(model, family, seed):
                 weight.normal_(0.0, 1.6 / math.sqrt(48), generator=generator)
 
 
-def make_model(folder, family, name, seed=0, dtype=torch.float32, **save):
-    """Saves the model. Returns it in eval mode."""
-    model = AutoModelForCausalLM.from_config(make_config(family, name)).eval()
+def make_model(folder, family, name, seed=0, dtype=torch.float32, config=None, **save):
+    """Saves the model. Returns it in eval mode. config: keys beside those of the configuration."""
+    model = AutoModelForCausalLM.from_config(make_config(family, name, **(config or {}))).eval()
     _randomise(model, family, seed)
     model.to(dtype).save_pretrained(folder, **save)
     return model
 
-
-def change_config(folder, **keys):
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | keys))

@@ -10,11 +10,12 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+import tiny_models
 import torch
-from air_runner import REPOSITORY
+from air_runner import REPOSITORY, records, succeed, write_records
 from family_models import FAMILIES, LONG, SHORT, VOCAB_SIZE, cases, make_model
 from logits import Window
-from reference import ModelReference, Plan, forward_logits
+from reference import ModelReference, Plan, TextReference, forward_logits, parse_heads
 from safetensors.torch import load_file, save_file
 
 TOLERANCE = 1e-4
@@ -127,6 +128,24 @@ def test_attention_rows(family, name, window, tmp_path):
     forward_logits(reference.model, SEQUENCES[0], plan)
     found = window.run(tmp_path / "model", SEQUENCES[:1], [[]], attention_rows=list(rows))["attention"]
     np.testing.assert_allclose(found, np.stack([layer.numpy() for layer in plan.attention]), atol=1e-5)
+
+
+@pytest.mark.parametrize("family,name", [("gemma3_text", "windows"), ("gpt_oss", "sinks-windows"), ("qwen3_moe", "normalised")])
+def test_air_score(family, name, tmp_path):
+    """The way that users go: text in, losses out."""
+    folder = tmp_path / "model"
+    make_model(folder, family, name, config={"vocab_size": tiny_models.VOCAB_SIZE})
+    tiny_models.make_tokenizer(folder, add_bos=False)
+    traces = [{"prompt": "How many clips?", "response": "She sold 48/2 = 24 clips in May.\n\nThe answer is 72."},
+              {"prompt": "Count.", "response": " ".join(str(i * i) for i in range(25))}]
+    output = succeed("score", "--model", folder, "--heads", "1-0,1-3,2-2", "--order", "input", "--token-losses",
+                     write_records(tmp_path / "traces.jsonl", traces))
+    reference = ModelReference(folder)
+    for trace, record in zip(traces, records(output), strict=True):
+        encoded = TextReference(folder).encode(**trace)
+        for key, heads in {"base_nll": [], "ref_nll": parse_heads("1-0,1-3,2-2")}.items():
+            expected, _ = reference.token_losses(encoded.ids, encoded.response_begin, heads)
+            np.testing.assert_allclose(record["air"]["tokens"][key], expected, atol=TOLERANCE)
 
 
 # Names and packagings of the same weights.
