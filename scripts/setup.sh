@@ -113,6 +113,7 @@ prepare_python() {
   if [ $with_tests = 1 ]; then
     pip_install requirements.txt
     pip_install requirements-test.txt
+    pip_install requirements-trainers.txt
   fi
 }
 

@@ -125,7 +125,8 @@ def test_trl_trains_on_the_completion_alone(export, scored, tokenizer, tiny_mode
                          args=SFTConfig(output_dir=str(tmp_path), max_steps=1, per_device_train_batch_size=2, report_to=[], use_cpu=True,
                                         save_strategy="no", disable_tqdm=True))
     for record, example in zip(lines(scored), trainer.train_dataset):
-        trained = [id for id, mask in zip(example["input_ids"], example["completion_mask"]) if mask]
+        batch = trainer.data_collator([example])
+        trained = batch["labels"][batch["labels"] != -100]
         assert tokenizer.decode(trained).startswith(record["response"])
     assert trainer.train().training_loss > 0
 
