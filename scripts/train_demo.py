@@ -46,6 +46,14 @@ def loss_by_hand(model, examples):
 
 
 @torch.no_grad()
+def mean_loss(model, collator, examples):
+    """On examples that stay the same, so that before and after can be compared."""
+    batch = collator(examples)
+    logits = model.eval()(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    return weighted_loss(logits, batch["labels"], batch["loss_weights"]).item()
+
+
+@torch.no_grad()
 def check_loss(model, collator, examples):
     """The collated, padded batch's loss against the one by hand."""
     batch = collator(examples)
@@ -63,6 +71,8 @@ def train(arguments, weighted):
     examples = read_examples(arguments.examples, arguments.max_tokens, weighted)
     collator = WeightedCollator(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
     check_loss(model.eval(), collator, examples[:3])
+    fixed = examples[:arguments.fixed_examples]
+    first = mean_loss(model, collator, fixed)
     with tempfile.TemporaryDirectory() as folder:
         trainer = WeightedTrainer(
             model=model, train_dataset=examples, data_collator=collator,
@@ -72,11 +82,9 @@ def train(arguments, weighted):
                                    disable_tqdm=True))
         begin = time.monotonic()
         trainer.train()
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    third = max(1, len(losses) // 3)
-    first, last = sum(losses[:third]) / third, sum(losses[-third:]) / third
-    print(f"{'weights on ' if weighted else 'weights off'}: loss {first:.4f} over the first {third} steps, {last:.4f} over the last; "
-          f"{time.monotonic() - begin:.0f} s")
+    last = mean_loss(model, collator, fixed)
+    print(f"{'weights on ' if weighted else 'weights off'}: loss of {len(fixed)} training examples {first:.4f} before, {last:.4f} after "
+          f"{arguments.steps} steps; {time.monotonic() - begin:.0f} s")
     if not last < first:
         sys.exit("the loss does not go down")
 
@@ -89,6 +97,7 @@ def main():
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--learning-rate", type=float, default=2e-5)
     parser.add_argument("--max-tokens", type=int, default=512, help="longer examples are left out")
+    parser.add_argument("--fixed-examples", type=int, default=8, help="training examples whose loss is compared before and after")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     for weighted in (True, False):
