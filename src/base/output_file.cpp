@@ -27,6 +27,10 @@ bool is_special_file(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
 }
 
+std::string partial_path(const std::string& output) {
+  return output == "-" || is_special_file(output) ? "" : output + ".partial";
+}
+
 OutputFile::OutputFile(const std::string& path) : path_(path) {
   if (path == "-") {
     fd_ = STDOUT_FILENO;

@@ -109,7 +109,7 @@ void print_verdict(const Verification& verification, size_t num_heads) {
 
 /// Runs the probes and says what they found.
 HeadsFile heads_from_probes(const FindHeadsFlags& flags, const CausalLM& model, const std::vector<Probe>& probes) {
-  const std::string kept_at = flags.output == "-" ? "" : flags.output + ".partial";
+  const std::string kept_at = partial_path(flags.output);
   ResultJournal journal(kept_at, run_identity(model.fingerprint(), dtype_name(model.dtype()), probes), flags.resume);
   if (journal.num_kept() > 0) spdlog::info("{} of {} probes are done already", journal.num_kept(), probes.size());
   watch_interrupts();
@@ -148,7 +148,8 @@ void find_heads(const FindHeadsFlags& flags) {
   }
   if (!flags.svg.empty()) write_file(flags.svg, heads_svg(file));
   write_file(flags.output, to_json(file));
-  if (flags.import.empty() && flags.output != "-") std::filesystem::remove(flags.output + ".partial");
+  const std::string kept_at = partial_path(flags.output);
+  if (flags.import.empty() && !kept_at.empty()) std::filesystem::remove(kept_at);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "air/cli/shared_flags.h"
 #include "air/model/device.h"
 #include "air/model/heads_file.h"
+#include "air/model/random_heads.h"
 #include "air/score/manifest.h"
 #include "air/score/score_run.h"
 
@@ -124,6 +125,9 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
           {"fields", {{"prompt", fields.prompt}, {"response", fields.response}, {"messages", fields.messages}, {"id", fields.id}}},
           {"chat_format", options.trace.chat_format.name()},
           {"steps", flags.records.steps},
+          {"min_step_tokens", flags.records.min_step_tokens},
+          {"max_steps", flags.records.max_steps},
+          {"turns", options.fields.all_turns ? "all" : "last"},
           {"influence", flags.influence},
           {"loss_floor", flags.loss_floor},
           {"step_weights", {{"kind", flags.step_weights}, {"temperature", flags.weighting.temperature}, {"slope", flags.weighting.slope},
@@ -163,7 +167,7 @@ ScoreOptions check_flags(const ScoreFlags& flags) {
   return options;
 }
 
-/// The text of --heads for messages about the set.
+/// What runs, on what.
 void describe_run(const CausalLM& model, const HeadSet& heads, const ScoreOptions& options) {
   spdlog::info("{} with {} layers × {} heads, {} masked; {} on {}; chat format {}", model.config().model_type,
                model.config().num_hidden_layers, model.config().num_attention_heads, heads.size(), dtype_name(model.dtype()),
@@ -198,8 +202,10 @@ void run_score(const ScoreFlags& flags) {
   if (options.max_length == 0) options.max_length = model.config().max_position_embeddings;
 
   const HeadSet heads = resolve_heads(flags.heads, model.config(), model.fingerprint(), flags.force);
-  const std::vector<HeadSet> controls =
-      draw_control_heads(heads, model.config().num_attention_heads, flags.controls, flags.shared.seed);
+  std::vector<HeadSet> controls;
+  Rng rng(flags.shared.seed);
+  for (int64_t i = 0; i < flags.controls; ++i)
+    controls.push_back(random_heads_of_same_layers(heads, model.config().num_attention_heads, rng));
   const Scorer scorer(model, heads, controls, flags.mask == "zero" ? MaskMode::kZero : MaskMode::kUniform);
   describe_run(model, heads, options);
 

@@ -16,6 +16,7 @@ Json make_manifest(const ScoreSummary& summary, const Json& run_identity) {
   manifest["num_traces"] = summary.num_traces;
   manifest["num_resumed"] = summary.num_resumed;
   manifest["num_rejected"] = summary.num_rejected;
+  manifest["thinking_from"] = {{"format", summary.thinking_from_format}, {"response", summary.thinking_from_response}};
   manifest["num_tokens"] = summary.num_tokens;
   manifest["seconds"] = summary.seconds;
   manifest["tokens_per_second"] = summary.seconds > 0 ? static_cast<double>(summary.num_tokens) / summary.seconds : 0.0;

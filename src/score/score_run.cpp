@@ -20,8 +20,6 @@ constexpr int64_t kWindowBatches = 32;
 
 using Clock = std::chrono::steady_clock;
 
-std::string partial_path(const std::string& output) { return output == "-" || is_special_file(output) ? "" : output + ".partial"; }
-
 /// Lines of all inputs, for the progress bar; 0 when an input can't be read twice.
 int64_t count_lines(const std::vector<std::string>& inputs, const Shard& shard) {
   if (std::find(inputs.begin(), inputs.end(), "-") != inputs.end()) return 0;
@@ -98,6 +96,8 @@ void ScoreRun::read_record(const RecordReader& reader) {
         throw Error(ErrorKind::kInput, where,
                     "token " + std::to_string(id) + " is outside the model's vocabulary of " +
                         std::to_string(model_.config().vocab_size));
+    summary_.thinking_from_format += trace.thinking_from == ThinkingFrom::kFormat ? 1 : 0;
+    summary_.thinking_from_response += trace.thinking_from == ThinkingFrom::kResponse ? 1 : 0;
     window_.push_back({i + 1 < count ? text : std::move(text), where, reader.line(), count > 1 ? i : -1, std::move(trace)});
   }
 }

@@ -3,11 +3,8 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 
 #include "air/base/error.h"
-#include "air/base/rng.h"
 
 namespace air {
 
@@ -89,26 +86,6 @@ std::vector<TokenScores> Scorer::score(std::span<const Trace* const> traces) con
     begin = end;
   }
   return scores;
-}
-
-std::vector<HeadSet> draw_control_heads(const HeadSet& heads, int64_t num_attention_heads, int64_t num_controls,
-                                        uint64_t seed) {
-  std::map<int64_t, std::vector<int64_t>> critical;
-  for (const Head head : heads) critical[head.layer].push_back(head.head);
-  Rng rng(seed);
-  std::vector<HeadSet> controls(static_cast<size_t>(num_controls));
-  for (HeadSet& control : controls) {
-    for (const auto& [layer, taken] : critical) {
-      std::vector<int64_t> others, rest(taken);
-      for (int64_t head = 0; head < num_attention_heads; ++head)
-        if (std::find(taken.begin(), taken.end(), head) == taken.end()) others.push_back(head);
-      rng.shuffle(others);
-      rng.shuffle(rest);
-      others.insert(others.end(), rest.begin(), rest.end());  // a layer with more critical than other heads
-      for (size_t i = 0; i < taken.size(); ++i) control.push_back({layer, others[i]});
-    }
-  }
-  return controls;
 }
 
 }  // namespace air

@@ -2,9 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <set>
-
 #include "air/base/rng.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
@@ -69,30 +66,6 @@ TEST_F(ScorerTest, ControlsAreTheMeanOfTheirSets) {
   const auto first = together(sets[0]), second = together(sets[1]);
   for (size_t t = 0; t < both[2].control_nll.size(); ++t)
     EXPECT_NEAR(both[2].control_nll[t], 0.5 * (first[2].ref_nll[t] + second[2].ref_nll[t]), 1e-4);
-}
-
-TEST(ControlHeadsTest, KeepTheNumberOfHeadsOfEachLayerAndAvoidTheCriticalOnes) {
-  const HeadSet heads = {{3, 1}, {3, 2}, {7, 0}};
-  const auto controls = draw_control_heads(heads, 6, 20, 1);
-  std::set<HeadSet> different;
-  for (HeadSet control : controls) {
-    EXPECT_EQ(std::count_if(control.begin(), control.end(), [](Head head) { return head.layer == 3; }), 2);
-    EXPECT_EQ(std::count_if(control.begin(), control.end(), [](Head head) { return head.layer == 7; }), 1);
-    std::sort(control.begin(), control.end());
-    EXPECT_EQ(std::adjacent_find(control.begin(), control.end()), control.end());
-    for (const Head head : heads) EXPECT_FALSE(std::binary_search(control.begin(), control.end(), head));
-    different.insert(control);
-  }
-  EXPECT_GT(different.size(), 5u);
-  EXPECT_EQ(draw_control_heads(heads, 6, 20, 1), controls);
-}
-
-TEST(ControlHeadsTest, ALayerWithFewOtherHeadsFillsUpFromTheCriticalOnes) {
-  const HeadSet heads = {{0, 0}, {0, 1}, {0, 2}};
-  for (const HeadSet& control : draw_control_heads(heads, 4, 5, 2)) {
-    EXPECT_EQ(control.size(), 3u);
-    EXPECT_TRUE(std::find(control.begin(), control.end(), Head{0, 3}) != control.end());
-  }
 }
 
 }  // namespace

@@ -35,6 +35,9 @@ class OutputFile {
 /// Devices and pipes (/dev/null, /dev/full, a FIFO) can't be replaced by a rename, and nothing is put beside them.
 bool is_special_file(const std::string& path);
 
+/// Where unfinished work for an output is kept: OUT.partial; empty where nothing is put on disk ("-", devices, pipes).
+std::string partial_path(const std::string& output);
+
 /// Writes a whole file (or standard output) in one go.
 void write_file(const std::string& path, std::string_view bytes);
 

@@ -42,6 +42,8 @@ struct ScoreSummary {
   int64_t num_traces = 0;
   int64_t num_resumed = 0;   ///< of them finished by an earlier run
   int64_t num_rejected = 0;
+  int64_t thinking_from_format = 0;    ///< traces whose `<think>` the chat format wrote
+  int64_t thinking_from_response = 0;  ///< … the response brought
   int64_t num_tokens = 0;    ///< scored by this run: prompt and response, each once
   double seconds = 0;        ///< first batch to last score
   double correlation_base_nll = 0;    ///< rank correlation of what ranks with the base loss

@@ -26,8 +26,4 @@ class Scorer {
   HeadMask mask_;
 };
 
-/// For each control: as many heads as `heads` has in each layer, drawn from the layer's other heads while they last.
-std::vector<HeadSet> draw_control_heads(const HeadSet& heads, int64_t num_attention_heads, int64_t num_controls,
-                                        uint64_t seed);
-
 }  // namespace air
