@@ -127,7 +127,7 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
           {"steps", flags.records.steps},
           {"min_step_tokens", flags.records.min_step_tokens},
           {"max_steps", flags.records.max_steps},
-          {"turns", options.fields.all_turns ? "all" : "last"},
+          {"turns", fields.turns},
           {"influence", flags.influence},
           {"loss_floor", flags.loss_floor},
           {"step_weights", {{"kind", flags.step_weights}, {"temperature", flags.weighting.temperature}, {"slope", flags.weighting.slope},
