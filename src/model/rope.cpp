@@ -9,6 +9,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "model/row_kernels.h"
+
 namespace air {
 
 namespace {
@@ -127,9 +129,16 @@ RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
           all.sin().mul_(config.attention_factor).unsqueeze(1).to(dtype), config.interleaved};
 }
 
+RopeTable rows_of(const RopeTable& table, int64_t begin, int64_t length) {
+  return {table.cos.narrow(0, begin, length), table.sin.narrow(0, begin, length), table.interleaved};
+}
+
 void apply_rope(at::Tensor& x, const RopeTable& table) {
   const int64_t half = table.cos.size(-1);
-  if (table.interleaved)
+  if (x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous() && !table.interleaved)
+    rotate_halves(x.data_ptr<float>(), x.size(0), x.size(1), x.size(2), half, table.cos.const_data_ptr<float>(),
+                  table.sin.const_data_ptr<float>());
+  else if (table.interleaved)
     rotate(x.slice(-1, 0, 2 * half, 2), x.slice(-1, 1, 2 * half, 2), table);
   else
     rotate(x.narrow(-1, 0, half), x.narrow(-1, half, half), table);

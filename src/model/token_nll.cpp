@@ -22,8 +22,8 @@ namespace {
 // A tile of logits of kTileRows × kTileVocab floats (512 KiB) stays in a core's cache between the product
 // that makes it and the pass that reads it; the vocabulary's slice of the weights is used for all rows of a
 // thread before the next.
-constexpr int64_t kTileRows = 128;
-constexpr int64_t kTileVocab = 1024;
+constexpr int64_t kTileRows = 256;
+constexpr int64_t kTileVocab = 512;
 // Rows × vocabulary of one piece where ATen makes whole rows of logits.
 constexpr int64_t kWholeRowLogits = int64_t{1} << 26;
 

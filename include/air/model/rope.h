@@ -27,6 +27,9 @@ at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length);
 RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
                           const std::vector<int64_t>& cu_seqlens, at::ScalarType dtype);
 
+/// The table of rows [begin, begin + length).
+RopeTable rows_of(const RopeTable& table, int64_t begin, int64_t length);
+
 /// Rotates x [N, heads, D] in place.
 void apply_rope(at::Tensor& x, const RopeTable& table);
 
