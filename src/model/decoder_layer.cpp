@@ -80,7 +80,7 @@ at::Tensor attend(const DecoderLayer& layer, QueryKeyValue& in, const LayerConte
   // A query of zeros has equal scores with every key: its softmax row is uniform over the visible positions.
   // A soft cap leaves a score of 0 as it is; a sink keeps its own logit (docs/families.md).
   if (mask.defined() && context.mask->mode() == MaskMode::kUniform) mask_heads(in.q, mask, context.num_variants);
-  at::Tensor attended = packed_attention(in.q, in.k, in.v, context.cu_seqlens, attention_spec(layer, context.config, context.index));
+  at::Tensor attended = packed_attention(in.q, in.k, in.v, context.sequences, attention_spec(layer, context.config, context.index));
   if (mask.defined() && context.mask->mode() == MaskMode::kZero) mask_heads(attended, mask, context.num_variants);
   return attended;
 }

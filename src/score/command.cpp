@@ -43,7 +43,7 @@ struct ScoreFlags {
   std::string shard = "0/1";
   std::string on_error = "fail";
   std::string rejects;
-  bool resume = false, overwrite = false, force = false, token_losses = false;
+  bool resume = false, overwrite = false, force = false, token_losses = false, no_prompt_sharing = false;
 };
 
 void add_flags(CLI::App& verb, ScoreFlags& flags) {
@@ -75,6 +75,8 @@ void add_flags(CLI::App& verb, ScoreFlags& flags) {
       ->check(CLI::NonNegativeNumber)->group(run)->type_name("N");
   verb.add_option("--max-batch-tokens", flags.max_batch_tokens, "Tokens of a batch")
       ->check(CLI::PositiveNumber)->group(run)->type_name("N");
+  verb.add_flag("--no-prompt-sharing", flags.no_prompt_sharing)
+      ->description("Compute a prompt anew for each of its traces; the scores are the same but for rounding")->group(run);
   verb.add_option("--order", flags.order, "Order of the output: rank or input")
       ->check(CLI::IsMember({"rank", "input"}))->group(run);
   verb.add_flag("--resume", flags.resume)->description("Go on with OUT.partial of an interrupted run")->group(run);
@@ -134,7 +136,8 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
                             {"top_share", flags.weighting.top_share}, {"high", flags.weighting.high}, {"low", flags.weighting.low}}},
           {"token_losses", flags.token_losses},
           {"max_length", options.max_length},
-          {"max_batch_tokens", options.max_batch_tokens}};
+          {"max_batch_tokens", options.max_batch_tokens},
+          {"prompt_sharing", !flags.no_prompt_sharing}};
 }
 
 ScoreOptions check_flags(const ScoreFlags& flags) {
@@ -206,7 +209,8 @@ void run_score(const ScoreFlags& flags) {
   Rng rng(flags.shared.seed);
   for (int64_t i = 0; i < flags.controls; ++i)
     controls.push_back(random_heads_of_same_layers(heads, model.config().num_attention_heads, rng));
-  const Scorer scorer(model, heads, controls, flags.mask == "zero" ? MaskMode::kZero : MaskMode::kUniform);
+  Scorer scorer(model, heads, controls, flags.mask == "zero" ? MaskMode::kZero : MaskMode::kUniform);
+  scorer.share_prompts(!flags.no_prompt_sharing);
   describe_run(model, heads, options);
 
   watch_interrupts();

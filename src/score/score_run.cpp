@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <utility>
 
 #include "air/base/error.h"
@@ -31,7 +32,7 @@ int64_t count_lines(const std::vector<std::string>& inputs, const Shard& shard) 
 
 }  // namespace
 
-ScoreRun::ScoreRun(const CausalLM& model, const Tokenizer& tokenizer, const Scorer& scorer, const ScoreOptions& options,
+ScoreRun::ScoreRun(const CausalLM& model, const Tokenizer& tokenizer, Scorer& scorer, const ScoreOptions& options,
                    const Json& run_identity)
     : model_(model),
       tokenizer_(tokenizer),
@@ -122,8 +123,17 @@ void ScoreRun::reject(const RecordReader& reader, const std::string& reason) {
 }
 
 void ScoreRun::score_window() {
-  std::vector<int64_t> lengths;
-  for (const Pending& pending : window_) lengths.push_back(pending.trace.num_tokens());
+  std::vector<TraceLength> lengths;
+  std::map<std::vector<int32_t>, int64_t> prompts;
+  for (const Pending& pending : window_) {
+    const Trace& trace = pending.trace;
+    TraceLength length{trace.num_tokens(), trace.response_begin};
+    if (scorer_.shares_prompt_of(trace)) {
+      const auto size = static_cast<int64_t>(prompts.size());
+      length.prompt = prompts.try_emplace({trace.ids.begin(), trace.ids.begin() + trace.response_begin}, size).first->second;
+    }
+    lengths.push_back(length);
+  }
   const auto start = Clock::now();
   const double seconds_before = summary_.seconds;
   for (const std::vector<size_t>& batch : pack_batches(lengths, options_.max_batch_tokens)) {

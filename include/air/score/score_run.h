@@ -54,7 +54,7 @@ struct ScoreSummary {
 class ScoreRun {
  public:
   /// @param run_identity what decides the scores, for --resume.
-  ScoreRun(const CausalLM& model, const Tokenizer& tokenizer, const Scorer& scorer, const ScoreOptions& options,
+  ScoreRun(const CausalLM& model, const Tokenizer& tokenizer, Scorer& scorer, const ScoreOptions& options,
            const Json& run_identity);
   ~ScoreRun();
 
@@ -81,7 +81,7 @@ class ScoreRun {
 
   const CausalLM& model_;
   const Tokenizer& tokenizer_;
-  const Scorer& scorer_;
+  Scorer& scorer_;
   const ScoreOptions& options_;
   RecordReader reader_;
   PartialFile partial_;
