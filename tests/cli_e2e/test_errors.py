@@ -126,7 +126,7 @@ def test_a_model_that_air_does_not_know(score, broken, key, value):
     assert "config.json" in score(MODEL, model=broken)
 
 
-@pytest.mark.parametrize("heads", ["2-0", "0-8", "1_5", "1-5,1-5", "one"])
+@pytest.mark.parametrize("heads", ["2-0", "0-16", "1_5", "1-5,1-5", "one"])
 def test_heads_that_the_model_does_not_have(score, heads):
     assert heads.split(",")[0] in score(MODEL, heads=heads)
 

@@ -1,4 +1,4 @@
-"""`air find-heads` on the planted model, whose one retrieval head is 1-5."""
+"""`air find-heads` on the planted model, whose two retrieval heads are 1-5 and 1-12."""
 import json
 import signal
 import subprocess
@@ -9,8 +9,8 @@ import xml.etree.ElementTree
 import pytest
 from air_runner import REPOSITORY, air_binary, clean_environment, fail, records, run, succeed
 
-PLANTED = "1-5"
-QUICK = ["--lengths", "512", "--num-probes", "6", "--num-heads", "1"]
+PLANTED = ["1-5", "1-12"]
+QUICK = ["--lengths", "512", "--num-probes", "6"]
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +25,17 @@ def find(folder, *flags):
 
 
 @pytest.mark.parametrize("kind", ["needle", "kv", "needle,kv"])
-def test_every_kind_of_probe_finds_the_planted_head(folder, kind):
-    heads = find(folder, "--probes", kind, "--lengths", "2048", "--num-probes", "4", "--num-heads", "1")
-    assert heads["heads"] == [PLANTED]
+def test_every_kind_of_probe_finds_the_planted_heads(folder, kind):
+    heads = find(folder, "--probes", kind, "--lengths", "2048", "--num-probes", "4")
+    assert heads["heads"] == PLANTED
     assert heads["probes"]["kind"] == kind
     assert heads["probes"]["num_answered"] == heads["probes"]["num_probes"] == 4
 
 
-def test_verify_tells_the_planted_head_from_another(folder):
+def test_verify_tells_the_planted_heads_from_others(folder):
     verify = ["--verify", "--verify-draws", "3", "--lengths", "512"]
-    assert find(folder, "--import", PLANTED, *verify)["verify"]["serves_retrieval"] is True
-    other = run("find-heads", "--model", folder, "-o", "-", "--import", "1-2", *verify)
+    assert find(folder, "--import", ",".join(PLANTED), *verify)["verify"]["serves_retrieval"] is True
+    other = run("find-heads", "--model", folder, "-o", "-", "--import", "1-2,1-3", *verify)
     assert other.returncode == 0
     assert json.loads(other.stdout)["verify"]["serves_retrieval"] is False
     assert "warning: the critical set is not special" in other.stderr.decode()
@@ -44,7 +44,7 @@ def test_verify_tells_the_planted_head_from_another(folder):
 def test_dumped_probes_read_back_give_the_same_scores(folder, tmp_path):
     dumped = tmp_path / "probes.jsonl"
     first = find(folder, *QUICK, "--dump-probes", dumped)
-    again = find(folder, "--probes-file", dumped, "--num-heads", "1")
+    again = find(folder, "--probes-file", dumped)
     assert again["scores"] == first["scores"]
     assert len(records(dumped.read_bytes())) == 6
 
@@ -57,7 +57,7 @@ def test_the_same_flags_give_the_same_bytes(folder):
 
 def test_an_interrupted_run_goes_on(folder, tmp_path):
     whole, cut = tmp_path / "whole.json", tmp_path / "cut.json"
-    flags = ["find-heads", "--model", str(folder), "--lengths", "1024", "--num-probes", "60", "--num-heads", "1"]
+    flags = ["find-heads", "--model", str(folder), "--lengths", "1024", "--num-probes", "60"]
     succeed(*flags, "-o", whole)
     partial = tmp_path / "cut.json.partial"
     process = subprocess.Popen([air_binary(), *flags, "-o", str(cut)], env=clean_environment(), stderr=subprocess.PIPE)
@@ -76,9 +76,9 @@ def test_an_interrupted_run_goes_on(folder, tmp_path):
 
 def test_published_heads_become_a_heads_file(folder, tmp_path):
     theirs = tmp_path / "theirs.json"
-    theirs.write_text(json.dumps({"0-1": [0, 0.5], PLANTED: [0.9, 1], "1-0": [0.1]}))
+    theirs.write_text(json.dumps({"0-1": [0, 0.5], "1-5": [0.9, 1], "1-0": [0.1]}))
     heads = find(folder, "--import", theirs, "--num-heads", "2")
-    assert heads["heads"] == [PLANTED, "0-1"]
+    assert heads["heads"] == ["1-5", "0-1"]
     assert heads["scores"][1][5] == pytest.approx(0.95)
 
 
@@ -86,14 +86,14 @@ def test_the_picture_has_a_cell_a_head(folder, tmp_path):
     svg = tmp_path / "heads.svg"
     find(folder, *QUICK, "--svg", svg)
     titles = [title.text for title in xml.etree.ElementTree.parse(svg).iter("{http://www.w3.org/2000/svg}title")]
-    assert sum(title.startswith("layer ") for title in titles) == 16
+    assert sum(title.startswith("layer ") for title in titles) == 32
     assert any(title.startswith("layer 1 head 5:") and "critical" in title for title in titles)
 
 
 @pytest.mark.parametrize("code, flags, says", [
     (2, ["--fraction", "0"], "--fraction"),
     (2, ["--fraction", "1.5"], "--fraction"),
-    (2, ["--num-heads", "17", *QUICK[:4]], "16 heads"),
+    (2, ["--num-heads", "33", *QUICK], "32 heads"),
     (2, ["--lengths", "50"], "too short"),
     (2, ["--lengths", "999999"], "above the model's context"),
     (2, ["--depths", "1.5"], "--depths"),
