@@ -131,14 +131,17 @@ def test_heads_that_the_model_does_not_have(score, heads):
     assert heads.split(",")[0] in score(MODEL, heads=heads)
 
 
-def test_heads_of_another_model(score, model, tmp_path):
+@pytest.mark.parametrize("key, value, says", [
+    ("fingerprint", "0123456789abcdef", "fingerprint 0123456789abcdef"),
+    ("num_hidden_layers", 30, "30 layers × 16 heads; this model has 2 × 16"),
+])
+def test_heads_of_another_model(score, model, tmp_path, key, value, says):
     heads = tmp_path / "heads.json"
-    succeed("find-heads", "--model", model, "--lengths", "512", "--num-probes", "1", "-o", heads)
-    content = json.loads(heads.read_text())
-    content["model"]["fingerprint"] = "0123456789abcdef"
-    heads.write_text(json.dumps(content))
+    heads.write_text(json.dumps({
+        "schema": "air.heads/1", "heads": ["1-5"],
+        "model": {"model_type": "llama", "num_hidden_layers": 2, "num_attention_heads": 16, key: value}}))
     message = score(MODEL, heads=heads)
-    assert "heads.json" in message and "--force" in message
+    assert "heads.json" in message and "--force" in message and says in message
 
 
 def test_force_turns_heads_of_another_model_into_a_warning(model, traces, tmp_path):

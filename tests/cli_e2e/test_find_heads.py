@@ -7,7 +7,8 @@ import time
 import xml.etree.ElementTree
 
 import pytest
-from air_runner import REPOSITORY, air_binary, clean_environment, fail, records, run, succeed
+from air_runner import REPOSITORY, air_binary, clean_environment, fail, records, run, succeed, write_records
+from shuffled_model import make_shuffled_model
 
 PLANTED = ["1-5", "1-12"]
 QUICK = ["--lengths", "512", "--num-probes", "6"]
@@ -33,12 +34,45 @@ def test_every_kind_of_probe_finds_the_planted_heads(folder, kind):
 
 
 def test_verify_tells_the_planted_heads_from_others(folder):
-    verify = ["--verify", "--verify-draws", "3", "--lengths", "512"]
+    verify = ["--verify", "--verify-draws", "2", "--lengths", "512"]
     assert find(folder, "--import", ",".join(PLANTED), *verify)["verify"]["serves_retrieval"] is True
     other = run("find-heads", "--model", folder, "-o", "-", "--import", "1-2,1-3", *verify)
     assert other.returncode == 0
     assert json.loads(other.stdout)["verify"]["serves_retrieval"] is False
-    assert "warning: the critical set is not special" in other.stderr.decode()
+    assert "warning: verdict: the critical set is not special" in other.stderr.decode()
+
+
+@pytest.fixture(scope="module")
+def shuffled(folder, tmp_path_factory):
+    return make_shuffled_model(folder, tmp_path_factory.mktemp("shuffled") / "model")
+
+
+@pytest.mark.parametrize("kind", ["needle", "kv"])
+def test_the_verdict_on_shuffled_weights_is_negative(shuffled, tmp_path, kind):
+    """Without --verify that is an error; with it, what the user asked has an answer."""
+    flags = ["find-heads", "--model", shuffled, "--probes", kind, "--lengths", "512", "--num-probes", "4"]
+    out = tmp_path / "heads.json"
+    assert "none of the 4 probes" in fail(4, *flags, "-o", out)
+    assert not list(tmp_path.iterdir())
+    result = run(*flags, "--verify", "--verify-draws", "1", "-o", out)
+    assert result.returncode == 0
+    assert "warning: the model answers none of the 4 probes" in result.stderr.decode()
+    assert "warning: verdict: no heads are shown to serve retrieval" in result.stderr.decode()
+    assert [path.name for path in tmp_path.iterdir()] == ["heads.json"]
+    heads = json.loads(out.read_text())
+    assert heads["heads"] == [] and "scores" not in heads
+    assert heads["probes"]["num_answered"] == 0
+    assert heads["verify"]["serves_retrieval"] is False
+    traces = write_records(tmp_path / "traces.jsonl", [{"prompt": "a", "response": "b c"}])
+    assert "heads.json: the critical set is empty" in run("score", "--model", shuffled, "--heads", out, traces).stderr.decode()
+
+
+def test_the_planted_heads_do_nothing_once_the_weights_are_shuffled(shuffled):
+    result = run("find-heads", "--model", shuffled, "--import", ",".join(PLANTED), "--verify", "--verify-draws", "1", "--lengths",
+                 "512", "-o", "-")
+    assert result.returncode == 0
+    assert "warning: verdict: no heads are shown to serve retrieval" in result.stderr.decode()
+    assert json.loads(result.stdout)["verify"]["serves_retrieval"] is False
 
 
 def test_dumped_probes_read_back_give_the_same_scores(folder, tmp_path):
@@ -57,7 +91,7 @@ def test_the_same_flags_give_the_same_bytes(folder):
 
 def test_an_interrupted_run_goes_on(folder, tmp_path):
     whole, cut = tmp_path / "whole.json", tmp_path / "cut.json"
-    flags = ["find-heads", "--model", str(folder), "--lengths", "1024", "--num-probes", "60"]
+    flags = ["find-heads", "--model", str(folder), "--lengths", "512", "--num-probes", "60"]
     succeed(*flags, "-o", whole)
     partial = tmp_path / "cut.json.partial"
     process = subprocess.Popen([air_binary(), *flags, "-o", str(cut)], env=clean_environment(), stderr=subprocess.PIPE)
@@ -93,9 +127,13 @@ def test_the_picture_has_a_cell_a_head(folder, tmp_path):
 @pytest.mark.parametrize("code, flags, says", [
     (2, ["--fraction", "0"], "--fraction"),
     (2, ["--fraction", "1.5"], "--fraction"),
+    (2, ["--num-heads", "0"], "--num-heads: must be 1 or more"),
+    (2, ["--num-heads", "-1"], "--num-heads: must be 1 or more"),
     (2, ["--num-heads", "33", *QUICK], "32 heads"),
-    (2, ["--lengths", "50"], "too short"),
-    (2, ["--lengths", "999999"], "above the model's context"),
+    (2, ["--lengths", "50"], "50 is too short\nhint: needle probes for this model take from"),
+    (2, ["--probes", "kv", "--lengths", "100"], "100 is too short\nhint: kv probes for this model take from"),
+    (2, ["--lengths", "4097"], "4097 is above the model's context\nhint: needle probes for this model take from"),
+    (2, ["--lengths", "4097"], "to its context of 4096; --beyond-context"),
     (2, ["--depths", "1.5"], "--depths"),
     (2, ["--probes", "riddle"], "riddle"),
     (2, ["--verify-text", "x.txt"], "needs --verify"),
@@ -107,6 +145,19 @@ def test_the_picture_has_a_cell_a_head(folder, tmp_path):
 def test_what_is_wrong_is_named_and_nothing_is_written(folder, tmp_path, code, flags, says):
     assert says in fail(code, "find-heads", "--model", folder, "-o", tmp_path / "heads.json", *flags)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_probe_beyond_the_context_needs_a_flag(folder, tmp_path):
+    """The planted model's rotations are slow enough for some more positions than its config says."""
+    result = run("find-heads", "--model", folder, "--lengths", "4200", "--num-probes", "1", "--beyond-context", "-o", "-",
+                 "--dump-probes", tmp_path / "probes.jsonl")
+    assert result.returncode == 0
+    assert "4200 tokens go beyond the model's context of 4096" in result.stderr.decode()
+    assert json.loads(result.stdout)["heads"] == PLANTED
+    again = ["find-heads", "--model", folder, "--probes-file", tmp_path / "probes.jsonl", "-o"]
+    assert "4096" in fail(3, *again, tmp_path / "heads.json")
+    assert not (tmp_path / "heads.json").exists()
+    assert json.loads(succeed(*again, "-", "--beyond-context"))["heads"] == PLANTED
 
 
 def test_a_model_that_answers_nothing_is_an_error(folder, tmp_path):
