@@ -146,7 +146,7 @@ def test_heads_of_another_model(score, model, tmp_path, key, value, says):
 
 def test_force_turns_heads_of_another_model_into_a_warning(model, traces, tmp_path):
     heads = tmp_path / "heads.json"
-    succeed("find-heads", "--model", model, "--lengths", "512", "--num-probes", "1", "-o", heads)
+    succeed("find-heads", "--model", model, "--lengths", "128", "--num-probes", "1", "-o", heads)
     content = json.loads(heads.read_text())
     content["model"]["fingerprint"] = "0123456789abcdef"
     heads.write_text(json.dumps(content))
@@ -175,7 +175,7 @@ def test_an_output_folder_that_does_not_exist(model, traces, tmp_path):
 @pytest.mark.parametrize("verb", ["score", "find-heads", "inspect", "select"])
 def test_a_full_disk(verb, model, traces, out):
     arguments = {"score": ["--model", model, "--heads", "1-5", traces],
-                 "find-heads": ["--model", model, "--lengths", "512", "--num-probes", "1"],
+                 "find-heads": ["--model", model, "--lengths", "128", "--num-probes", "1"],
                  "inspect": ["--model", model, traces]}
     if verb == "select":
         succeed("score", *arguments["score"], "-o", out / "scored.jsonl")

@@ -1,5 +1,6 @@
 """`air find-heads` on the planted model, whose two retrieval heads are 1-5 and 1-12."""
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from air_runner import REPOSITORY, air_binary, clean_environment, fail, records,
 from shuffled_model import make_shuffled_model
 
 PLANTED = ["1-5", "1-12"]
-QUICK = ["--lengths", "512", "--num-probes", "6"]
+QUICK = ["--lengths", "128", "--num-probes", "6"]
 
 
 @pytest.fixture(scope="module")
@@ -21,22 +22,29 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def verify(tmp_path_factory):
+    """Flags of a small --verify."""
+    text = tmp_path_factory.mktemp("text") / "text.txt"
+    text.write_text("The ferry left ten minutes late, which surprised nobody.")
+    return ["--verify", "--verify-draws", "2", "--verify-text", text]
+
+
 def find(folder, *flags):
     return json.loads(succeed("find-heads", "--model", folder, "-o", "-", *flags))
 
 
 @pytest.mark.parametrize("kind", ["needle", "kv", "needle,kv"])
 def test_every_kind_of_probe_finds_the_planted_heads(folder, kind):
-    heads = find(folder, "--probes", kind, "--lengths", "2048", "--num-probes", "4")
+    heads = find(folder, "--probes", kind, "--lengths", "1024", "--num-probes", "4")
     assert heads["heads"] == PLANTED
     assert heads["probes"]["kind"] == kind
     assert heads["probes"]["num_answered"] == heads["probes"]["num_probes"] == 4
 
 
-def test_verify_tells_the_planted_heads_from_others(folder):
-    verify = ["--verify", "--verify-draws", "2", "--lengths", "512"]
-    assert find(folder, "--import", ",".join(PLANTED), *verify)["verify"]["serves_retrieval"] is True
-    other = run("find-heads", "--model", folder, "-o", "-", "--import", "1-2,1-3", *verify)
+def test_verify_tells_the_planted_heads_from_others(folder, verify):
+    assert find(folder, "--import", ",".join(PLANTED), "--lengths", "128", *verify)["verify"]["serves_retrieval"] is True
+    other = run("find-heads", "--model", folder, "-o", "-", "--import", "1-2,1-3", "--lengths", "128", *verify)
     assert other.returncode == 0
     assert json.loads(other.stdout)["verify"]["serves_retrieval"] is False
     assert "warning: verdict: the critical set is not special" in other.stderr.decode()
@@ -48,13 +56,13 @@ def shuffled(folder, tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", ["needle", "kv"])
-def test_the_verdict_on_shuffled_weights_is_negative(shuffled, tmp_path, kind):
+def test_the_verdict_on_shuffled_weights_is_negative(shuffled, verify, tmp_path, kind):
     """Without --verify that is an error; with it, what the user asked has an answer."""
-    flags = ["find-heads", "--model", shuffled, "--probes", kind, "--lengths", "512", "--num-probes", "4"]
+    flags = ["find-heads", "--model", shuffled, "--probes", kind, "--lengths", "256", "--num-probes", "4"]
     out = tmp_path / "heads.json"
     assert "none of the 4 probes" in fail(4, *flags, "-o", out)
     assert not list(tmp_path.iterdir())
-    result = run(*flags, "--verify", "--verify-draws", "1", "-o", out)
+    result = run(*flags, *verify, "-o", out)
     assert result.returncode == 0
     assert "warning: the model answers none of the 4 probes" in result.stderr.decode()
     assert "warning: verdict: no heads are shown to serve retrieval" in result.stderr.decode()
@@ -67,9 +75,8 @@ def test_the_verdict_on_shuffled_weights_is_negative(shuffled, tmp_path, kind):
     assert "heads.json: the critical set is empty" in run("score", "--model", shuffled, "--heads", out, traces).stderr.decode()
 
 
-def test_the_planted_heads_do_nothing_once_the_weights_are_shuffled(shuffled):
-    result = run("find-heads", "--model", shuffled, "--import", ",".join(PLANTED), "--verify", "--verify-draws", "1", "--lengths",
-                 "512", "-o", "-")
+def test_the_planted_heads_do_nothing_once_the_weights_are_shuffled(shuffled, verify):
+    result = run("find-heads", "--model", shuffled, "--import", ",".join(PLANTED), "--lengths", "128", *verify, "-o", "-")
     assert result.returncode == 0
     assert "warning: verdict: no heads are shown to serve retrieval" in result.stderr.decode()
     assert json.loads(result.stdout)["verify"]["serves_retrieval"] is False
@@ -91,7 +98,7 @@ def test_the_same_flags_give_the_same_bytes(folder):
 
 def test_an_interrupted_run_goes_on(folder, tmp_path):
     whole, cut = tmp_path / "whole.json", tmp_path / "cut.json"
-    flags = ["find-heads", "--model", str(folder), "--lengths", "512", "--num-probes", "60"]
+    flags = ["find-heads", "--model", str(folder), "--lengths", "256", "--num-probes", "60"]
     succeed(*flags, "-o", whole)
     partial = tmp_path / "cut.json.partial"
     process = subprocess.Popen([air_binary(), *flags, "-o", str(cut)], env=clean_environment(), stderr=subprocess.PIPE)
@@ -148,16 +155,23 @@ def test_what_is_wrong_is_named_and_nothing_is_written(folder, tmp_path, code, f
 
 
 def test_a_probe_beyond_the_context_needs_a_flag(folder, tmp_path):
-    """The planted model's rotations are slow enough for some more positions than its config says."""
-    result = run("find-heads", "--model", folder, "--lengths", "4200", "--num-probes", "1", "--beyond-context", "-o", "-",
-                 "--dump-probes", tmp_path / "probes.jsonl")
+    short = tmp_path / "model"
+    shutil.copytree(folder, short)
+    config = json.loads((short / "config.json").read_text())
+    (short / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 150}))
+    out, probes = tmp_path / "heads.json", tmp_path / "probes.jsonl"
+    flags = ["find-heads", "--model", short, "--lengths", "200", "--num-probes", "2", "--dump-probes", probes]
+    assert "--beyond-context" in fail(2, *flags, "-o", out)
+    result = run(*flags, "--beyond-context", "-o", out)
     assert result.returncode == 0
-    assert "4200 tokens go beyond the model's context of 4096" in result.stderr.decode()
-    assert json.loads(result.stdout)["heads"] == PLANTED
-    again = ["find-heads", "--model", folder, "--probes-file", tmp_path / "probes.jsonl", "-o"]
-    assert "4096" in fail(3, *again, tmp_path / "heads.json")
-    assert not (tmp_path / "heads.json").exists()
-    assert json.loads(succeed(*again, "-", "--beyond-context"))["heads"] == PLANTED
+    assert "200 tokens go beyond the model's context of 150" in result.stderr.decode()
+    assert json.loads(out.read_text())["heads"] == PLANTED
+    out.unlink()
+    from_file = ["--probes-file", probes]
+    message = fail(3, "find-heads", "--model", short, *from_file, "-o", out)
+    assert "context is 150" in message and "--beyond-context" in message
+    assert not out.exists()
+    assert find(short, *from_file, "--beyond-context")["heads"] == PLANTED
 
 
 def test_a_model_that_answers_nothing_is_an_error(folder, tmp_path):

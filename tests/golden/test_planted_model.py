@@ -27,14 +27,14 @@ def folder(tmp_path_factory):
 def found(request, folder, tmp_path_factory):
     """heads.json and the dumped probes of one find-heads run."""
     out = tmp_path_factory.mktemp("heads")
-    succeed("find-heads", "--model", folder, "--probes", request.param, "--lengths", "512,1024", "--num-probes", "24",
-            "--verify", "--verify-draws", "3", "--dump-probes", out / "probes.jsonl", "-o", out / "heads.json")
+    succeed("find-heads", "--model", folder, "--probes", request.param, "--lengths", "256,512", "--num-probes", "16",
+            "--verify", "--verify-draws", "1", "--dump-probes", out / "probes.jsonl", "-o", out / "heads.json")
     return out
 
 
 def test_exactly_the_planted_heads_are_found_with_score_1(found):
     heads = json.loads((found / "heads.json").read_text())
-    assert heads["probes"]["num_answered"] == heads["probes"]["num_probes"] == 24
+    assert heads["probes"]["num_answered"] == heads["probes"]["num_probes"] == 16
     assert heads["heads"] == PLANTED            # the default share, 5 % of 32 heads, is just so many
     scores = np.array(heads["scores"])
     for layer, head in parse_heads(PLANTED):
