@@ -36,7 +36,7 @@ from safetensors.numpy import save_file
 PROBE_SOURCES = Path(__file__).resolve().parent.parent / "src" / "find_heads"
 
 NUM_LAYERS, NUM_HEADS, NUM_KEY_VALUE_HEADS = 2, 16, 4
-PLANTED_LAYER, PLANTED_HEADS = 1, (5, 12)
+PLANTED_HEADS = 5, 12                       # of layer 1
 BITS = 11                                   # of a token's code
 NUM_BACK = NUM_HEADS                        # tokens remembered: the head h of layer 0 brings the one h + 1 back
 NUM_RECENT, OLDER_WEIGHT = 6, 0.25          # of the match

@@ -64,16 +64,15 @@ def reference(model):
 def test_retrieval_scores_of_a_few_probes(model, reference, tmp_path, kind):
     heads, probes = find_heads(model[1], tmp_path, "--probes", kind, "--lengths", "384,512", "--num-probes", "4")
     assert [probe["kind"] for probe in probes] == [kind] * 4
-    check_against_reference(reference, heads, probes)
+    print(model[0], kind, check_against_reference(reference, heads, probes))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["needle", "kv"])
 def test_retrieval_scores_up_to_2048_tokens(model, reference, tmp_path, kind):
-    heads, probes = find_heads(model[1], tmp_path, "--probes", kind, "--num-probes", "24", "--seed", "1")
+    heads, probes = find_heads(model[1], tmp_path, "--probes", kind, "--num-probes", "12", "--seed", "1")
     assert heads["probes"]["lengths"][-1] == 2048
-    difference = check_against_reference(reference, heads, probes)
-    print(f"{model[0]}, {kind}: {heads['probes']['num_answered']} of 24 probes answered, largest difference {difference:.1e}")
+    print(model[0], kind, check_against_reference(reference, heads, probes))
 
 
 def memory_of(process, field):
