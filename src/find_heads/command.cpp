@@ -96,15 +96,25 @@ void print_summary(const HeadsResult& result, double seconds) {
 }
 
 void print_verdict(const Verification& verification, size_t num_heads) {
-  spdlog::info("masking the critical set ({}), fresh probes: {}", num_heads, describe(verification.probes));
-  spdlog::info("masking the critical set ({}), ordinary text: {}", num_heads, describe(verification.text));
-  if (!verification.serves_retrieval())
-    spdlog::warn("the critical set is not special: masking it costs the probes no more than masking random heads may, "
-                 "or the model does not answer them");
+  if (num_heads > 0) {
+    spdlog::info("masking the critical set ({}), fresh probes: {}", num_heads, describe(verification.probes));
+    spdlog::info("masking the critical set ({}), ordinary text: {}", num_heads, describe(verification.text));
+  }
+  if (!verification.is_answered())
+    spdlog::warn("verdict: no heads are shown to serve retrieval, for the model does not answer fresh probes (top-1 {:.2f})",
+                 verification.probes.base.top1);
+  else if (!verification.serves_retrieval())
+    spdlog::warn("verdict: the critical set is not special: masking it costs the probes no more than masking random heads may");
   else if (verification.text.is_special())
     spdlog::info("verdict: the critical heads serve retrieval, and ordinary text needs them more than random heads");
   else
     spdlog::info("verdict: the critical heads serve retrieval; ordinary text needs them no more than random heads");
+}
+
+/// With --verify, heads that nothing can be said of are a finding, not an error: the verdict says so. A picture needs scores.
+bool may_go_without_scores(const FindHeadsFlags& flags, const std::vector<ProbeResult>& results) {
+  const bool answered = std::any_of(results.begin(), results.end(), [](const auto& result) { return result.answered(); });
+  return !answered && flags.verify && flags.svg.empty();
 }
 
 /// Runs the probes and says what they found.
@@ -117,6 +127,11 @@ HeadsFile heads_from_probes(const FindHeadsFlags& flags, const CausalLM& model, 
   const std::vector<ProbeResult> results = run_probes(model, probes, journal);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!flags.dump_probes.empty()) dump_probes(flags.dump_probes, probes, results);
+  if (may_go_without_scores(flags, results)) {
+    spdlog::warn("the model answers none of the {} probes, so they say nothing of its heads: the critical set is empty",
+                 probes.size());
+    return heads_file_without_scores(model, flags, probes, results);
+  }
   try {
     const HeadsResult result = make_heads_result(model, flags, probes, results);
     print_summary(result, seconds);
@@ -126,6 +141,14 @@ HeadsFile heads_from_probes(const FindHeadsFlags& flags, const CausalLM& model, 
     if (!kept_at.empty()) std::filesystem::remove(kept_at);
     throw;
   }
+}
+
+void warn_of_long_probes(const std::vector<Probe>& probes, const ModelConfig& config) {
+  size_t longest = 0;
+  for (const Probe& probe : probes) longest = std::max(longest, probe.ids.size());
+  if (static_cast<int64_t>(longest) > config.max_position_embeddings)
+    spdlog::warn("probes of up to {} tokens go beyond the model's context of {}, for which it was made (--beyond-context)",
+                 longest, config.max_position_embeddings);
 }
 
 void find_heads(const FindHeadsFlags& flags) {
@@ -138,6 +161,7 @@ void find_heads(const FindHeadsFlags& flags) {
   std::vector<Probe> probes;
   if (flags.import.empty()) probes = make_probes(flags, load_model_config(flags.shared.model), *tokenizer);
   const CausalLM model = CausalLM::load(flags.shared.model, device, dtype);
+  warn_of_long_probes(probes, model.config());
   HeadsFile file = flags.import.empty()
                        ? heads_from_probes(flags, model, probes)
                        : load_heads(flags.import, model.config(), model.fingerprint(), flags.force, flags.critical);
@@ -161,6 +185,8 @@ Verb add_find_heads(CLI::App& root) {
   add_find_heads_flags(*verb, *flags);
   return {verb, [verb, flags] {
             flags->lengths_given = verb->get_option("--lengths")->count() > 0;
+            flags->num_heads_given = verb->get_option("--num-heads")->count() > 0;
+            flags->beyond_context = verb->get_option("--beyond-context")->count() > 0;
             flags->force = verb->get_option("--force")->count() > 0;
             flags->resume = verb->get_option("--resume")->count() > 0;
             flags->verify = verb->get_option("--verify")->count() > 0;

@@ -83,6 +83,20 @@ Findings find_findings(const HeadScores& scores, int64_t count, uint64_t seed, c
 
 }  // namespace
 
+HeadsFile heads_file_without_scores(const CausalLM& model, const FindHeadsFlags& flags, const std::vector<Probe>& probes,
+                                    const std::vector<ProbeResult>& results) {
+  const ModelConfig& config = model.config();
+  HeadsFile file;
+  file.model_type = config.model_type;
+  file.num_hidden_layers = config.num_hidden_layers;
+  file.num_attention_heads = config.num_attention_heads;
+  file.fingerprint = model.fingerprint();
+  file.probes = summarise(flags, probes, results);
+  file.details["chat_format"] = probe_format(flags).chat_format.name();
+  file.details["answered"] = answered_json(probes, results);
+  return file;
+}
+
 HeadsResult make_heads_result(const CausalLM& model, const FindHeadsFlags& flags, const std::vector<Probe>& probes,
                               const std::vector<ProbeResult>& results) {
   const ModelConfig& config = model.config();
@@ -90,19 +104,13 @@ HeadsResult make_heads_result(const CausalLM& model, const FindHeadsFlags& flags
   const int64_t count = flags.critical.of(num_heads);
   HeadsResult result;
   HeadsFile& file = result.file;
-  file.model_type = config.model_type;
-  file.num_hidden_layers = config.num_hidden_layers;
-  file.num_attention_heads = config.num_attention_heads;
-  file.fingerprint = model.fingerprint();
-  file.probes = summarise(flags, probes, results);
+  file = heads_file_without_scores(model, flags, probes, results);
   file.fraction = flags.critical.num_heads > 0 ? static_cast<double>(count) / static_cast<double>(num_heads)
                                                 : flags.critical.fraction;
   file.scores = mean_scores(results);
   file.heads = critical_set(file.scores, count);
 
   result.findings = find_findings(file.scores, count, flags.shared.seed, probes, results);
-  file.details["chat_format"] = probe_format(flags).chat_format.name();
-  file.details["answered"] = answered_json(probes, results);
   file.details["stability"] = stability_json(result.findings);
   file.details["bootstrap"] = bootstrap_json(result.findings.bootstrap);
   return result;

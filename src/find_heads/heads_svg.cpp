@@ -10,7 +10,7 @@
 namespace air {
 namespace {
 
-constexpr int kCell = 18, kLeft = 44, kTop = 40, kRight = 16, kBottom = 44;
+constexpr int kCell = 18, kLeft = 44, kTop = 42, kRight = 16, kBottom = 44;
 
 /// From near white to dark blue; lightness falls evenly, so that the picture is readable without colour.
 std::string colour(double score) {
@@ -39,6 +39,17 @@ std::string label(int64_t x, int64_t y, const char* anchor, const std::string& t
   return fmt::format(R"(<text x="{}" y="{}" text-anchor="{}">{}</text>)", x, y, anchor, text) + "\n";
 }
 
+/// "retrieval score 0 ▭▭▭▭▭ 1"
+std::string colour_scale(int64_t x, int64_t y) {
+  constexpr int kSteps = 6, kSwatch = 14, kFirst = 98;
+  std::string scale = label(x, y, "start", "retrieval score");
+  scale += label(x + kFirst - 5, y, "end", "0");
+  for (int i = 0; i < kSteps; ++i)
+    scale += fmt::format(R"(<rect x="{}" y="{}" width="{}" height="11" fill="{}" stroke="#ccc" stroke-width="0.5"/>)",
+                         x + kFirst + i * kSwatch, y - 10, kSwatch, colour(i / double{kSteps - 1})) + "\n";
+  return scale + label(x + kFirst + kSteps * kSwatch + 5, y, "start", "1");
+}
+
 /// Every number on short axes, every fourth on long ones.
 bool is_labelled(int64_t index, int64_t size) { return size <= 16 || index % 4 == 0; }
 
@@ -54,14 +65,15 @@ std::string heads_svg(const HeadsFile& file) {
       width, height);
   svg += "\n<title>Retrieval score of every attention head; the critical set is outlined</title>\n";
   svg += fmt::format(R"(<rect width="{}" height="{}" fill="#fff"/>)", width, height) + "\n";
-  svg += label(kLeft, 16, "start", "retrieval score, light 0 to dark 1");
-  svg += label(kLeft, 30, "start", fmt::format("outlined: the {} critical heads", file.heads.size()));
+  svg += colour_scale(kLeft, 16);
+  svg += label(kLeft, 32, "start", fmt::format("outlined: the {} critical heads", file.heads.size()));
+  svg += label(kLeft - 6, kTop + num_layers * kCell + 14, "end", "layer");
   for (int64_t layer = 0; layer < num_layers; ++layer)
     if (is_labelled(layer, num_layers)) svg += label(kLeft - 6, kTop + layer * kCell + 13, "end", std::to_string(layer));
   for (int64_t head = 0; head < num_heads; ++head)
     if (is_labelled(head, num_heads))
       svg += label(kLeft + head * kCell + kCell / 2, kTop + num_layers * kCell + 14, "middle", std::to_string(head));
-  svg += label(kLeft, kTop + num_layers * kCell + 32, "start", "across: head, down: layer");
+  svg += label(kLeft + num_heads * kCell / 2, kTop + num_layers * kCell + 30, "middle", "head");
   for (int64_t layer = 0; layer < num_layers; ++layer)
     for (int64_t head = 0; head < num_heads; ++head)
       if (place_of(file, {layer, head}) == 0) svg += cell(file, {layer, head});

@@ -52,6 +52,7 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
       ->delimiter(',')
       ->group(probes)
       ->type_name("LIST");
+  verb.add_flag("--beyond-context")->description("Allow probes longer than the model's context")->group(probes);
   verb.add_option("--haystack", flags.haystack, "Text file to hide needles in; made-up sentences when not given")
       ->group(probes)
       ->type_name("FILE");
@@ -103,7 +104,7 @@ void check_flags(const FindHeadsFlags& flags) {
   check_grid(flags);
   if (!(flags.critical.fraction > 0 && flags.critical.fraction <= 1))
     throw Error(ErrorKind::kUsage, "--fraction", "must be above 0 and at most 1", "0.05 keeps the top 5 % of the heads");
-  if (flags.critical.num_heads < 0) throw Error(ErrorKind::kUsage, "--num-heads", "must be 1 or more");
+  if (flags.num_heads_given && flags.critical.num_heads < 1) throw Error(ErrorKind::kUsage, "--num-heads", "must be 1 or more");
   if (flags.verify_draws < 1) throw Error(ErrorKind::kUsage, "--verify-draws", "must be 1 or more");
   if (!flags.verify && !flags.verify_text.empty()) throw Error(ErrorKind::kUsage, "--verify-text", "needs --verify");
   if (!flags.import.empty() && !flags.probes_file.empty())
@@ -121,12 +122,12 @@ std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, const std::str
                              std::to_string(context);
   std::vector<int64_t> lengths;
   for (const int64_t length : flags.lengths) {
-    if (length >= shortest && length <= context)
+    if (length >= shortest && (length <= context || flags.beyond_context))
       lengths.push_back(length);
     else if (flags.lengths_given)
       throw Error(ErrorKind::kUsage, "--lengths",
                   std::to_string(length) + (length > context ? " is above the model's context" : " is too short"),
-                  limits);
+                  limits + (length > context ? "; --beyond-context takes longer ones all the same" : ""));
   }
   if (lengths.empty() && context >= shortest) lengths = {context};
   if (lengths.empty()) throw Error(ErrorKind::kModel, flags.shared.model, "the context is too short for a probe", limits);

@@ -30,15 +30,16 @@ Span get_span(const Json& json, const char* begin_key, const char* end_key, int6
   return span;
 }
 
-void check_tokens(const Probe& probe, const ModelConfig& config, const std::string& where) {
+void check_tokens(const Probe& probe, const ModelConfig& config, const std::string& where, bool beyond_context) {
   for (const int32_t id : probe.ids)
     if (id < 0 || id >= config.vocab_size)
       throw Error(ErrorKind::kInput, where, "the model has no token " + std::to_string(id));
   const auto size = static_cast<int64_t>(probe.ids.size());
-  if (size > config.max_position_embeddings)
+  if (size > config.max_position_embeddings && !beyond_context)
     throw Error(ErrorKind::kInput, where,
                 std::to_string(size) + " tokens, and the model's context is " +
-                    std::to_string(config.max_position_embeddings));
+                    std::to_string(config.max_position_embeddings),
+                "--beyond-context takes longer probes all the same");
 }
 
 Probe probe_of_ids(const Json& json, const std::string& where) {
@@ -62,13 +63,13 @@ Probe probe_of_text(const Json& json, const Tokenizer& tokenizer, const ProbeFor
 }  // namespace
 
 Probe parse_probe_line(std::string_view line, const Tokenizer& tokenizer, const ProbeFormat& format,
-                       const ModelConfig& config, const std::string& where) {
+                       const ModelConfig& config, const std::string& where, bool beyond_context) {
   const Json json = parse_json(line, where, ErrorKind::kInput);
   if (!json.is_object()) throw Error(ErrorKind::kInput, where, "not a JSON object");
   if (!json.contains("ids") && !json.contains("text"))
     throw Error(ErrorKind::kInput, where, "neither \"ids\" nor \"text\"", "a probe is ids or text with four span keys");
   Probe probe = json.contains("ids") ? probe_of_ids(json, where) : probe_of_text(json, tokenizer, format, where);
-  check_tokens(probe, config, where);
+  check_tokens(probe, config, where, beyond_context);
   if (probe.answer.begin < probe.needle.end)
     throw Error(ErrorKind::kInput, where, "the answer begins before the needle ends: nothing can be copied");
   probe.kind = json.contains("kind") ? get<std::string>(json, "kind", where) : "file";
@@ -78,12 +79,12 @@ Probe parse_probe_line(std::string_view line, const Tokenizer& tokenizer, const 
 }
 
 std::vector<Probe> read_probe_file(const std::string& path, const Tokenizer& tokenizer, const ProbeFormat& format,
-                                   const ModelConfig& config) {
+                                   const ModelConfig& config, bool beyond_context) {
   std::vector<Probe> probes;
   LineReader lines(path);
   for (std::string_view line; lines.next(line);) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    probes.push_back(parse_probe_line(line, tokenizer, format, config, lines.where()));
+    probes.push_back(parse_probe_line(line, tokenizer, format, config, lines.where(), beyond_context));
   }
   if (probes.empty()) throw Error(ErrorKind::kInput, path, "holds no probes");
   return probes;

@@ -35,7 +35,8 @@ ProbeFormat probe_format(const FindHeadsFlags& flags) {
 }
 
 std::vector<Probe> make_probes(const FindHeadsFlags& flags, const ModelConfig& config, const Tokenizer& tokenizer) {
-  if (!flags.probes_file.empty()) return read_probe_file(flags.probes_file, tokenizer, probe_format(flags), config);
+  if (!flags.probes_file.empty())
+    return read_probe_file(flags.probes_file, tokenizer, probe_format(flags), config, flags.beyond_context);
   const auto num_kinds = static_cast<int64_t>(flags.probes.size());
   std::vector<Probe> probes;
   for (int64_t repeat = 0; repeat < flags.repeats; ++repeat) {

@@ -87,11 +87,11 @@ Bootstrap bootstrap_scores(const std::vector<ProbeResult>& results, int64_t coun
   const std::vector<HeadScores> means = resampled_means(results, answered, bootstrap.num_draws, seed);
   bootstrap.low = bootstrap.high = bootstrap.critical = zeros_like(means.front());
   for (const HeadScores& mean : means) {
-    for (const Head head : critical_set(mean, count)) {
-      bootstrap.critical[static_cast<size_t>(head.layer)][static_cast<size_t>(head.head)] +=
-          1.0 / static_cast<double>(num_draws);
-    }
+    for (const Head head : critical_set(mean, count))
+      bootstrap.critical[static_cast<size_t>(head.layer)][static_cast<size_t>(head.head)] += 1;
   }
+  for (auto& layer : bootstrap.critical)
+    for (double& share : layer) share /= static_cast<double>(num_draws);
   const auto tail = static_cast<size_t>((1 - bootstrap.level) / 2 * static_cast<double>(num_draws));
   std::vector<double> values(num_draws);
   for (size_t layer = 0; layer < bootstrap.low.size(); ++layer) {

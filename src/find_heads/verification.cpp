@@ -73,9 +73,9 @@ int64_t num_tokens(const std::vector<LossSample>& samples) {
 
 }  // namespace
 
-bool Verification::serves_retrieval() const {
-  return probes.base.top1 >= ProbeResult::kAnsweredRecall && probes.is_special();
-}
+bool Verification::is_answered() const { return probes.base.top1 >= ProbeResult::kAnsweredRecall; }
+
+bool Verification::serves_retrieval() const { return is_answered() && probes.is_special(); }
 
 Verification verify_heads(const CausalLM& model, const Tokenizer& tokenizer, const FindHeadsFlags& flags,
                           const HeadSet& critical) {

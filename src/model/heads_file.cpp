@@ -300,6 +300,7 @@ HeadsFile load_heads(const std::string& flag, const ModelConfig& config, const s
   if (!has_schema(text)) return published_file(text, flag, config, fingerprint, size);
   HeadsFile file = parse_heads_file(text, flag);
   check_same_model(file, flag, config, fingerprint, force);
+  if (file.heads.empty()) spdlog::warn("{}: the critical set is empty, so that masking it changes nothing", flag);
   check_heads(file.heads, config.num_hidden_layers, config.num_attention_heads, flag);
   return file;
 }

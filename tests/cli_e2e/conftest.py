@@ -11,7 +11,7 @@ from air_runner import REPOSITORY, demo_model, write_records  # noqa: E402,F401
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):
-    """The planted model: small, with a byte tokenizer."""
+    """The planted model: small, with a tokenizer of bytes and a few words."""
     folder = tmp_path_factory.mktemp("models") / "planted"
     subprocess.run([sys.executable, REPOSITORY / "scripts" / "make_planted_model.py", folder], check=True)
     return folder

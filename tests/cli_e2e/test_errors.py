@@ -126,24 +126,27 @@ def test_a_model_that_air_does_not_know(score, broken, key, value):
     assert "config.json" in score(MODEL, model=broken)
 
 
-@pytest.mark.parametrize("heads", ["2-0", "0-8", "1_5", "1-5,1-5", "one"])
+@pytest.mark.parametrize("heads", ["2-0", "0-16", "1_5", "1-5,1-5", "one"])
 def test_heads_that_the_model_does_not_have(score, heads):
     assert heads.split(",")[0] in score(MODEL, heads=heads)
 
 
-def test_heads_of_another_model(score, model, tmp_path):
+@pytest.mark.parametrize("key, value, says", [
+    ("fingerprint", "0123456789abcdef", "fingerprint 0123456789abcdef"),
+    ("num_hidden_layers", 30, "30 layers × 16 heads; this model has 2 × 16"),
+])
+def test_heads_of_another_model(score, model, tmp_path, key, value, says):
     heads = tmp_path / "heads.json"
-    succeed("find-heads", "--model", model, "--lengths", "512", "--num-probes", "1", "-o", heads)
-    content = json.loads(heads.read_text())
-    content["model"]["fingerprint"] = "0123456789abcdef"
-    heads.write_text(json.dumps(content))
+    heads.write_text(json.dumps({
+        "schema": "air.heads/1", "heads": ["1-5"],
+        "model": {"model_type": "llama", "num_hidden_layers": 2, "num_attention_heads": 16, key: value}}))
     message = score(MODEL, heads=heads)
-    assert "heads.json" in message and "--force" in message
+    assert "heads.json" in message and "--force" in message and says in message
 
 
 def test_force_turns_heads_of_another_model_into_a_warning(model, traces, tmp_path):
     heads = tmp_path / "heads.json"
-    succeed("find-heads", "--model", model, "--lengths", "512", "--num-probes", "1", "-o", heads)
+    succeed("find-heads", "--model", model, "--lengths", "128", "--num-probes", "1", "-o", heads)
     content = json.loads(heads.read_text())
     content["model"]["fingerprint"] = "0123456789abcdef"
     heads.write_text(json.dumps(content))
@@ -172,7 +175,7 @@ def test_an_output_folder_that_does_not_exist(model, traces, tmp_path):
 @pytest.mark.parametrize("verb", ["score", "find-heads", "inspect", "select"])
 def test_a_full_disk(verb, model, traces, out):
     arguments = {"score": ["--model", model, "--heads", "1-5", traces],
-                 "find-heads": ["--model", model, "--lengths", "512", "--num-probes", "1"],
+                 "find-heads": ["--model", model, "--lengths", "128", "--num-probes", "1"],
                  "inspect": ["--model", model, traces]}
     if verb == "select":
         succeed("score", *arguments["score"], "-o", out / "scored.jsonl")

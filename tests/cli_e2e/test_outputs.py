@@ -51,7 +51,7 @@ def test_the_last_line_may_lack_its_newline(model, tmp_path):
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="no jq")
 def test_jq_reads_every_output(model, traces, out, scored):
-    succeed("find-heads", "--model", model, "--lengths", "512", "--num-probes", "2", "--dump-probes", out / "probes.jsonl",
+    succeed("find-heads", "--model", model, "--lengths", "128", "--num-probes", "2", "--dump-probes", out / "probes.jsonl",
             "-o", out / "heads.json")
     succeed("select", scored, "--top-k", "2", "-o", out / "subset.jsonl")
     succeed("inspect", "--model", model, traces, "-o", out / "traces.jsonl")
@@ -78,12 +78,12 @@ def test_a_manifest_says_how_the_file_was_made(scored):
 
 
 def test_heads_have_the_keys_of_the_contract(model, out):
-    succeed("find-heads", "--model", model, "--lengths", "512", "--num-probes", "2", "-o", out / "heads.json")
+    succeed("find-heads", "--model", model, "--lengths", "128", "--num-probes", "2", "-o", out / "heads.json")
     heads = json.loads((out / "heads.json").read_text())
     assert heads["schema"] == "air.heads/1" and heads["fraction"] == 0.05
     assert heads["model"]["model_type"] == "llama" and heads["model"]["num_hidden_layers"] == 2
-    assert heads["probes"]["num_probes"] == 2 and heads["probes"]["lengths"] == [512]
-    assert [len(row) for row in heads["scores"]] == [8, 8]
+    assert heads["probes"]["num_probes"] == 2 and heads["probes"]["lengths"] == [128]
+    assert [len(row) for row in heads["scores"]] == [16, 16]
 
 
 def test_standard_input_and_output(model, traces):

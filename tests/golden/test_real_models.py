@@ -1,4 +1,4 @@
-"""Real models: losses of 20 records, time and memory of a load. A model that is not there is skipped by name.
+"""Real models: losses of 20 records, retrieval scores of both kinds of probes, time and memory of a load. A model that is not there is skipped by name.
 
 The losses of SmolLM2 are held by test_smollm2.py, on 50 records through `air score`. AIR_GEMMA3 names the folder of google/gemma-3-270m; the demo model comes from scripts/make_demo_model.py.
 """
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from air_runner import GSM8K, demo_model_folder
+from found_heads import check_against_reference, find_heads
 from logits import Window
 from reference import ModelReference, Plan, forward_logits
 from tokenizers import Tokenizer
@@ -39,11 +40,10 @@ def masked_heads(reference):
     return [divmod(int(head), reference.num_heads) for head in chosen]
 
 
-def test_losses_of_20_records(model):
+def test_losses_of_20_records(model, reference):
     name, folder = model
     if name == "smollm2":
         pytest.skip("test_smollm2.py holds its losses")
-    reference = ModelReference(folder)
     heads = masked_heads(reference)
     window = Window(logits=False, threads=0)
     for ids in encoded(folder):
@@ -53,6 +53,26 @@ def test_losses_of_20_records(model):
             expected = -logits[:-1].log_softmax(-1).gather(1, torch.tensor(ids[1:]).unsqueeze(1))[:, 0]
             np.testing.assert_allclose(nll[:-1], expected.numpy(), atol=1e-4)
     window.close()
+
+
+@pytest.fixture(scope="module")
+def reference(model):
+    return ModelReference(model[1])
+
+
+@pytest.mark.parametrize("kind", ["needle", "kv"])
+def test_retrieval_scores_of_a_few_probes(model, reference, tmp_path, kind):
+    heads, probes = find_heads(model[1], tmp_path, "--probes", kind, "--lengths", "384,512", "--num-probes", "4")
+    assert [probe["kind"] for probe in probes] == [kind] * 4
+    print(model[0], kind, check_against_reference(reference, heads, probes))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["needle", "kv"])
+def test_retrieval_scores_up_to_2048_tokens(model, reference, tmp_path, kind):
+    heads, probes = find_heads(model[1], tmp_path, "--probes", kind, "--num-probes", "12", "--seed", "1")
+    assert heads["probes"]["lengths"][-1] == 2048
+    print(model[0], kind, check_against_reference(reference, heads, probes))
 
 
 def memory_of(process, field):

@@ -4,7 +4,8 @@ import json
 import numpy as np
 import pytest
 from air_runner import GSM8K, records, succeed, write_records
-from reference import ModelReference, TextReference, critical_heads, parse_heads
+from found_heads import check_against_reference, find_heads
+from reference import ModelReference, TextReference, parse_heads
 
 HEADS = "18-6,17-3,18-7,23-2,23-7,17-4,22-7,23-1,20-6,21-8,21-5,23-8,21-7,24-4"
 FEW = 15
@@ -120,22 +121,6 @@ def test_no_heads_mean_no_influence(demo_model, few):
     for record in records(succeed("score", "--model", demo_model, "--heads", "none", few)):
         assert record["air"]["influence"] == 0
         assert all(step["influence"] == 0 for step in record["air"]["steps"])
-
-
-def find_heads(model_folder, out, *flags):
-    succeed("find-heads", "--model", model_folder, "--dump-probes", out / "probes.jsonl", "-o", out / "heads.json", *flags)
-    return json.loads((out / "heads.json").read_text()), records((out / "probes.jsonl").read_bytes())
-
-
-def check_against_reference(model, heads, probes):
-    for probe in probes:
-        recall, _ = model.probe_scores(probe)
-        assert probe["recall"] == pytest.approx(recall)
-        assert probe["answered"] == (recall >= 0.5)
-    scores = model.retrieval_scores(probes)
-    assert scores.shape == (30, 9)
-    np.testing.assert_allclose(heads["scores"], scores, atol=1e-6)
-    assert heads["heads"] == [f"{layer}-{head}" for layer, head in critical_heads(scores)]
 
 
 def test_retrieval_scores_of_a_few_probes(demo_model, model, tmp_path):

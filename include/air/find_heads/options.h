@@ -21,6 +21,7 @@ struct FindHeadsFlags {
   std::vector<int64_t> lengths = {256, 512, 1024, 2048};
   std::vector<double> depths = {0, 0.25, 0.5, 0.75, 1};
   std::string haystack;
+  bool beyond_context = false;  ///< lengths may exceed the model's context
   std::string chat_template = "none";
   CriticalSize critical;
   std::string import;  ///< heads from elsewhere, in place of probes
@@ -34,6 +35,7 @@ struct FindHeadsFlags {
   std::string dump_probes;
   std::string output;
   bool lengths_given = false;  ///< on the command line, by a variable or in a config file
+  bool num_heads_given = false;
 };
 
 /// Adds the verb's flags; values land in `flags`.
@@ -42,8 +44,8 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags);
 /// @throws Error(kUsage) for what can be seen without a model.
 void check_flags(const FindHeadsFlags& flags);
 
-/// The lengths to use. Given ones must lie between what a needle takes and the model's context; of the default ones,
-/// those that do. @param shortest tokens that a probe of this kind needs at least.   @throws Error(kUsage).
+/// The lengths to use. Given ones must lie between what a needle takes and the model's context, which --beyond-context lifts;
+/// of the default ones, those that do. @param shortest tokens that a probe of this kind needs at least.   @throws Error(kUsage).
 std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, const std::string& kind, int64_t shortest,
                                      const ModelConfig& config);
 

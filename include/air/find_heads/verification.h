@@ -14,6 +14,8 @@ namespace air {
 
 struct Verification {
   MaskingEffect probes, text;
+  /// The model as it is predicts half of the answers' tokens or more.
+  bool is_answered() const;
   /// The critical heads matter for retrieval: the model answers, and masking them costs more than random heads do.
   bool serves_retrieval() const;
 };
