@@ -21,7 +21,7 @@ class AirKeys : public nlohmann::json_sax<Json> {
  public:
   AirKeys(std::string value_key, std::string stratum_key) : value_key_(std::move(value_key)), stratum_key_(std::move(stratum_key)) {}
 
-  std::optional<double> value, stratum, rank, num_tokens, influence, base_nll;
+  std::optional<double> value, stratum, rank, line, trace, num_tokens, influence, divergence, base_nll;
   std::string schema;
 
   bool null() override { return true; }
@@ -59,7 +59,10 @@ class AirKeys : public nlohmann::json_sax<Json> {
     if (key_ == stratum_key_) stratum = number;
     if (key_ == "influence") influence = number;
     if (key_ == "base_nll") base_nll = number;
+    if (key_ == "divergence") divergence = number;
     if (key_ == "rank") rank = number;
+    if (key_ == "line") line = number;
+    if (key_ == "trace") trace = number;
     if (key_ == "num_tokens") num_tokens = number;
     return true;
   }
@@ -152,8 +155,11 @@ ScoredRow read_scored_row(std::string_view line, const RowFields& fields, const 
   row.value = value_of(keys.value, fields.by, where);
   if (!fields.stratify_by.empty()) row.stratum = value_of(keys.stratum, fields.stratify_by, where);
   row.influence = keys.influence.value_or(0);
+  row.divergence = keys.divergence.value_or(0);
   row.base_nll = keys.base_nll.value_or(0);
   row.rank = static_cast<int64_t>(keys.rank.value_or(0));
+  row.line = static_cast<int64_t>(keys.line.value_or(0));
+  row.trace = static_cast<int64_t>(keys.trace.value_or(0));
   row.num_tokens = static_cast<int64_t>(*keys.num_tokens);
   if (!fields.group.empty() || !fields.best_of.empty() || fields.truncation) {
     const RecordValue record = parse_record_line(line, where);
