@@ -194,10 +194,10 @@ struct Pool {
 };
 
 /// A number for the text that --dedup compares: its 128-bit hash as bytes.
-std::string text_key(const ScoredTrace& trace, const std::string& what) {
+std::string text_key(const ScoredText& trace, const std::string& what) {
   std::string text;
   if (what != "response")
-    for (const ChatMessage& message : trace.messages) text.append(message.role).append(1, '\0').append(message.content).append(1, '\0');
+    for (const ChatMessage& message : trace.record.messages) text.append(message.role).append(1, '\0').append(message.content).append(1, '\0');
   if (what != "prompt") text += trace.response;
   const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
   return std::string(reinterpret_cast<const char*>(&hash), sizeof hash);
@@ -220,7 +220,7 @@ void read_pool(const SelectFlags& flags, const ScoredReading& reading, Pool& poo
       if (!flags.fields.best_of.empty()) candidate.best_of = prompts.number_of(row.best_of);
       candidate.truncated = row.truncated;
       if (!flags.dedup.empty() || flags.exclude_truncated) {
-        const ScoredTrace trace = read_scored_trace(line, reading, where);
+        const ScoredText trace = read_scored_text(line, reading, row.trace, row.steps_end, where);
         if (!flags.dedup.empty()) candidate.text = texts.number_of(text_key(trace, flags.dedup));
         candidate.truncated = candidate.truncated || thinking_never_ends(trace.response);
       }

@@ -21,7 +21,7 @@ class AirKeys : public nlohmann::json_sax<Json> {
  public:
   AirKeys(std::string value_key, std::string stratum_key) : value_key_(std::move(value_key)), stratum_key_(std::move(stratum_key)) {}
 
-  std::optional<double> value, stratum, rank, line, trace, num_tokens, influence, divergence, base_nll;
+  std::optional<double> value, stratum, rank, line, trace, num_tokens, influence, divergence, base_nll, steps_end;
   std::string schema;
 
   bool null() override { return true; }
@@ -40,6 +40,7 @@ class AirKeys : public nlohmann::json_sax<Json> {
   bool end_array() override { return leave(); }
   bool key(string_t& text) override {
     if (depth_ == 1) key_ = text;
+    if (depth_ == kStepDepth) is_steps_end_ = text == "end" && key_ == "steps";
     return true;
   }
   bool parse_error(size_t, const std::string&, const Json::exception&) override { return false; }
@@ -51,9 +52,11 @@ class AirKeys : public nlohmann::json_sax<Json> {
   }
   bool leave() {
     --depth_;
+    is_steps_end_ = false;
     return true;
   }
   bool take(double number) {
+    if (depth_ == kStepDepth && is_steps_end_) steps_end = number;
     if (depth_ != 1) return true;
     if (key_ == value_key_) value = number;
     if (key_ == stratum_key_) stratum = number;
@@ -69,6 +72,8 @@ class AirKeys : public nlohmann::json_sax<Json> {
 
   std::string value_key_, stratum_key_;
   std::string key_;
+  static constexpr int kStepDepth = 3;  // of the keys of "steps":[{…}]
+  bool is_steps_end_ = false;
   int depth_ = 0;
 };
 
@@ -160,6 +165,7 @@ ScoredRow read_scored_row(std::string_view line, const RowFields& fields, const 
   row.rank = static_cast<int64_t>(keys.rank.value_or(0));
   row.line = static_cast<int64_t>(keys.line.value_or(0));
   row.trace = static_cast<int64_t>(keys.trace.value_or(0));
+  row.steps_end = static_cast<int64_t>(keys.steps_end.value_or(0));
   row.num_tokens = static_cast<int64_t>(*keys.num_tokens);
   if (!fields.group.empty() || !fields.best_of.empty() || fields.truncation) {
     const RecordValue record = parse_record_line(line, where);

@@ -52,7 +52,7 @@ struct ReportData {
   std::vector<std::string> groups;  ///< values of the group field, in order of appearance
   std::vector<ShownTrace> shown;    ///< by score, best first
   std::optional<HeadsFile> heads;
-  Json manifest;  ///< of the (first) scored file; null: none
+  Json manifest;  ///< of the scored files; null: none
 };
 
 /// How a report is made.
