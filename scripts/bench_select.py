@@ -5,7 +5,7 @@
 Generates ROWS rows of about a kilobyte, as `air score` writes them for short traces (steps that tile the response, lengths
 and scores spread as on GSM8K), runs each command as a process of its own, and prints seconds by the clock (min / median / max), the
 least processor seconds, and peak resident memory. Exits with 1 when a selection is not made of as many rows of the input as
-it should be, when every run of a command takes 30 s or more, or when one takes 1 GiB. Writes select.txt into FOLDER.
+it should be (not looked at for exports and joining), when every run of a command takes 30 s or more, or when one takes 1 GiB. Writes select.txt into FOLDER.
 """
 import argparse
 import json
@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_SECONDS, MOST_BYTES = 30, 2**30
+NUM_SOURCES = 7
 REPORT_ROWS, REPORT_BYTES = 100_000, 1_000_000
 WORDS = ("the a of and to in he she they each has have sold buys gives more than twice half total number apples boxes dollars hours miles "
          "per day week year first then so left how many much cost costs paid earns makes needs went there was were with from for").split()
@@ -32,6 +33,11 @@ def sentences(rng, count):
         a, b = rng.randrange(2, 100), rng.randrange(2, 100)
         made.append(f"{' '.join(words).capitalize()} {a} + {b} = {a + b}.\n")
     return made
+
+
+def num_questions(count):
+    """A tenth of the prompts come twice."""
+    return count - count // 10
 
 
 def write_rows(path, count):
@@ -48,8 +54,9 @@ def write_rows(path, count):
                              f'"entropy":{base * 0.9!r},"influence":{more / max(base, 0.05)!r},"divergence":{more!r},"weight":1.0}}')
                 end, tokens, nats, extra, text = end + len(step), tokens + n, nats + n * base, extra + n * more, text + step
             base, more = nats / tokens, extra / tokens
-            prompt = f"Question {row % (count * 9 // 10)}: {rng.choice(steps_of)[:-1]}"  # a tenth of the prompts come twice
-            file.write(f'{{"id":"r{row}","source":"s{row % 7}","prompt":{json.dumps(prompt)},"response":{json.dumps(text)},'
+            question = row % num_questions(count)
+            prompt = f"Question {question}: {steps_of[question % len(steps_of)][:-1]}"
+            file.write(f'{{"id":"r{row}","source":"s{row % NUM_SOURCES}","prompt":{json.dumps(prompt)},"response":{json.dumps(text)},'
                        f'"air":{{"schema":"air.score/1","line":{row + 1},"influence":{more / max(base, 0.05)!r},"divergence":{more!r},'
                        f'"base_nll":{base!r},"ref_nll":{base + more!r},"entropy":{base * 0.9!r},"num_tokens":{tokens},'
                        f'"num_prompt_tokens":{len(prompt) // 4},"num_steps":{len(steps)},"steps":[{",".join(steps)}]}}}}\n')
@@ -89,7 +96,9 @@ def main():
         write_rows(rows, args.rows)
         size = os.path.getsize(rows)
         lines = [f"{args.rows} rows of {size / args.rows:.0f} bytes in the mean, {size / 1e9:.2f} GB; {args.runs} runs; min / median / max", ""]
-        tenth = -(-args.rows // 10)
+        tenth_of = lambda count: -(-count // 10)
+        in_bins = sum(tenth_of((args.rows * (i + 1) + 9) // 10 - (args.rows * i + 9) // 10) for i in range(10))
+        in_sources = sum(tenth_of(len(range(i, args.rows, NUM_SOURCES))) for i in range(NUM_SOURCES))
         failed = False
 
         def bench(name, flags, inputs, expected=None):
@@ -103,8 +112,10 @@ def main():
                          f"processor {min(cpu):5.1f} s   peak {max(peaks) / 2**20:4.0f} MiB")
             print(lines[-1], flush=True)
 
-        for flags, expected in ((["--top-percent", "10"], tenth), (["--top-percent", "10", "--stratify-by", "base_nll", "--bins", "10"], None),
-                                (["--top-percent", "10", "--group-by", "source"], None), (["--top-percent", "10", "--dedup", "prompt"], None),
+        for flags, expected in ((["--top-percent", "10"], tenth_of(args.rows)),
+                                (["--top-percent", "10", "--stratify-by", "base_nll", "--bins", "10"], in_bins),
+                                (["--top-percent", "10", "--group-by", "source"], in_sources),
+                                (["--top-percent", "10", "--dedup", "prompt"], tenth_of(num_questions(args.rows))),
                                 (["--top-percent", "10", "--format", "ms-swift"], None), (["--top-percent", "100"], args.rows)):
             bench("select " + " ".join(flags), flags, [rows], expected)
         # two shards, each with ranks of its own, joined
