@@ -37,7 +37,6 @@ struct ScoreFlags {
   int64_t controls = 0;
   std::string step_weights = "softmax";
   StepWeighting weighting;
-  int64_t max_length = 0;
   int64_t max_batch_tokens = kDefaultBatchTokens;
   std::string order = "rank";
   std::string shard = "0/1";
@@ -71,8 +70,6 @@ void add_flags(CLI::App& verb, ScoreFlags& flags) {
   verb.add_flag("--token-losses", flags.token_losses)->description("Add ids, offsets and losses of every response token")->group(scores);
 
   const std::string run = "Run";
-  verb.add_option("--max-length", flags.max_length, "Longest trace in tokens; 0 = the model's own limit")
-      ->check(CLI::NonNegativeNumber)->group(run)->type_name("N");
   verb.add_option("--max-batch-tokens", flags.max_batch_tokens, "Tokens of a batch")
       ->check(CLI::PositiveNumber)->group(run)->type_name("N");
   verb.add_option("--order", flags.order, "Order of the output: rank or input")
@@ -134,6 +131,7 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
                             {"top_share", flags.weighting.top_share}, {"high", flags.weighting.high}, {"low", flags.weighting.low}}},
           {"token_losses", flags.token_losses},
           {"max_length", options.max_length},
+          {"overlong", flags.records.overlong},
           {"max_batch_tokens", options.max_batch_tokens}};
 }
 
@@ -152,7 +150,7 @@ ScoreOptions check_flags(const ScoreFlags& flags) {
   options.shard = Shard::parse(flags.shard);
   options.output = flags.output;
   options.rejects = flags.rejects;
-  options.max_length = flags.max_length;
+  options.max_length = flags.records.max_length;
   options.max_batch_tokens = flags.max_batch_tokens;
   options.rank_order = flags.order == "rank";
   options.skip_bad_records = flags.on_error == "skip";
@@ -200,6 +198,7 @@ void run_score(const ScoreFlags& flags) {
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
   const CausalLM model = CausalLM::load(folder, device, dtype);
   if (options.max_length == 0) options.max_length = model.config().max_position_embeddings;
+  options.trace.truncate_to = flags.records.truncate_to(options.max_length);
 
   const HeadSet heads = resolve_heads(flags.heads, model.config(), model.fingerprint(), flags.force);
   std::vector<HeadSet> controls;

@@ -89,7 +89,7 @@ void ScoreRun::read_record(const RecordReader& reader) {
       throw Error(ErrorKind::kInput, where,
                   "a trace of " + std::to_string(trace.num_tokens()) + " tokens is longer than --max-length " +
                       std::to_string(options_.max_length),
-                  "--on-error skip leaves such records out; the model's own limit is " +
+                  "--overlong truncate scores its first tokens, --on-error skip leaves it out; the model's own limit is " +
                       std::to_string(model_.config().max_position_embeddings));
     for (const int32_t id : trace.ids)
       if (id < 0 || id >= model_.config().vocab_size)

@@ -23,9 +23,13 @@ class AirKeys : public nlohmann::json_sax<Json> {
 
   std::optional<double> value, stratum, rank, num_tokens, influence, base_nll;
   std::string schema;
+  bool truncated = false;  ///< air score --overlong truncate cut it
 
   bool null() override { return true; }
-  bool boolean(bool) override { return true; }
+  bool boolean(bool value) override {
+    if (depth_ == 1 && key_ == "truncated") truncated = value;
+    return true;
+  }
   bool number_integer(number_integer_t number) override { return take(static_cast<double>(number)); }
   bool number_unsigned(number_unsigned_t number) override { return take(static_cast<double>(number)); }
   bool number_float(number_float_t number, const string_t&) override { return take(number); }
@@ -159,7 +163,7 @@ ScoredRow read_scored_row(std::string_view line, const RowFields& fields, const 
     const RecordValue record = parse_record_line(line, where);
     if (!fields.group.empty()) row.group = field_text(record, fields.group, line, "--group-by", where);
     if (!fields.best_of.empty()) row.best_of = field_text(record, fields.best_of, line, "--best-of", where);
-    if (fields.truncation) row.truncated = says_truncated(record, line);
+    if (fields.truncation) row.truncated = keys.truncated || says_truncated(record, line);
   }
   return row;
 }

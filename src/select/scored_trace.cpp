@@ -51,6 +51,7 @@ void read_scores(const Json& air, ScoredTrace& trace, const std::string& where) 
   if (air.contains("controlled")) trace.controlled = number(air, "controlled", where);
   trace.num_tokens = integer(air, "num_tokens", where);
   trace.num_prompt_tokens = integer(air, "num_prompt_tokens", where);
+  trace.truncated = air.value("truncated", Json(false)) == true;
   for (const Json& step : member(air, "steps", where)) trace.steps.push_back(read_step(step, where));
 }
 
@@ -62,7 +63,7 @@ void check_tiling(const ScoredTrace& trace, const std::string& where) {
     end = step.bytes.end;
   }
   const auto size = static_cast<int64_t>(trace.response.size());
-  if (tiled && end == size) return;
+  if (tiled && (end == size || (trace.truncated && end < size))) return;
   throw Error(ErrorKind::kInput, where,
               "the scored steps end at byte " + std::to_string(end) + ", the response at " + std::to_string(size),
               "give the --prompt-field, --response-field and --chat-template that air score was given");

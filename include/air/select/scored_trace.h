@@ -39,7 +39,8 @@ struct ScoredTrace {
   std::vector<ChatMessage> messages;  ///< before the response; empty for a document
   std::string response;               ///< thinking and answer joined, as they were scored
   TraceRecord record;                 ///< what the line holds, for make_trace
-  std::vector<ScoredStep> steps;      ///< they tile the response
+  bool truncated = false;             ///< scored in part: `air score --overlong truncate`
+  std::vector<ScoredStep> steps;      ///< they tile the response; of a truncated trace, its scored part
 };
 
 /// How the lines were read when they were scored.
