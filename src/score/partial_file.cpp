@@ -68,12 +68,7 @@ PartialFile::PartialFile(std::string path, const Json& run, bool resume) : path_
     start(run);
     return;
   }
-  fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (fd_ < 0) throw_disk_error(path_, "can't be written");
-  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0)
-    throw Error(ErrorKind::kResource, path_, "another run is writing to this output", "give each run its own -o");
-  struct stat info {};
-  if (::fstat(fd_, &info) != 0) throw_disk_error(path_, "can't be read");
+  const struct stat info = open_locked();
   size_ = info.st_size;
   if (size_ == 0) {
     start(run);
@@ -90,6 +85,22 @@ PartialFile::~PartialFile() {
   // A run that failed before its first score leaves nothing behind.
   if (!path_.empty() && entries_.empty()) ::unlink(path_.c_str());
   ::close(fd_);
+}
+
+struct stat PartialFile::open_locked() {
+  for (;;) {
+    fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd_ < 0) throw_disk_error(path_, "can't be written");
+    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+      ::close(fd_);
+      throw Error(ErrorKind::kResource, path_, "another run is writing to this output", "give each run its own -o");
+    }
+    // A run that ended between the two calls took the name away: what is kept in a file without a name is lost.
+    struct stat opened {}, named {};
+    if (::fstat(fd_, &opened) != 0) throw_disk_error(path_, "can't be read");
+    if (::stat(path_.c_str(), &named) == 0 && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev) return opened;
+    ::close(fd_);
+  }
 }
 
 void PartialFile::start(const Json& run) {

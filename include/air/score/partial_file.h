@@ -1,6 +1,8 @@
 // Finished scores, kept on disk batch by batch until the ranked output is written (OUT.partial).
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -45,6 +47,7 @@ class PartialFile {
   void remove();
 
  private:
+  struct stat open_locked();
   void start(const Json& run);
   void recover(const Json& run);
   void write_all(std::string_view bytes);
