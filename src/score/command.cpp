@@ -261,9 +261,12 @@ void run_score(const ScoreFlags& flags) {
 
   watch_interrupts();
   const Json identity = run_identity(flags, options, model, heads);
-  const ScoreSummary summary = ScoreRun(model, *tokenizer, scorer, options, identity).run();
+  ScoreRun run(model, *tokenizer, scorer, options, identity);
+  const ScoreSummary summary = run.run();
   const std::string manifest = manifest_path(flags);
   if (!manifest.empty()) write_file(manifest, make_manifest(summary, identity).dump(2) + "\n");
+  // Last: a run that is killed before it can be gone on with, and then writes the manifest too.
+  run.forget_unfinished();
   describe_result(summary, options);
 }
 

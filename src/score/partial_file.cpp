@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -19,6 +20,7 @@ namespace air {
 namespace {
 
 constexpr const char* kSchema = "air.partial/1";
+constexpr const char* kSkippedSchema = "air.skipped/1";
 
 [[noreturn]] void throw_disk_error(const std::string& path, const std::string& what) {
   throw Error(ErrorKind::kResource, path.empty() ? "temporary file" : path, what + ": " + std::strerror(errno));
@@ -43,14 +45,20 @@ std::string difference(const Json& ours, const Json& theirs) {
 
 }  // namespace
 
+std::string line_of_skipped(const ScoredEntry& entry) {
+  return Json{{"schema", kSkippedSchema}, {"line", entry.line}, {"trace", entry.trace}}.dump();
+}
+
 std::optional<ScoredEntry> entry_of_line(std::string_view scored_line) {
   const std::string_view object = find_air_object(scored_line);
-  const Json json = Json::parse(object, nullptr, /*allow_exceptions=*/false);
+  const Json json = Json::parse(object.empty() ? scored_line : object, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return std::nullopt;
   ScoredEntry entry;
   try {
     entry.line = json.at("line").get<int64_t>();
     entry.trace = json.value("trace", int64_t{0});
+    entry.skipped = object.empty() && json.at("schema") == kSkippedSchema;
+    if (entry.skipped) return entry;
     entry.influence = json.at("influence").get<double>();
     entry.divergence = json.at("divergence").get<double>();
     entry.base_nll = json.at("base_nll").get<double>();
@@ -173,6 +181,11 @@ void PartialFile::append(std::vector<ScoredEntry> entries, const std::vector<std
   }
   write_all(bytes);
   entries_.insert(entries_.end(), entries.begin(), entries.end());
+  // A kill loses nothing that was written; a power loss, what did not reach the disk. A second's work may.
+  const auto now = std::chrono::steady_clock::now();
+  if (path_.empty() || now - last_sync_ < std::chrono::seconds(1)) return;
+  last_sync_ = now;
+  if (::fdatasync(fd_) != 0) throw_disk_error(path_, "writing failed");
 }
 
 std::string PartialFile::read_line(const ScoredEntry& entry) const {
