@@ -100,6 +100,7 @@ int parse_and_run(int argc, char** argv) {
 int main(int argc, char** argv) {
   start_with_passive_threads(argv);
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, answered by ClosedPipe
+  std::signal(SIGXFSZ, SIG_IGN);  // so is a file at the limit of its size, answered like a full disk
   keep_freed_memory();
   air::init_log(air::Verbosity::kNormal, air::When::kAuto);
   int code = 0;

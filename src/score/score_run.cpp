@@ -163,12 +163,12 @@ bool ScoreRun::finished_before(const std::vector<size_t>& batch) {
       if (skipped) reject_too_large(window_[index]);
       summary_.num_resumed += skipped ? 0 : 1;
     }
-    return true;
+  } else {
+    partial_.keep_first(next_recovered_);
+    num_recovered_ = next_recovered_;
   }
-  partial_.keep_first(next_recovered_);
-  num_recovered_ = next_recovered_;
-  spdlog::info("{} traces were scored by the run before", summary_.num_resumed);
-  return false;
+  if (next_recovered_ == num_recovered_) spdlog::info("{} traces were scored by the run before", summary_.num_resumed);
+  return finished;
 }
 
 void ScoreRun::score_batch(const std::vector<size_t>& batch) {
