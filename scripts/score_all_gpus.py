@@ -77,7 +77,7 @@ def main():
     commands = [[given.air, "score", *flags, "--shard", f"{index}/{count}", "--resume", "-o", str(path)] for index, path in enumerate(shards)]
     if not given.processes:
         commands = [[*command, "--device", "cuda"] for command in commands]
-    join = [given.air, "select", *map(str, shards), "--top-percent", "100", "-o", str(given.output)]
+    join = [given.air, "select", *map(str, shards), *(["--top-percent", "100"] if count == 1 else []), "-o", str(given.output)]
     if given.dry_run:
         for gpu, command in zip(gpus, commands):
             print((f"CUDA_VISIBLE_DEVICES={gpu} " if gpu is not None else "") + shlex.join(command))

@@ -63,6 +63,8 @@ void add_flags(CLI::App& verb, ScoreFlags& flags) {
       ->check(CLI::Range(0, 1000))->group(scores)->type_name("N");
   verb.add_option("--step-weights", flags.step_weights, "Training weights of steps: softmax, linear, top or none")
       ->group(scores)->type_name("KIND");
+  verb.add_option("--weight-shrinkage", flags.weighting.shrinkage, "Tokens of the trace's average that join each step before it is weighed; 0: none")
+      ->group(scores)->type_name("TOKENS");
   verb.add_option("--weight-temperature", flags.weighting.temperature, "softmax: higher is flatter")->group(scores)->type_name("T");
   verb.add_option("--weight-slope", flags.weighting.slope, "linear: change per standard deviation")->group(scores)->type_name("S");
   verb.add_option("--weight-top-share", flags.weighting.top_share, "top: share of the steps that weigh more")->group(scores)->type_name("SHARE");
@@ -129,7 +131,7 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
           {"turns", fields.turns},
           {"influence", flags.influence},
           {"loss_floor", flags.loss_floor},
-          {"step_weights", {{"kind", flags.step_weights}, {"temperature", flags.weighting.temperature}, {"slope", flags.weighting.slope},
+          {"step_weights", {{"kind", flags.step_weights}, {"shrinkage", flags.weighting.shrinkage}, {"temperature", flags.weighting.temperature}, {"slope", flags.weighting.slope},
                             {"top_share", flags.weighting.top_share}, {"high", flags.weighting.high}, {"low", flags.weighting.low}}},
           {"token_losses", flags.token_losses},
           {"max_length", options.max_length},

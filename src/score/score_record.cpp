@@ -75,7 +75,8 @@ TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const Reco
   for (const Step& step : trace.steps) {
     score.steps.push_back(mean_over(tokens, begin, begin + step.num_tokens));
     begin += step.num_tokens;
-    influence.push_back(score.steps.back().ranked_by(style.influence, style.loss_floor));
+    const SpanScore shrunk = shrunk_towards(score.steps.back(), score.total, style.weighting.shrinkage);
+    influence.push_back(shrunk.ranked_by(style.influence, style.loss_floor));
     num_tokens.push_back(step.num_tokens);
   }
   AIR_CHECK(begin == trace.num_response_tokens());

@@ -4,6 +4,7 @@
 #include "air/base/error.h"
 #include "air/report/chart.h"
 #include "air/report/html.h"
+#include "air/report/joined_manifest.h"
 #include "air/report/page.h"
 #include "air/report/sanity.h"
 #include "air/report/sha256.h"
@@ -36,6 +37,15 @@ std::string many_lines(int count) {
   std::string lines;
   for (int i = 0; i < count; ++i) lines += scored_line("t" + std::to_string(i), "Step " + std::to_string(i) + ".", 0.5 + 0.01 * i, 0.1) + "\n";
   return lines;
+}
+
+TEST(JoinedManifestTest, CountsAddUpAndWhatDiffersStandsSideBySide) {
+  EXPECT_TRUE(joined_manifest({}).is_null());
+  const Json one = {{"shard", "0/2"}, {"mask", "uniform"}, {"num_traces", 3}, {"seconds", 1.5}};
+  EXPECT_EQ(joined_manifest({one}), one);
+  const Json two = {{"shard", "1/2"}, {"mask", "uniform"}, {"num_traces", 3}, {"seconds", 2.0}, {"seed", 7}};
+  EXPECT_EQ(joined_manifest({one, two}),
+            Json({{"shard", {"0/2", "1/2"}}, {"mask", "uniform"}, {"num_traces", 6}, {"seconds", 3.5}, {"seed", 7}}));
 }
 
 // Vectors of FIPS 180-4 and of sha256sum.

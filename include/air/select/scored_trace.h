@@ -58,6 +58,17 @@ ScoredReading make_scored_reading(const RecordFields& flags, const std::string& 
 /// @throws Error(kInput) when the line was not written by `air score`.
 Json parse_air_object(std::string_view line, const std::string& where);
 
+/// What a scored line's scores are of.
+struct ScoredText {
+  TraceRecord record;
+  std::string response;  ///< thinking and answer joined, as they were scored
+};
+
+/// @param trace  which of the record's traces, from 0.   @param steps_end  byte at which the last of its steps ends.   @param in_part  that need not be the response's end.
+/// @throws Error(kInput) when there is no such trace, or its response does not end there: then it was scored with other flags.
+ScoredText read_scored_text(std::string_view line, const ScoredReading& reading, int64_t trace, int64_t steps_end, bool in_part,
+                            const std::string& where);
+
 /// @throws Error(kInput) when the line was not written by `air score`, or when its steps do not tile the response that is
 ///         read now: then it was scored with other flags.
 ScoredTrace read_scored_trace(std::string_view line, const ScoredReading& reading, const std::string& where);
