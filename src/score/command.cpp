@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 
@@ -37,10 +38,9 @@ struct ScoreFlags {
   int64_t controls = 0;
   std::string step_weights = "softmax";
   StepWeighting weighting;
-  int64_t max_length = 0;
   int64_t max_batch_tokens = kDefaultBatchTokens;
   std::string order = "rank";
-  std::string shard = "0/1";
+  std::string shard;  ///< empty: not given
   std::string on_error = "fail";
   std::string rejects;
   bool resume = false, overwrite = false, force = false, token_losses = false, no_prompt_sharing = false;
@@ -73,8 +73,6 @@ void add_flags(CLI::App& verb, ScoreFlags& flags) {
   verb.add_flag("--token-losses", flags.token_losses)->description("Add ids, offsets and losses of every response token")->group(scores);
 
   const std::string run = "Run";
-  verb.add_option("--max-length", flags.max_length, "Longest trace in tokens; 0 = the model's own limit")
-      ->check(CLI::NonNegativeNumber)->group(run)->type_name("N");
   verb.add_option("--max-batch-tokens", flags.max_batch_tokens, "Tokens of a batch")
       ->check(CLI::PositiveNumber)->group(run)->type_name("N");
   verb.add_flag("--no-prompt-sharing", flags.no_prompt_sharing)
@@ -82,7 +80,8 @@ void add_flags(CLI::App& verb, ScoreFlags& flags) {
   verb.add_option("--order", flags.order, "Order of the output: rank or input")
       ->check(CLI::IsMember({"rank", "input"}))->group(run);
   verb.add_flag("--resume", flags.resume)->description("Go on with OUT.partial of an interrupted run")->group(run);
-  verb.add_option("--shard", flags.shard, "Score input lines I, I+N, I+2N, … only")->group(run)->type_name("I/N");
+  verb.add_option("--shard", flags.shard, "Score input lines I, I+N, I+2N, … only; default: all, in a Slurm array job "
+                                               "the task's share (SLURM_ARRAY_TASK_ID of _COUNT)")->group(run)->type_name("I/N");
   verb.add_option("--on-error", flags.on_error, "A bad record ends the run, or is skipped")
       ->check(CLI::IsMember({"fail", "skip"}))->group(run);
   verb.add_option("--rejects", flags.rejects, "File for the records that were skipped, with the reason")->group(run)->type_name("FILE");
@@ -125,7 +124,7 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
           {"controls", flags.controls},
           {"seed", flags.shared.seed},
           {"inputs", inputs},
-          {"shard", flags.shard},
+          {"shard", options.shard.text()},
           {"fields", {{"prompt", fields.prompt}, {"response", fields.response}, {"messages", fields.messages}, {"id", fields.id}}},
           {"chat_format", options.trace.chat_format.name()},
           {"steps", flags.records.steps},
@@ -138,8 +137,57 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
                             {"top_share", flags.weighting.top_share}, {"high", flags.weighting.high}, {"low", flags.weighting.low}}},
           {"token_losses", flags.token_losses},
           {"max_length", options.max_length},
+          {"overlong", flags.records.overlong},
           {"max_batch_tokens", options.max_batch_tokens},
           {"prompt_sharing", !flags.no_prompt_sharing}};
+}
+
+/// A variable that holds a whole number; `absent` when it is not set. @throws Error(kUsage).
+int64_t whole_number(const char* variable, int64_t absent) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr || *text == '\0') return absent;
+  char* end = nullptr;
+  const int64_t value = std::strtoll(text, &end, 10);
+  if (*end != '\0') throw Error(ErrorKind::kUsage, variable, "\"" + std::string(text) + "\" is not a number", "give --shard I/N");
+  return value;
+}
+
+/// --shard; where it is not given, the share of this task of a Slurm array job; else all.
+Shard find_shard(const std::string& flag) {
+  if (!flag.empty()) return Shard::parse(flag);
+  const int64_t id = whole_number("SLURM_ARRAY_TASK_ID", -1);
+  const int64_t count = whole_number("SLURM_ARRAY_TASK_COUNT", -1);
+  if (id < 0 || count < 0) return {};
+  const int64_t first = whole_number("SLURM_ARRAY_TASK_MIN", 0), step = whole_number("SLURM_ARRAY_TASK_STEP", 1);
+  const int64_t last = whole_number("SLURM_ARRAY_TASK_MAX", first + (count - 1) * step);
+  // A part of an array that is run again (--array=3 or 5-6) has other counts: its tasks would score other lines than before.
+  const bool whole_array = (first == 0 || first == 1) && step > 0 && last == first + (count - 1) * step;
+  if (!whole_array || id < first || id > last || (id - first) % step != 0)
+    throw Error(ErrorKind::kUsage, "SLURM_ARRAY_TASK_ID",
+                "task " + std::to_string(id) + " of an array that does not count from 0 or 1 without gaps: which lines are its own can't be told",
+                "give --shard I/N");
+  const Shard shard{(id - first) / step, count};
+  spdlog::info("Slurm array task {}: --shard {} (lines {}, {}, … of the input)", id, shard.text(), shard.index + 1, shard.index + 1 + count);
+  return shard;
+}
+
+/// Where the manifest goes; empty: nowhere.
+std::string manifest_path(const ScoreFlags& flags) {
+  if (!flags.manifest.empty()) return flags.manifest;
+  return flags.output == "-" || is_special_file(flags.output) ? "" : flags.output + ".manifest.json";
+}
+
+/// Shards that are given the same output would overwrite each other one by one.
+void refuse_output_of_another_shard(const ScoreFlags& flags, const Shard& shard) {
+  const std::string path = manifest_path(flags);
+  if (path.empty() || !std::filesystem::is_regular_file(flags.output) || !std::filesystem::is_regular_file(path)) return;
+  const MappedFile file(path, ErrorKind::kUsage);
+  const Json manifest = Json::parse(file.view(), nullptr, /*allow_exceptions=*/false);
+  if (!manifest.is_object() || !manifest.contains("shard") || !manifest["shard"].is_string()) return;
+  const Shard held = Shard::parse(manifest["shard"].get<std::string>());
+  if (held.count == shard.count && held.index != shard.index)
+    throw Error(ErrorKind::kUsage, flags.output, "holds the scores of shard " + held.text() + ", this is " + shard.text(),
+                "give each shard its own -o, such as scored." + std::to_string(shard.index) + ".jsonl, or delete the file");
 }
 
 ScoreOptions check_flags(const ScoreFlags& flags) {
@@ -154,10 +202,11 @@ ScoreOptions check_flags(const ScoreFlags& flags) {
   options.style.weighting.kind = StepWeighting::parse_kind(flags.step_weights);
   options.style.weighting.check();
   options.style.token_losses = flags.token_losses;
-  options.shard = Shard::parse(flags.shard);
+  options.shard = find_shard(flags.shard);
   options.output = flags.output;
+  refuse_output_of_another_shard(flags, options.shard);
   options.rejects = flags.rejects;
-  options.max_length = flags.max_length;
+  options.max_length = flags.records.max_length;
   options.max_batch_tokens = flags.max_batch_tokens;
   options.rank_order = flags.order == "rank";
   options.skip_bad_records = flags.on_error == "skip";
@@ -205,6 +254,7 @@ void run_score(const ScoreFlags& flags) {
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
   const CausalLM model = CausalLM::load(folder, device, dtype);
   if (options.max_length == 0) options.max_length = model.config().max_position_embeddings;
+  options.trace.truncate_to = flags.records.truncate_to(options.max_length);
 
   const HeadSet heads = resolve_heads(flags.heads, model.config(), model.fingerprint(), flags.force);
   std::vector<HeadSet> controls;
@@ -217,10 +267,12 @@ void run_score(const ScoreFlags& flags) {
 
   watch_interrupts();
   const Json identity = run_identity(flags, options, model, heads);
-  const ScoreSummary summary = ScoreRun(model, *tokenizer, scorer, options, identity).run();
-  std::string manifest = flags.manifest;
-  if (manifest.empty() && options.output != "-" && !is_special_file(options.output)) manifest = options.output + ".manifest.json";
+  ScoreRun run(model, *tokenizer, scorer, options, identity);
+  const ScoreSummary summary = run.run();
+  const std::string manifest = manifest_path(flags);
   if (!manifest.empty()) write_file(manifest, make_manifest(summary, identity).dump(2) + "\n");
+  // Last: a run that is killed before it can be gone on with, and then writes the manifest too.
+  run.forget_unfinished();
   describe_result(summary, options);
 }
 

@@ -97,6 +97,7 @@ std::string air_object(const Trace& trace, const TokenScores& tokens, const Trac
   append_field(out, "num_tokens", trace.num_response_tokens());
   append_field(out, "num_prompt_tokens", trace.response_begin);
   append_field(out, "num_steps", static_cast<int64_t>(trace.steps.size()));
+  if (trace.truncated) out += ",\"truncated\":true";
   out += ",\"steps\":[";
   for (size_t i = 0; i < trace.steps.size(); ++i) {
     out += i > 0 ? ",{\"begin\":" : "{\"begin\":";

@@ -220,7 +220,7 @@ void read_pool(const SelectFlags& flags, const ScoredReading& reading, Pool& poo
       if (!flags.fields.best_of.empty()) candidate.best_of = prompts.number_of(row.best_of);
       candidate.truncated = row.truncated;
       if (!flags.dedup.empty() || flags.exclude_truncated) {
-        const ScoredText trace = read_scored_text(line, reading, row.trace, row.steps_end, where);
+        const ScoredText trace = read_scored_text(line, reading, row.trace, row.steps_end, row.scored_in_part, where);
         if (!flags.dedup.empty()) candidate.text = texts.number_of(text_key(trace, flags.dedup));
         candidate.truncated = candidate.truncated || thinking_never_ends(trace.response);
       }

@@ -29,6 +29,7 @@ class AirKeys : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirKeys> 
 
   std::optional<double> value, stratum, rank, line, trace, num_tokens, influence, divergence, base_nll, steps_end;
   std::string schema;
+  bool truncated = false;  ///< air score --overlong truncate cut it
 
   /// @return false when the text is not JSON.
   bool read(std::string_view object) {
@@ -46,6 +47,10 @@ class AirKeys : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirKeys> 
   bool Key(const char* text, rapidjson::SizeType size, bool) {
     if (depth_ == 1) key_.assign(text, size);
     if (depth_ == kStepDepth) is_steps_end_ = key_ == "steps" && std::string_view(text, size) == "end";
+    return true;
+  }
+  bool Bool(bool value) {
+    if (depth_ == 1 && key_ == "truncated") truncated = value;
     return true;
   }
   bool String(const char* text, rapidjson::SizeType size, bool) {
@@ -179,12 +184,13 @@ ScoredRow read_scored_row(std::string_view line, const RowFields& fields, const 
   row.line = static_cast<int64_t>(keys.line.value_or(0));
   row.trace = static_cast<int64_t>(keys.trace.value_or(0));
   row.steps_end = static_cast<int64_t>(keys.steps_end.value_or(0));
+  row.scored_in_part = keys.truncated;
   row.num_tokens = static_cast<int64_t>(*keys.num_tokens);
   if (!fields.group.empty() || !fields.best_of.empty() || fields.truncation) {
     const RecordValue record = parse_record_line(line, where);
     if (!fields.group.empty()) row.group = field_text(record, fields.group, line, "--group-by", where);
     if (!fields.best_of.empty()) row.best_of = field_text(record, fields.best_of, line, "--best-of", where);
-    if (fields.truncation) row.truncated = says_truncated(record, line);
+    if (fields.truncation) row.truncated = keys.truncated || says_truncated(record, line);
   }
   return row;
 }

@@ -51,6 +51,7 @@ void read_scores(const Json& air, ScoredTrace& trace, const std::string& where) 
   if (air.contains("controlled")) trace.controlled = number(air, "controlled", where);
   trace.num_tokens = integer(air, "num_tokens", where);
   trace.num_prompt_tokens = integer(air, "num_prompt_tokens", where);
+  trace.truncated = air.value("truncated", Json(false)) == true;
   for (const Json& step : member(air, "steps", where)) trace.steps.push_back(read_step(step, where));
 }
 
@@ -92,14 +93,15 @@ Json parse_air_object(std::string_view line, const std::string& where) {
   throw Error(ErrorKind::kInput, where, "the key \"air\" is not of the schema air.score/1", "air score writes such lines");
 }
 
-ScoredText read_scored_text(std::string_view line, const ScoredReading& reading, int64_t trace, int64_t steps_end, const std::string& where) {
+ScoredText read_scored_text(std::string_view line, const ScoredReading& reading, int64_t trace, int64_t steps_end, bool in_part, const std::string& where) {
   ParsedRecord parsed = parse_record(line, reading.fields, where);
   if (trace < 0 || trace >= static_cast<int64_t>(parsed.traces.size()))
     throw Error(ErrorKind::kInput, where, "the scores are of trace " + std::to_string(trace) + ", the record has " +
                                               std::to_string(parsed.traces.size()));
   ScoredText text{.record = std::move(parsed.traces[static_cast<size_t>(trace)]), .response = {}};
   text.response = response_text(text.record, reading.chat_format);
-  if (steps_end != static_cast<int64_t>(text.response.size())) throw_other_response(steps_end, text.response.size(), where);
+  const auto size = static_cast<int64_t>(text.response.size());
+  if (in_part ? steps_end > size : steps_end != size) throw_other_response(steps_end, text.response.size(), where);
   return text;
 }
 
@@ -108,7 +110,7 @@ ScoredTrace read_scored_trace(std::string_view line, const ScoredReading& readin
   const Json air = parse_air_object(line, where);
   read_scores(air, trace, where);
   const int64_t steps_end = trace.steps.empty() ? 0 : trace.steps.back().bytes.end;
-  ScoredText text = read_scored_text(line, reading, air.value("trace", int64_t{0}), steps_end, where);
+  ScoredText text = read_scored_text(line, reading, air.value("trace", int64_t{0}), steps_end, trace.truncated, where);
   trace.record = std::move(text.record);
   trace.id = trace.record.id;
   trace.messages = trace.record.messages;

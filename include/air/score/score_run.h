@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "air/base/json.h"
@@ -58,8 +59,12 @@ class ScoreRun {
            const Json& run_identity);
   ~ScoreRun();
 
+  /// Writes the output; OUT.partial stays.
   /// @throws Error; Interrupted after the batch in which the user asked to stop, with all finished scores kept.
   ScoreSummary run();
+
+  /// Deletes OUT.partial: all that the run writes is on disk.
+  void forget_unfinished();
 
  private:
   /// A trace that waits for its batch.
@@ -73,7 +78,8 @@ class ScoreRun {
 
   bool read_window();
   void read_record(const RecordReader& reader);
-  void reject(const RecordReader& reader, const std::string& reason);
+  void reject(const std::string& where, int64_t line, std::string_view text, const std::string& reason);
+  void reject_too_large(const Pending& pending);
   void score_window();
   bool finished_before(const std::vector<size_t>& batch);
   void score_batch(const std::vector<size_t>& batch);
