@@ -25,6 +25,8 @@ int64_t rows_of_a_block(int64_t rows, c10::Device device) {
 
 }  // namespace
 
+int64_t concurrent_rows(c10::Device device) { return device.is_cpu() ? at::get_num_threads() * kMostRows : kAcceleratorRows; }
+
 bool is_one_block(int64_t rows, c10::Device device) { return rows <= rows_of_a_block(rows, device); }
 
 void for_row_blocks(int64_t rows, c10::Device device, const std::function<void(int64_t begin, int64_t length)>& work) {

@@ -8,6 +8,9 @@
 
 namespace air {
 
+/// Rows that are in work at the same time, at most.
+int64_t concurrent_rows(c10::Device device);
+
 /// True when for_row_blocks calls once, with all rows.
 bool is_one_block(int64_t rows, c10::Device device);
 

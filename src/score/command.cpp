@@ -14,15 +14,17 @@
 #include "air/cli/shared_flags.h"
 #include "air/model/device.h"
 #include "air/model/heads_file.h"
+#include "air/model/matrix_rate.h"
+#include "air/model/memory_plan.h"
 #include "air/model/random_heads.h"
 #include "air/score/manifest.h"
+#include "air/score/partial_file.h"
 #include "air/score/score_run.h"
 
 namespace air {
 
 namespace {
 
-constexpr int64_t kDefaultBatchTokens = 4096;
 constexpr size_t kIdentitySample = 1 << 16;
 
 /// Flags as given.
@@ -38,12 +40,12 @@ struct ScoreFlags {
   int64_t controls = 0;
   std::string step_weights = "softmax";
   StepWeighting weighting;
-  int64_t max_batch_tokens = kDefaultBatchTokens;
+  int64_t max_batch_tokens = 0;
   std::string order = "rank";
   std::string shard;  ///< empty: not given
   std::string on_error = "fail";
   std::string rejects;
-  bool resume = false, overwrite = false, force = false, token_losses = false, no_prompt_sharing = false;
+  bool resume = false, overwrite = false, force = false, token_losses = false, no_prompt_sharing = false, bench = false;
 };
 
 void add_flags(CLI::App& verb, ScoreFlags& flags) {
@@ -73,8 +75,8 @@ void add_flags(CLI::App& verb, ScoreFlags& flags) {
   verb.add_flag("--token-losses", flags.token_losses)->description("Add ids, offsets and losses of every response token")->group(scores);
 
   const std::string run = "Run";
-  verb.add_option("--max-batch-tokens", flags.max_batch_tokens, "Tokens of a batch")
-      ->check(CLI::PositiveNumber)->group(run)->type_name("N");
+  verb.add_option("--max-batch-tokens", flags.max_batch_tokens, "Tokens of a batch; 0 = by the free memory")
+      ->check(CLI::NonNegativeNumber)->group(run)->type_name("N");
   verb.add_flag("--no-prompt-sharing", flags.no_prompt_sharing)
       ->description("Compute a prompt anew for each of its traces; the scores are the same but for rounding")->group(run);
   verb.add_option("--order", flags.order, "Order of the output: rank or input")
@@ -85,6 +87,7 @@ void add_flags(CLI::App& verb, ScoreFlags& flags) {
   verb.add_option("--on-error", flags.on_error, "A bad record ends the run, or is skipped")
       ->check(CLI::IsMember({"fail", "skip"}))->group(run);
   verb.add_option("--rejects", flags.rejects, "File for the records that were skipped, with the reason")->group(run)->type_name("FILE");
+  verb.add_flag("--bench", flags.bench)->description("Measure the matrix-product rate first, and say which share of it the run reaches")->group(run);
   verb.add_option("--manifest", flags.manifest, "Where the manifest goes; default OUT.manifest.json")->group(run)->type_name("FILE");
   verb.add_flag("--overwrite", flags.overwrite)->description("Replace a key \"air\" that records already have")->group(run);
   verb.add_flag("--force", flags.force)->description("Accept heads that were found for another model")->group(run);
@@ -228,16 +231,43 @@ void describe_run(const CausalLM& model, const HeadSet& heads, const ScoreOption
                model.device().str(), options.trace.chat_format.name());
 }
 
-void describe_result(const ScoreSummary& summary, const ScoreOptions& options) {
+/// How many tokens go into a batch, and which traces are too long for this machine.
+void plan_memory(const CausalLM& model, int64_t num_variants, ScoreOptions& options) {
+  const PassMemory memory = pass_memory(model.config(), num_variants, model.device(), model.dtype());
+  const int64_t free = free_memory(model.device());
+  if (options.max_batch_tokens == 0 && options.resume) {
+    // What was free then decided the batches that are gone on with.
+    const std::optional<Json> before = unfinished_run(partial_path(options.output));
+    if (before && before->contains("max_batch_tokens")) options.max_batch_tokens = (*before)["max_batch_tokens"].get<int64_t>();
+  }
+  if (options.max_batch_tokens == 0) options.max_batch_tokens = default_batch_tokens(memory, free, model.device());
+  options.longest_trace = longest_trace(memory, free);
+  const auto gib = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
+  spdlog::info("memory: weights {:.2f} GiB, batches of {} tokens about {:.2f} GiB, free {:.1f} GiB", gib(model.num_bytes()),
+               options.max_batch_tokens, gib(memory.of(options.max_batch_tokens)), gib(free));
+  if (options.longest_trace < options.max_length)
+    spdlog::warn("a trace of more than {} tokens does not fit the free memory", options.longest_trace);
+}
+
+/// "311 GFLOP/s, 66 % of the matrix-product rate": the share where --bench measured the rate.
+std::string flops_text(const ScoreSummary& summary, double matrix_product_rate) {
+  const double rate = summary.flops / summary.seconds;
+  std::string text = fmt::format("{:.0f} GFLOP/s", rate / 1e9);
+  if (matrix_product_rate > 0)
+    text += fmt::format(", {:.0f} % of the matrix-product rate of {:.0f}", 100 * rate / matrix_product_rate, matrix_product_rate / 1e9);
+  return text;
+}
+
+void describe_result(const ScoreSummary& summary, const ScoreOptions& options, double matrix_product_rate) {
   if (summary.num_rejected > 0) spdlog::warn("{} records were skipped", summary.num_rejected);
   if (summary.num_traces == 0) {
     spdlog::warn("no traces: the input is empty");
     return;
   }
   if (summary.seconds > 0)
-    spdlog::info("{} traces ({} from the run before), {} tokens in {:.1f} s: {:.0f} tokens/s; peak memory {:.2f} GiB",
+    spdlog::info("{} traces ({} from the run before), {} tokens in {:.1f} s: {:.0f} tokens/s; {}; peak memory {:.2f} GiB",
                  summary.num_traces, summary.num_resumed, summary.num_tokens, summary.seconds,
-                 static_cast<double>(summary.num_tokens) / summary.seconds,
+                 static_cast<double>(summary.num_tokens) / summary.seconds, flops_text(summary, matrix_product_rate),
                  static_cast<double>(peak_memory_bytes()) / (1 << 30));
   spdlog::info("rank correlation of the ranking with the base loss {:.2f}, with the length {:.2f}", summary.correlation_base_nll,
                summary.correlation_num_tokens);
@@ -265,15 +295,18 @@ void run_score(const ScoreFlags& flags) {
   scorer.share_prompts(!flags.no_prompt_sharing);
   describe_run(model, heads, options);
 
+  plan_memory(model, 2 + flags.controls, options);
+  const double matrix_rate = flags.bench ? matrix_product_rate(model.config(), model.device(), model.dtype()) : 0.0;
+
   watch_interrupts();
   const Json identity = run_identity(flags, options, model, heads);
   ScoreRun run(model, *tokenizer, scorer, options, identity);
   const ScoreSummary summary = run.run();
   const std::string manifest = manifest_path(flags);
-  if (!manifest.empty()) write_file(manifest, make_manifest(summary, identity).dump(2) + "\n");
+  if (!manifest.empty()) write_file(manifest, make_manifest(summary, identity, matrix_rate).dump(2) + "\n");
   // Last: a run that is killed before it can be gone on with, and then writes the manifest too.
   run.forget_unfinished();
-  describe_result(summary, options);
+  describe_result(summary, options, matrix_rate);
 }
 
 }  // namespace

@@ -70,6 +70,16 @@ std::optional<ScoredEntry> entry_of_line(std::string_view scored_line) {
   return entry;
 }
 
+std::optional<Json> unfinished_run(const std::string& path) {
+  struct stat info {};
+  if (path.empty() || ::stat(path.c_str(), &info) != 0) return std::nullopt;
+  LineReader reader(path);
+  std::string_view line;
+  if (!reader.next(line)) return std::nullopt;
+  const Json header = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  return header.is_object() && header.contains("run") ? std::optional(header["run"]) : std::nullopt;
+}
+
 PartialFile::PartialFile(std::string path, const Json& run, bool resume) : path_(std::move(path)) {
   if (path_.empty()) {
     fd_ = open_nameless();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <map>
 #include <utility>
 
@@ -49,7 +50,14 @@ ScoreRun::~ScoreRun() = default;
 
 ScoreSummary ScoreRun::run() {
   progress_ = std::make_unique<Progress>("scoring", "records", count_lines(options_.inputs, options_.shard), progress_mode());
-  while (read_window()) score_window();
+  // While a window is scored the next one is read and tokenized on another thread.
+  const auto read_ahead = [this] { return std::async(std::launch::async, [this] { return read_window(); }); };
+  for (auto next = read_ahead();;) {
+    window_ = next.get();
+    if (window_.empty()) break;
+    next = read_ahead();
+    score_window();
+  }
   progress_->finish();
   write_output();
   if (rejects_) rejects_->commit();
@@ -58,27 +66,27 @@ ScoreSummary ScoreRun::run() {
 
 void ScoreRun::forget_unfinished() { partial_.remove(); }
 
-bool ScoreRun::read_window() {
-  window_.clear();
+std::vector<ScoreRun::Pending> ScoreRun::read_window() {
+  std::vector<Pending> window;
   int64_t tokens = 0;
   while (tokens < kWindowBatches * options_.max_batch_tokens && reader_.next()) {
-    const size_t before = window_.size();
+    const size_t before = window.size();
     try {
-      read_record(reader_);
+      read_record(window);
     } catch (const Error& e) {
       if (!options_.skip_bad_records || e.kind() != ErrorKind::kInput) throw;
-      window_.resize(before);
+      window.erase(window.begin() + static_cast<std::ptrdiff_t>(before), window.end());
       reject(reader_.where(), reader_.line(), reader_.text(), e.what());
     }
-    for (size_t i = before; i < window_.size(); ++i) tokens += window_[i].trace.num_tokens();
+    for (size_t i = before; i < window.size(); ++i) tokens += window[i].trace.num_tokens();
   }
-  return !window_.empty();
+  return window;
 }
 
-void ScoreRun::read_record(const RecordReader& reader) {
-  const std::string where = reader.where();
-  ParsedRecord record = parse_record(reader.text(), options_.fields, where);
-  std::string text(reader.text());
+void ScoreRun::read_record(std::vector<Pending>& window) {
+  const std::string where = reader_.where();
+  ParsedRecord record = parse_record(reader_.text(), options_.fields, where);
+  std::string text(reader_.text());
   if (record.has_air) {
     if (!options_.overwrite)
       throw Error(ErrorKind::kInput, where, "the record already has a key \"air\"", "--overwrite replaces it");
@@ -100,11 +108,12 @@ void ScoreRun::read_record(const RecordReader& reader) {
                         std::to_string(model_.config().vocab_size));
     summary_.thinking_from_format += trace.thinking_from == ThinkingFrom::kFormat ? 1 : 0;
     summary_.thinking_from_response += trace.thinking_from == ThinkingFrom::kResponse ? 1 : 0;
-    window_.push_back({i + 1 < count ? text : std::move(text), where, reader.line(), count > 1 ? i : -1, std::move(trace)});
+    window.push_back({i + 1 < count ? text : std::move(text), where, reader_.line(), count > 1 ? i : -1, std::move(trace)});
   }
 }
 
 void ScoreRun::reject(const std::string& where, int64_t number, std::string_view text, const std::string& reason) {
+  const std::lock_guard lock(rejecting_);
   ++summary_.num_rejected;
   if (!rejects_) {
     spdlog::warn("{}: skipped: {}", where, reason);
@@ -184,7 +193,9 @@ bool ScoreRun::finished_before(const std::vector<size_t>& batch) {
 void ScoreRun::score_batch(const std::vector<size_t>& batch) {
   std::vector<const Trace*> traces;
   for (const size_t index : batch) traces.push_back(&window_[index].trace);
-  const SplitScores split = score_within_memory(traces, [this](auto part) { return scorer_.score(part); });
+  const bool fits = std::ranges::all_of(traces, [&](const Trace* trace) { return trace->num_tokens() <= options_.longest_trace; });
+  const SplitScores split = fits ? score_within_memory(traces, [this](auto part) { return scorer_.score(part); })
+                                 : SplitScores{std::vector<std::optional<TokenScores>>(traces.size())};
   if (split.num_splits > 0)
     spdlog::warn("not enough memory for a batch of {} traces: scored in parts; a smaller --max-batch-tokens avoids it", batch.size());
   std::vector<ScoredEntry> entries;
@@ -246,6 +257,7 @@ void ScoreRun::write_output() {
     base_nll.push_back(entries[i].base_nll);
     num_tokens.push_back(static_cast<double>(entries[i].num_tokens));
   }
+  summary_.flops = scorer_.flops();
   summary_.correlation_base_nll = rank_correlation(ranked, base_nll);
   summary_.correlation_num_tokens = rank_correlation(ranked, num_tokens);
 }

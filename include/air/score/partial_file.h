@@ -60,6 +60,9 @@ class PartialFile {
   std::vector<ScoredEntry> entries_;
 };
 
+/// The run that an unfinished file says it belongs to; none when there is no such file.
+std::optional<Json> unfinished_run(const std::string& path);
+
 /// Reads what the index needs out of a scored line or one of line_of_skipped; none when the line is damaged.
 std::optional<ScoredEntry> entry_of_line(std::string_view scored_line);
 
