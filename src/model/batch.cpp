@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "air/base/error.h"
+#include "air/model/device.h"
 
 namespace air {
 
@@ -39,8 +40,8 @@ Batch make_batch(std::span<const std::span<const int32_t>> sequences, at::Device
       *position++ = next++;
     }
   }
-  batch.ids = batch.ids.to(device);
-  batch.positions = batch.positions.to(device);
+  batch.ids = upload(batch.ids, device);
+  batch.positions = upload(batch.positions, device);
   return batch;
 }
 

@@ -11,6 +11,7 @@
 
 #include "air/base/error.h"
 #include "air/model/checkpoint.h"
+#include "air/model/device.h"
 #include "model/weight_reader.h"
 
 namespace air {
@@ -94,8 +95,7 @@ at::Tensor CausalLM::hidden_states(const Batch& batch, const ForwardOptions& opt
   }
   x = x.view({variants_here, batch.num_tokens(), config_.hidden_size});
   if (!options.output_rows.empty()) {
-    const at::Tensor rows =
-        at::tensor(options.output_rows, at::TensorOptions().dtype(at::kLong)).to(device());
+    const at::Tensor rows = upload(at::tensor(options.output_rows, at::TensorOptions().dtype(at::kLong)), device());
     x = x.index_select(1, rows);
   }
   x = apply_norm(x, norm_, config_.norm);
