@@ -261,7 +261,7 @@ std::string flops_text(const ScoreSummary& summary, double matrix_product_rate) 
 void describe_result(const ScoreSummary& summary, const ScoreOptions& options, double matrix_product_rate) {
   if (summary.num_rejected > 0) spdlog::warn("{} records were skipped", summary.num_rejected);
   if (summary.num_traces == 0) {
-    spdlog::warn("no traces: the input is empty");
+    spdlog::warn(summary.num_rejected > 0 ? "no traces: every record was skipped" : "no traces: the input is empty");
     return;
   }
   if (summary.seconds > 0)

@@ -132,8 +132,8 @@ void ScoreRun::reject(const std::string& where, int64_t number, std::string_view
   rejects_->write(line + "}\n");
 }
 
-void ScoreRun::reject_too_large(const Pending& pending) {
-  const std::string reason = "not enough memory for a trace of " + std::to_string(pending.trace.num_tokens()) + " tokens, even alone";
+void ScoreRun::reject_too_large(const Pending& pending, const std::string& cause) {
+  const std::string reason = "not enough memory for a trace of " + std::to_string(pending.trace.num_tokens()) + " tokens, even alone: " + cause;
   if (!options_.skip_bad_records)
     throw Error(ErrorKind::kResource, pending.where, reason,
                 "--on-error skip leaves it out, --max-length N with --overlong truncate scores its begin; see also --dtype, --device");
@@ -179,7 +179,7 @@ bool ScoreRun::finished_before(const std::vector<size_t>& batch) {
   if (finished) {
     for (const size_t index : batch) {
       const bool skipped = entries[next_recovered_++].skipped;
-      if (skipped) reject_too_large(window_[index]);
+      if (skipped) reject_too_large(window_[index], "found by the run before");
       summary_.num_resumed += skipped ? 0 : 1;
     }
   } else {
@@ -206,7 +206,7 @@ void ScoreRun::score_batch(const std::vector<size_t>& batch) {
     entry.line = pending.line;
     entry.trace = std::max<int64_t>(pending.trace_index, 0);
     if (!split.results[i]) {
-      reject_too_large(pending);
+      reject_too_large(pending, split.cause);
       entry.skipped = true;
       lines.push_back(line_of_skipped(entry));
       entries.push_back(entry);

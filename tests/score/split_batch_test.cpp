@@ -70,7 +70,10 @@ TEST_F(SplitBatchTest, OneThatDoesNotFitIsScoredInPartsInItsOrder) {
 TEST_F(SplitBatchTest, ATraceThatDoesNotFitAloneHasNoResultAndTheOthersHave) {
   make({3, 20, 4, 5});
   FakeScorer scorer{10};
-  EXPECT_EQ(firsts(score_within_memory(pointers_, std::ref(scorer))), (std::vector<double>{0, -1, 2, 3}));
+  scorer.run_out = [] { throw std::runtime_error("CUDA error: out of memory\nand a stack"); };
+  const SplitScores scores = score_within_memory(pointers_, std::ref(scorer));
+  EXPECT_EQ(firsts(scores), (std::vector<double>{0, -1, 2, 3}));
+  EXPECT_EQ(scores.cause, "CUDA error: out of memory");
 }
 
 TEST_F(SplitBatchTest, WhatRunsOutOfMemoryIsRecognised) {
@@ -80,6 +83,7 @@ TEST_F(SplitBatchTest, WhatRunsOutOfMemoryIsRecognised) {
       [] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory. Tried to allocate 2.00 GiB"); },
       [] { TORCH_CHECK(false, "CUDA error: out of memory"); },
       [] { at::empty({int64_t{1} << 55}); },  // the CPU's allocator itself
+      [] { throw std::runtime_error("could not create a primitive"); },  // oneDNN
   };
   for (const auto& way : ways) {
     FakeScorer scorer{6, way};
@@ -92,6 +96,7 @@ TEST_F(SplitBatchTest, OtherErrorsPassThrough) {
   const std::vector<std::function<void()>> ways = {
       [] { throw Error(ErrorKind::kModel, "", "out of memory is not what this is"); },
       [] { throw std::runtime_error("bad shape"); },
+      [] { throw std::runtime_error("could not create a primitive descriptor for the matmul primitive"); },
       [] { TORCH_CHECK(false, "expected a tensor"); },
   };
   for (const auto& way : ways) {

@@ -83,7 +83,7 @@ class ScoreRun {
   std::vector<Pending> read_window();
   void read_record(std::vector<Pending>& window);
   void reject(const std::string& where, int64_t line, std::string_view text, const std::string& reason);
-  void reject_too_large(const Pending& pending);
+  void reject_too_large(const Pending& pending, const std::string& cause);
   void score_window();
   bool finished_before(const std::vector<size_t>& batch);
   void score_batch(const std::vector<size_t>& batch);

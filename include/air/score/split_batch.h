@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "air/data/trace.h"
@@ -19,6 +20,7 @@ using ScoreFunction = std::function<std::vector<TokenScores>(std::span<const Tra
 struct SplitScores {
   std::vector<std::optional<TokenScores>> results;
   int64_t num_splits = 0;  ///< how often memory ran out for more than one trace
+  std::string cause;       ///< first line of the last message about it; empty: memory never ran out
 };
 
 /// Scores a batch; where memory runs out, each half of it by itself, down to single traces. Halves are packed
