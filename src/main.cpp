@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "air/base/error.h"
@@ -39,13 +41,27 @@ void keep_freed_memory() {
   ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
-/// Idle compute threads must sleep, not spin: beside any busy neighbour spinning costs more than the work itself (three
-/// times slower, measured). libgomp reads this once, when it is loaded, so the program starts itself again with it set.
-void start_with_passive_threads(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
-  ::setenv("OMP_WAIT_POLICY", "passive", 1);
-  ::setenv("GOMP_SPINCOUNT", "0", 1);
-  ::execv("/proc/self/exe", argv);  // where that fails the program goes on as it is
+/// Settings that libraries read from the environment once, when they are loaded: the program starts itself again with those
+/// that the user has not set.
+void start_with_settings(char** argv) {
+  const std::pair<const char*, const char*> settings[] = {
+      // Idle compute threads must sleep, not spin: beside any busy neighbour spinning costs more than the work itself (three
+      // times slower, measured).
+      {"OMP_WAIT_POLICY", "passive"},
+      {"GOMP_SPINCOUNT", "0"},
+      // Code that oneDNN made for a size of matrices, and what libtorch keeps beside it. By default they keep that of 1,024
+      // sizes each, and batches have ever new ones: hundreds of MiB over a long run.
+      {"ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256"},
+      {"LRU_CACHE_CAPACITY", "256"},
+  };
+  const bool own_threads = std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr;
+  bool complete = true;
+  for (const auto& [name, value] : settings) {
+    if (own_threads && std::string_view(name).find("OMP_") != std::string_view::npos) continue;  // both, or neither
+    complete = complete && std::getenv(name) != nullptr;
+    ::setenv(name, value, /*overwrite=*/0);
+  }
+  if (!complete) ::execv("/proc/self/exe", argv);  // where that fails the program goes on as it is
 }
 
 /// A message of libtorch up to its C++ stack.
@@ -98,7 +114,7 @@ int parse_and_run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  start_with_passive_threads(argv);
+  start_with_settings(argv);
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, answered by ClosedPipe
   std::signal(SIGXFSZ, SIG_IGN);  // so is a file at the limit of its size, answered like a full disk
   keep_freed_memory();

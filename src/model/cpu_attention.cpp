@@ -18,6 +18,13 @@ namespace {
 // Scores of a block: 4 MiB of float32, so that they are still near when the second product reads them.
 constexpr int64_t kBlockScores = int64_t{1} << 20;
 
+// Sizes of the products are rounded up to these: oneDNN makes code for every new size and keeps it, so that sizes as varied as
+// the lengths of traces would cost time and, over a long run, hundreds of MiB.
+constexpr int64_t kRowStep = 16;
+constexpr int64_t kKeyStep = 64;
+
+int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+
 /// Queries [begin, end) of one sequence, for all query heads that share a key/value head.
 struct Block {
   int64_t sequence, kv_head;
@@ -42,14 +49,23 @@ std::vector<Block> make_blocks(const PackedSequences& sequences, int64_t kv_head
 /// What all blocks read and write.
 struct Inputs {
   const float* q;        // [N, H, D]
-  const at::Tensor k, v;  // [K, N, D]: the rows of a head lie together
+  const at::Tensor k, v;  // [K, N + kKeyStep, D]: the rows of a head lie together, zeros behind them
   float* out;            // [N, H, D]
   const PackedSequences& sequences;
   const AttentionSpec& spec;
   int64_t num_heads, group, head_dim;
 };
 
-/// Rows of a sequence at positions [first, end), those of its prefix among them. @param x [N, D]
+/// Keys or values with the rows of each head together, and zeros behind them. @param x [N, K, D]
+at::Tensor rows_of_heads(const at::Tensor& x) {
+  at::Tensor out = at::empty({x.size(1), x.size(0) + kKeyStep, x.size(2)}, x.options());
+  out.narrow(1, 0, x.size(0)).copy_(x.transpose(0, 1));
+  out.narrow(1, x.size(0), kKeyStep).zero_();
+  return out;
+}
+
+/// Rows of a sequence at positions [first, end), those of its prefix among them; up to kKeyStep of what lies behind the
+/// sequence may be asked for too. @param x [N + kKeyStep, D]
 at::Tensor rows_at(const at::Tensor& x, const PackedSequences& sequences, int64_t sequence, int64_t first, int64_t end) {
   const int64_t before = sequences.prefix_length(sequence), begin = sequences.begin(sequence);
   if (first >= before) return x.narrow(0, begin + first - before, end - first);
@@ -63,19 +79,22 @@ void attend(const Inputs& in, const Block& block) {
   const int64_t first_position = in.sequences.prefix_length(block.sequence) + block.begin, end = first_position + rows;
   const int64_t first_head = block.kv_head * in.group;
   const int64_t window = in.spec.window;
-  const int64_t first_key = window > 0 ? std::max<int64_t>(0, first_position - window + 1) : 0;
-  const int64_t keys = end - first_key;
+  const int64_t first_key = window > 0 ? std::max<int64_t>(0, first_position - window + 1) / kKeyStep * kKeyStep : 0;
+  const int64_t keys = round_up(end - first_key, kKeyStep), padded_rows = round_up(rows, kRowStep);
   const auto row_of = [&](int64_t row, int64_t head) { return ((offset + row) * in.num_heads + first_head + head) * d; };
 
-  at::Tensor queries = at::empty({in.group * rows, d}, in.k.options());
+  at::Tensor queries = at::empty({in.group * padded_rows, d}, in.k.options());
   float* query = queries.data_ptr<float>();
-  for (int64_t head = 0; head < in.group; ++head)
+  for (int64_t head = 0; head < in.group; ++head) {
     for (int64_t i = 0; i < rows; ++i, query += d) {
       const float* from = in.q + row_of(block.begin + i, head);
       for (int64_t j = 0; j < d; ++j) query[j] = from[j] * static_cast<float>(in.spec.scale);
     }
+    std::fill_n(query, (padded_rows - rows) * d, 0.0F);
+    query += (padded_rows - rows) * d;
+  }
 
-  at::Tensor scores = linear_product(queries, rows_at(in.k[block.kv_head], in.sequences, block.sequence, first_key, end));
+  at::Tensor scores = linear_product(queries, rows_at(in.k[block.kv_head], in.sequences, block.sequence, first_key, first_key + keys));
   std::vector<float> sums(static_cast<size_t>(in.group * rows));
   float* row = scores.data_ptr<float>();
   for (int64_t head = 0; head < in.group; ++head) {
@@ -89,16 +108,19 @@ void attend(const Inputs& in, const Block& block) {
       sums[static_cast<size_t>(head * rows + i)] = exponentiate_scores(row + visible_from, visible_to - visible_from,
                                                                        static_cast<float>(in.spec.softcap), sink);
     }
+    row += (padded_rows - rows) * keys;
   }
 
-  const at::Tensor attended = linear_product(scores, rows_at(in.v[block.kv_head], in.sequences, block.sequence, first_key, end).t());
+  const at::Tensor attended = linear_product(scores, rows_at(in.v[block.kv_head], in.sequences, block.sequence, first_key, first_key + keys).t());
   const float* from = attended.const_data_ptr<float>();
-  for (int64_t head = 0; head < in.group; ++head)
+  for (int64_t head = 0; head < in.group; ++head) {
     for (int64_t i = 0; i < rows; ++i, from += d) {
       float* to = in.out + row_of(block.begin + i, head);
       const float share = 1.0F / sums[static_cast<size_t>(head * rows + i)];
       for (int64_t j = 0; j < d; ++j) to[j] = from[j] * share;
     }
+    from += (padded_rows - rows) * d;
+  }
 }
 
 }  // namespace
@@ -109,7 +131,7 @@ at::Tensor cpu_attention(const at::Tensor& q, const at::Tensor& k, const at::Ten
   at::Tensor out = at::empty_like(queries);
   AttentionSpec float_spec = spec;
   if (spec.sinks.defined()) float_spec.sinks = spec.sinks.to(at::kFloat).contiguous();
-  const Inputs in{queries.const_data_ptr<float>(), k.transpose(0, 1).contiguous(), v.transpose(0, 1).contiguous(),
+  const Inputs in{queries.const_data_ptr<float>(), rows_of_heads(k), rows_of_heads(v),
                   out.data_ptr<float>(), sequences, float_spec, q.size(1), q.size(1) / k.size(1), q.size(2)};
   const std::vector<Block> blocks = make_blocks(sequences, k.size(1), in.group, spec.window);
   // Each product runs on the thread that owns its block; neighbours in the list take about as long as each other, so they
