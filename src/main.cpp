@@ -35,9 +35,10 @@ void print_error(const std::string& where, const std::string& what, const std::s
   std::fputs(text.c_str(), stderr);
 }
 
-/// Large temporaries come and go with every layer: kept in the heap, their pages are not returned and faulted in anew.
+/// Temporaries come and go with every layer: those of up to 32 MiB (the most that glibc allows here) are kept in the heap, so
+/// that their pages are not returned and faulted in anew; larger ones, which long traces bring, are returned.
 void keep_freed_memory() {
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
