@@ -17,11 +17,14 @@ from transformers import AutoModelForCausalLM
 
 
 def weaken(model, heads):
-    """A copy whose heads score every key 0. Exact where queries have neither bias nor norm (Llama)."""
+    """A copy whose heads score every key 0: their queries are zero, with or without a norm of queries."""
     weak = copy.deepcopy(model)
     size = weak.config.head_dim
     for layer, head in (map(int, name.split("-")) for name in heads.split(",")):
-        weak.model.layers[layer].self_attn.q_proj.weight.data[head * size:(head + 1) * size] = 0
+        proj = weak.model.layers[layer].self_attn.q_proj
+        proj.weight.data[head * size:(head + 1) * size] = 0
+        if proj.bias is not None:
+            proj.bias.data[head * size:(head + 1) * size] = 0
     return weak
 
 

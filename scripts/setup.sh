@@ -85,10 +85,10 @@ PY
 
 # Installs a requirements file into .venv, once for each state of that file.
 pip_install() {
-  local file=$1 stamp=.venv/installed-$1
+  local file=$1 stamp=.venv/installed-$1 options=("${@:2}")
   cmp -s "$file" "$stamp" && return
   say "installing $(grep -v '^#' "$file" | tr '\n' ' ')into .venv"
-  .venv/bin/python -m pip install --disable-pip-version-check -r "$file" >&2
+  .venv/bin/python -m pip install --disable-pip-version-check "${options[@]}" -r "$file" >&2
   cp "$file" "$stamp"
 }
 
@@ -114,6 +114,7 @@ prepare_python() {
     pip_install requirements.txt
     pip_install requirements-test.txt
     pip_install requirements-trainers.txt
+    pip_install requirements-loaders.txt --no-deps
   fi
 }
 

@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -18,6 +17,7 @@
 #include "air/inspect/command.h"
 #include "air/report/command.h"
 #include "air/score/command.h"
+#include "air/score/split_batch.h"
 #include "air/select/command.h"
 
 namespace {
@@ -100,6 +100,7 @@ int parse_and_run(int argc, char** argv) {
 int main(int argc, char** argv) {
   start_with_passive_threads(argv);
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, answered by ClosedPipe
+  std::signal(SIGXFSZ, SIG_IGN);  // so is a file at the limit of its size, answered like a full disk
   keep_freed_memory();
   air::init_log(air::Verbosity::kNormal, air::When::kAuto);
   int code = 0;
@@ -112,12 +113,14 @@ int main(int argc, char** argv) {
   } catch (const air::Interrupted& e) {
     print_error("", "interrupted", e.message);
     code = kExitInterrupted;
-  } catch (const std::bad_alloc&) {
-    print_error("", "out of memory", "a smaller --max-batch-tokens needs less");
-    code = static_cast<int>(air::ErrorKind::kResource);
   } catch (const std::exception& e) {
-    print_error("", "unexpected: " + first_line(e.what()), "please report this with the command that you ran");
-    code = static_cast<int>(air::ErrorKind::kBug);
+    if (air::is_out_of_memory(e)) {
+      print_error("", "out of memory", "a smaller --max-batch-tokens needs less");
+      code = static_cast<int>(air::ErrorKind::kResource);
+    } else {
+      print_error("", "unexpected: " + first_line(e.what()), "please report this with the command that you ran");
+      code = static_cast<int>(air::ErrorKind::kBug);
+    }
   }
   // The destructors of libtorch's globals take time and do nothing for us.
   std::fflush(stdout);

@@ -20,8 +20,8 @@ def demo_model_folder():
 
 
 def clean_environment(**more):
-    """Without the AIR_* variables of whoever runs the tests."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("AIR_")} | more
+    """Without the AIR_* variables of whoever runs the tests, and the Slurm array job they may run in."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("AIR_", "SLURM_ARRAY_"))} | more
 
 
 def run(*arguments, stdin=None, env=None, cwd=None):

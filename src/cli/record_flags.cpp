@@ -36,6 +36,15 @@ void add_record_flags(CLI::App& verb, RecordFlags& flags) {
       ->check(CLI::NonNegativeNumber)
       ->group(group)
       ->type_name("N");
+  verb.add_option("--max-length", flags.max_length, "Longest trace in tokens, prompt included; 0: for score the model's own limit, for inspect none")
+      ->check(CLI::NonNegativeNumber)
+      ->group(group)
+      ->type_name("N");
+  verb.add_option("--overlong", flags.overlong,
+                  "A longer trace is a bad record (reject), or only its first --max-length tokens count (truncate)")
+      ->check(CLI::IsMember({"reject", "truncate"}))
+      ->group(group)
+      ->type_name("WHAT");
 }
 
 TraceOptions make_trace_options(const RecordFlags& flags, const std::filesystem::path& model_folder) {

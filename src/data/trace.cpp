@@ -61,6 +61,22 @@ ThinkingFrom thinking_from(const TraceRecord& record, const std::string& respons
   return !record.messages.empty() && !format.thinking_opening().empty() ? ThinkingFrom::kFormat : ThinkingFrom::kNobody;
 }
 
+/// Cuts off the tokens beyond the first `length`. @throws Error(kInput) when the prompt alone has as many.
+void truncate(Trace& trace, int64_t length) {
+  if (trace.num_tokens() <= length) return;
+  if (trace.response_begin >= length)
+    throw Error(ErrorKind::kInput, "", "its prompt of " + std::to_string(trace.response_begin) + " tokens fills the length of " +
+                                           std::to_string(length) + ": no token of the response is left to score");
+  trace.ids.resize(static_cast<size_t>(length));
+  trace.begin.resize(static_cast<size_t>(length));
+  trace.truncated = true;
+}
+
+/// Drops the steps that hold no token because they lie behind the last token left.
+void drop_steps_beyond_cut(std::vector<Step>& steps) {
+  while (steps.size() > 1 && steps.back().num_tokens == 0) steps.pop_back();
+}
+
 /// Ids and offsets of the text, without what the tokenizer adds behind it.
 void encode(const std::string& text, bool add_special_tokens, const Tokenizer& tokenizer, Trace& trace) {
   Encoding encoding = tokenizer.encode(text, add_special_tokens);
@@ -94,7 +110,9 @@ Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer, const Tr
     const auto first = std::find_if(trace.begin.begin(), trace.begin.end(), in_response);
     trace.response_begin = std::max<int64_t>(1, first - trace.begin.begin());
     if (trace.num_response_tokens() <= 0) throw Error(ErrorKind::kInput, "", "no token of the response is left to score");
-    const std::vector<Step> steps = count_tokens(split_steps(response, options.step_rule, record.steps), trace);
+    if (options.truncate_to > 0) truncate(trace, options.truncate_to);
+    std::vector<Step> steps = count_tokens(split_steps(response, options.step_rule, record.steps), trace);
+    if (trace.truncated) drop_steps_beyond_cut(steps);
     trace.steps = join_to_limit(join_small(steps, std::max<int64_t>(1, options.min_step_tokens)), options.max_steps);
     return trace;
   } catch (const Error& e) {

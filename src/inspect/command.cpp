@@ -34,6 +34,14 @@ void append_list(std::string& out, const char* key, const std::vector<T>& values
   out += ']';
 }
 
+void require_length(const Trace& trace, const RecordFlags& flags, const std::string& where) {
+  if (flags.max_length == 0 || trace.num_tokens() <= flags.max_length) return;
+  throw Error(ErrorKind::kInput, where,
+              "a trace of " + std::to_string(trace.num_tokens()) + " tokens is longer than --max-length " +
+                  std::to_string(flags.max_length),
+              "--overlong truncate shows its first tokens");
+}
+
 std::string trace_line(const Trace& trace) {
   std::string out = "{\"id\":";
   append_string(out, trace.id);
@@ -51,20 +59,24 @@ std::string trace_line(const Trace& trace) {
     append_number(out, trace.steps[i].num_tokens);
     out += '}';
   }
-  return out + "]}\n";
+  return out + (trace.truncated ? "],\"truncated\":true}\n" : "]}\n");
 }
 
 /// A folder with tokenizer files alone is enough for this.
 void inspect_traces(const InspectFlags& flags) {
   const std::filesystem::path folder = flags.shared.model;
-  const TraceOptions options = make_trace_options(flags.records, folder);
+  TraceOptions options = make_trace_options(flags.records, folder);
+  options.truncate_to = flags.records.truncate_to(flags.records.max_length);
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
   RecordReader reader(checked_inputs(flags.records), Shard{});
   OutputFile output(flags.output);
   while (reader.next()) {
     const ParsedRecord record = parse_record(reader.text(), flags.records.fields, reader.where());
-    for (const TraceRecord& trace : record.traces)
-      output.write(trace_line(make_trace(trace, *tokenizer, options, reader.where())));
+    for (const TraceRecord& part : record.traces) {
+      const Trace trace = make_trace(part, *tokenizer, options, reader.where());
+      require_length(trace, flags.records, reader.where());
+      output.write(trace_line(trace));
+    }
   }
   output.commit();
 }

@@ -7,6 +7,7 @@
 
 #include "air/base/error.h"
 #include "air/model/checkpoint.h"
+#include "air/model/memory_plan.h"
 #include "air/text/chat_format.h"
 #include "air/text/tokenizer.h"
 
@@ -17,7 +18,6 @@ namespace {
 // What the estimates stand on; the summary says so.
 constexpr int64_t kContext = 1024;
 constexpr int64_t kBatchTokens = 4096;
-constexpr int64_t kMlpRows = 2048;
 
 /// Mean number of keys that a query sees over a text of `context` tokens.
 double mean_visible_keys(int64_t context, int64_t window) {
@@ -59,7 +59,7 @@ Json memory_estimate(const CausalLM& model, const char* dtype, at::ScalarType ty
   const int64_t weights = model.num_parameters() * size;
   return {{"dtype", dtype},
           {"weights", weights},
-          {"total", weights + working_bytes(model.config(), kBatchTokens, size)}};
+          {"total", weights + pass_memory(model.config(), 2, at::kCPU, type).of(kBatchTokens)}};
 }
 
 std::string with_unit(double value, const std::vector<const char*>& units) {
@@ -144,16 +144,6 @@ int64_t active_parameters(const ModelConfig& config, int64_t num_parameters) {
     if (layer.experts) num_parameters -= (experts.num_experts - experts.num_experts_per_tok) * one_expert;
   return config.tie_word_embeddings ? num_parameters
                                     : num_parameters - config.vocab_size * config.hidden_size;
-}
-
-int64_t working_bytes(const ModelConfig& config, int64_t tokens, int64_t element_size) {
-  // States, their norm and what attention adds; queries, keys, values and the attended values; a slice of the
-  // MLP.
-  const int64_t heads = 2 * config.num_attention_heads + 2 * config.num_key_value_heads;
-  const int64_t row = 3 * config.hidden_size + heads * config.head_dim;
-  const int64_t inner = std::max(config.intermediate_size, config.experts.intermediate_size);
-  return element_size *
-         (2 * tokens * row + std::min(kMlpRows, 2 * tokens) * (2 * inner + config.hidden_size));
 }
 
 Json summarise_model(const std::filesystem::path& folder) {

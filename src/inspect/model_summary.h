@@ -22,9 +22,6 @@ TokenFlops token_flops(const ModelConfig& config, int64_t num_active_parameters,
 /// embedding.
 int64_t active_parameters(const ModelConfig& config, int64_t num_parameters);
 
-/// Bytes beside the weights while `tokens` packed tokens are scored as two variants, an estimate.
-int64_t working_bytes(const ModelConfig& config, int64_t tokens, int64_t element_size);
-
 /// The whole description. @throws Error(kModel) when the folder is no model that air can load.
 Json summarise_model(const std::filesystem::path& folder);
 

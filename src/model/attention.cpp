@@ -62,79 +62,87 @@ at::Tensor probabilities(const at::Tensor& q, const at::Tensor& k, const at::Ten
   return softmax_with_sinks(scores, spec.sinks);
 }
 
-/// One sequence of at most one window. @param q, out [T, H, D]   @param k, v [T, K, D]
-void causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
-                      at::Tensor& out) {
-  const int64_t length = q.size(0);
-  const at::Tensor attended =
-      at::scaled_dot_product_attention(as_heads(q, 0, length), as_heads(k, 0, length), as_heads(v, 0, length),
-                                       /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/true, scale,
-                                       /*enable_gqa=*/q.size(1) != k.size(1));
+/// Queries of one sequence, and all keys and values that they may see.
+struct Sequence {
+  at::Tensor q;            ///< [T, H, D]
+  at::Tensor k, v;         ///< [P + T, K, D]
+  int64_t first_position;  ///< P, of the first query
+};
+
+/// Without a prefix, and of at most one window. @param out [T, H, D]
+void causal_attention(const Sequence& in, double scale, at::Tensor& out) {
+  const int64_t length = in.q.size(0);
+  const at::Tensor attended = at::scaled_dot_product_attention(
+      as_heads(in.q, 0, length), as_heads(in.k, 0, length), as_heads(in.v, 0, length),
+      /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/true, scale, /*enable_gqa=*/in.q.size(1) != in.k.size(1));
   out.copy_(attended.squeeze(0).transpose(0, 1));
 }
 
-/// One sequence longer than the window: the first window is plainly causal, then blocks of queries see the
-/// slice of keys that their windows cover.
-void windowed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                        const AttentionSpec& spec, at::Tensor& out) {
-  const int64_t length = q.size(0), window = spec.window;
-  at::Tensor first = out.narrow(0, 0, window);
-  causal_attention(q.narrow(0, 0, window), k.narrow(0, 0, window), v.narrow(0, 0, window), spec.scale, first);
-  const int64_t block = std::clamp<int64_t>(window / 2, 64, 512);
-  at::Tensor mask;
-  for (int64_t begin = window; begin < length; begin += block) {
+/// Queries from `begin` on, in blocks that see the slice of keys that their windows cover.
+void masked_attention(const Sequence& in, int64_t begin, const AttentionSpec& spec, at::Tensor& out) {
+  const int64_t length = in.q.size(0);
+  const int64_t block = spec.window > 0 ? std::clamp<int64_t>(spec.window / 2, 64, 512) : 512;
+  for (; begin < length; begin += block) {
     const int64_t rows = std::min(block, length - begin);
-    const int64_t first_key = begin - window + 1, keys = rows + window - 1;
-    // The mask depends on the distance only: one serves all whole blocks.
-    if (!mask.defined() || mask.size(0) != rows)
-      mask = visible_keys(range(begin, begin + rows, q.device()),
-                          range(first_key, first_key + keys, q.device()), window);
+    const int64_t position = in.first_position + begin, end = position + rows;
+    const int64_t first_key = spec.window > 0 ? std::max<int64_t>(0, position - spec.window + 1) : 0;
+    const at::Tensor mask =
+        visible_keys(range(position, end, in.q.device()), range(first_key, end, in.q.device()), spec.window);
     const at::Tensor attended = at::scaled_dot_product_attention(
-        as_heads(q, begin, rows), as_heads(k, first_key, keys), as_heads(v, first_key, keys), mask,
-        /*dropout_p=*/0.0, /*is_causal=*/false, spec.scale, /*enable_gqa=*/q.size(1) != k.size(1));
+        as_heads(in.q, begin, rows), as_heads(in.k, first_key, end - first_key), as_heads(in.v, first_key, end - first_key),
+        mask, /*dropout_p=*/0.0, /*is_causal=*/false, spec.scale, /*enable_gqa=*/in.q.size(1) != in.k.size(1));
     out.narrow(0, begin, rows).copy_(attended.squeeze(0).transpose(0, 1));
   }
 }
 
-/// One sequence with explicit scores, for what fused kernels do not do: soft caps and sinks.
-void explicit_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                        const AttentionSpec& spec, at::Tensor& out) {
-  const int64_t length = q.size(0), num_heads = q.size(1), kv_heads = k.size(1);
-  const int64_t widest = spec.window > 0 ? std::min(length, 2 * spec.window) : length;
+/// With explicit scores, for what fused kernels do not do: soft caps and sinks.
+void explicit_attention(const Sequence& in, const AttentionSpec& spec, at::Tensor& out) {
+  const int64_t length = in.q.size(0), num_heads = in.q.size(1), kv_heads = in.k.size(1), all = in.k.size(0);
+  const int64_t widest = spec.window > 0 ? std::min(all, 2 * spec.window) : all;
   const int64_t block = std::clamp<int64_t>(kBlockScores / (num_heads * widest), 16, 512);
   for (int64_t begin = 0; begin < length; begin += block) {
-    const int64_t end = std::min(length, begin + block);
-    const int64_t first_key = spec.window > 0 ? std::max<int64_t>(0, begin - spec.window + 1) : 0;
+    const int64_t rows = std::min(block, length - begin);
+    const int64_t position = in.first_position + begin, end = position + rows;
+    const int64_t first_key = spec.window > 0 ? std::max<int64_t>(0, position - spec.window + 1) : 0;
     const int64_t keys = end - first_key;
     const at::Tensor shares =
-        probabilities(q.narrow(0, begin, end - begin), k.narrow(0, first_key, keys),
-                      range(begin, end, q.device()), range(first_key, end, q.device()), spec);
-    const at::Tensor values = v.narrow(0, first_key, keys).transpose(0, 1).to(at::kFloat);  // [K, S, D]
-    const at::Tensor grouped = shares.reshape({kv_heads, num_heads / kv_heads * (end - begin), keys});
-    const at::Tensor attended = at::matmul(grouped, values).view({num_heads, end - begin, v.size(2)});
-    out.narrow(0, begin, end - begin).copy_(attended.transpose(0, 1));
+        probabilities(in.q.narrow(0, begin, rows), in.k.narrow(0, first_key, keys), range(position, end, in.q.device()),
+                      range(first_key, end, in.q.device()), spec);
+    const at::Tensor values = in.v.narrow(0, first_key, keys).transpose(0, 1).to(at::kFloat);  // [K, S, D]
+    const at::Tensor grouped = shares.reshape({kv_heads, num_heads / kv_heads * rows, keys});
+    const at::Tensor attended = at::matmul(grouped, values).view({num_heads, rows, in.v.size(2)});
+    out.narrow(0, begin, rows).copy_(attended.transpose(0, 1));
   }
+}
+
+/// Rows of a sequence behind those of its prefix.
+at::Tensor with_prefix(const at::Tensor& x, const PackedSequences& sequences, int64_t sequence) {
+  const at::Tensor own = x.narrow(0, sequences.begin(sequence), sequences.length(sequence));
+  const int64_t prefix = sequences.prefix_of(sequence);
+  return prefix < 0 ? own : at::cat({x.narrow(0, sequences.begin(prefix), sequences.length(prefix)), own});
 }
 
 }  // namespace
 
 at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const std::vector<int64_t>& cu_seqlens, const AttentionSpec& spec) {
-  if (q.is_cpu() && q.scalar_type() == at::kFloat && one_dnn_is_there())
-    return cpu_attention(q, k, v, cu_seqlens, spec);
+                            const PackedSequences& sequences, const AttentionSpec& spec) {
+  if (q.is_cpu() && q.scalar_type() == at::kFloat && one_dnn_is_there()) return cpu_attention(q, k, v, sequences, spec);
   at::Tensor out = at::empty_like(q);
-  for (size_t i = 0; i + 1 < cu_seqlens.size(); ++i) {
-    const int64_t begin = cu_seqlens[i];
-    const int64_t length = cu_seqlens[i + 1] - begin;
-    const at::Tensor queries = q.narrow(0, begin, length), keys = k.narrow(0, begin, length);
-    const at::Tensor values = v.narrow(0, begin, length);
-    at::Tensor attended = out.narrow(0, begin, length);
-    if (spec.softcap > 0 || spec.sinks.defined())
-      explicit_attention(queries, keys, values, spec, attended);
-    else if (spec.window > 0 && length > spec.window)
-      windowed_attention(queries, keys, values, spec, attended);
-    else
-      causal_attention(queries, keys, values, spec.scale, attended);
+  for (int64_t i = 0; i < sequences.size(); ++i) {
+    const int64_t length = sequences.length(i), before = sequences.prefix_length(i);
+    const Sequence in{q.narrow(0, sequences.begin(i), length), with_prefix(k, sequences, i), with_prefix(v, sequences, i), before};
+    at::Tensor attended = out.narrow(0, sequences.begin(i), length);
+    if (spec.softcap > 0 || spec.sinks.defined()) {
+      explicit_attention(in, spec, attended);
+    } else if (before > 0) {
+      masked_attention(in, 0, spec, attended);
+    } else if (spec.window > 0 && length > spec.window) {
+      at::Tensor first = attended.narrow(0, 0, spec.window);
+      causal_attention({in.q.narrow(0, 0, spec.window), in.k, in.v, 0}, spec.scale, first);
+      masked_attention(in, spec.window, spec, attended);
+    } else {
+      causal_attention(in, spec.scale, attended);
+    }
   }
   return out;
 }

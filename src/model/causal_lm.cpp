@@ -7,20 +7,16 @@
 #include <ATen/ops/tensor.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
+
 #include "air/base/error.h"
 #include "air/model/checkpoint.h"
+#include "air/model/device.h"
 #include "model/weight_reader.h"
 
 namespace air {
 
 namespace {
-
-std::vector<int64_t> repeat_cu_seqlens(const std::vector<int64_t>& cu_seqlens, int64_t times) {
-  std::vector<int64_t> repeated = {0};
-  for (int64_t i = 0; i < times; ++i)
-    for (size_t j = 1; j < cu_seqlens.size(); ++j) repeated.push_back(i * cu_seqlens.back() + cu_seqlens[j]);
-  return repeated;
-}
 
 RopeTable repeat_rope(const RopeTable& table, int64_t times) {
   return {table.cos.repeat({times, 1, 1}), table.sin.repeat({times, 1, 1}), table.interleaved};
@@ -58,6 +54,10 @@ CausalLM CausalLM::load(const std::filesystem::path& folder, ModelConfig config,
   return model;
 }
 
+bool CausalLM::can_share_prefixes() const {
+  return std::none_of(config_.ropes.begin(), config_.ropes.end(), depends_on_length);
+}
+
 at::Tensor CausalLM::hidden_states(const Batch& batch, const ForwardOptions& options) const {
   c10::InferenceMode guard;
   AIR_CHECK(options.attention_rows.empty() || batch.num_sequences() == 1);
@@ -67,15 +67,15 @@ at::Tensor CausalLM::hidden_states(const Batch& batch, const ForwardOptions& opt
   at::Tensor x = embed(embed_tokens_, batch.ids, config_);
   std::vector<RopeTable> ropes;
   for (const RopeConfig& rope : config_.ropes)
-    ropes.push_back(make_rope_table(rope, batch.positions, batch.cu_seqlens, dtype()));
-  std::vector<int64_t> cu_seqlens = batch.cu_seqlens;
+    ropes.push_back(make_rope_table(rope, batch.positions, batch.sequences, dtype()));
+  PackedSequences sequences = batch.sequences;
   int64_t variants_here = 1;
   for (int64_t index = 0; index < config_.num_hidden_layers; ++index) {
     const DecoderLayer& layer = layers_[static_cast<size_t>(index)];
     if (index == fork && num_variants > 1) {
       x = x.repeat({num_variants, 1});
       for (RopeTable& rope : ropes) rope = repeat_rope(rope, num_variants);
-      cu_seqlens = repeat_cu_seqlens(cu_seqlens, num_variants);
+      sequences = sequences.repeated(num_variants);
       variants_here = num_variants;
     }
     const std::function<void(const at::Tensor&, const at::Tensor&)> observe = [&](const at::Tensor& q,
@@ -86,7 +86,7 @@ at::Tensor CausalLM::hidden_states(const Batch& batch, const ForwardOptions& opt
     const int64_t rope = config_.layers[static_cast<size_t>(index)].rope;
     decoder_layer(layer, x,
                   {.config = config_,
-                   .cu_seqlens = cu_seqlens,
+                   .sequences = sequences,
                    .rope = rope < 0 ? nullptr : &ropes[static_cast<size_t>(rope)],
                    .num_variants = variants_here,
                    .mask = index >= fork ? options.mask : nullptr,
@@ -95,8 +95,7 @@ at::Tensor CausalLM::hidden_states(const Batch& batch, const ForwardOptions& opt
   }
   x = x.view({variants_here, batch.num_tokens(), config_.hidden_size});
   if (!options.output_rows.empty()) {
-    const at::Tensor rows =
-        at::tensor(options.output_rows, at::TensorOptions().dtype(at::kLong)).to(device());
+    const at::Tensor rows = upload(at::tensor(options.output_rows, at::TensorOptions().dtype(at::kLong)), device());
     x = x.index_select(1, rows);
   }
   x = apply_norm(x, norm_, config_.norm);

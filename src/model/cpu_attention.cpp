@@ -1,6 +1,7 @@
 #include "model/cpu_attention.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <c10/core/InferenceMode.h>
@@ -20,16 +21,16 @@ constexpr int64_t kBlockScores = int64_t{1} << 20;
 /// Queries [begin, end) of one sequence, for all query heads that share a key/value head.
 struct Block {
   int64_t sequence, kv_head;
-  int64_t begin, end;  ///< positions in the sequence
+  int64_t begin, end;  ///< rows of the sequence
 };
 
-std::vector<Block> make_blocks(const std::vector<int64_t>& cu_seqlens, int64_t kv_heads, int64_t group, int64_t window) {
+std::vector<Block> make_blocks(const PackedSequences& sequences, int64_t kv_heads, int64_t group, int64_t window) {
   std::vector<Block> blocks;
-  for (int64_t sequence = 0; sequence + 1 < static_cast<int64_t>(cu_seqlens.size()); ++sequence) {
-    const int64_t length = cu_seqlens[static_cast<size_t>(sequence) + 1] - cu_seqlens[static_cast<size_t>(sequence)];
+  for (int64_t sequence = 0; sequence < sequences.size(); ++sequence) {
+    const int64_t length = sequences.length(sequence), all = sequences.prefix_length(sequence) + length;
     // Short sequences waste less on hidden keys with small blocks; long ones must keep their scores in the cache.
     const int64_t most = length < 512 ? 64 : 128;
-    const int64_t keys = window > 0 ? std::min(length, window + most) : length;
+    const int64_t keys = window > 0 ? std::min(all, window + most) : all;
     const int64_t rows = std::clamp<int64_t>(kBlockScores / (group * keys), 16, most);
     for (int64_t head = 0; head < kv_heads; ++head)
       for (int64_t begin = 0; begin < length; begin += rows)
@@ -43,19 +44,28 @@ struct Inputs {
   const float* q;        // [N, H, D]
   const at::Tensor k, v;  // [K, N, D]: the rows of a head lie together
   float* out;            // [N, H, D]
-  const std::vector<int64_t>& cu_seqlens;
+  const PackedSequences& sequences;
   const AttentionSpec& spec;
   int64_t num_heads, group, head_dim;
 };
 
+/// Rows of a sequence at positions [first, end), those of its prefix among them. @param x [N, D]
+at::Tensor rows_at(const at::Tensor& x, const PackedSequences& sequences, int64_t sequence, int64_t first, int64_t end) {
+  const int64_t before = sequences.prefix_length(sequence), begin = sequences.begin(sequence);
+  if (first >= before) return x.narrow(0, begin + first - before, end - first);
+  return at::cat({x.narrow(0, sequences.begin(sequences.prefix_of(sequence)) + first, before - first),
+                  x.narrow(0, begin, end - before)});
+}
+
 void attend(const Inputs& in, const Block& block) {
   const int64_t rows = block.end - block.begin, d = in.head_dim;
-  const int64_t offset = in.cu_seqlens[static_cast<size_t>(block.sequence)];
+  const int64_t offset = in.sequences.begin(block.sequence);
+  const int64_t first_position = in.sequences.prefix_length(block.sequence) + block.begin, end = first_position + rows;
   const int64_t first_head = block.kv_head * in.group;
   const int64_t window = in.spec.window;
-  const int64_t first_key = window > 0 ? std::max<int64_t>(0, block.begin - window + 1) : 0;
-  const int64_t keys = block.end - first_key;
-  const auto row_of = [&](int64_t position, int64_t head) { return ((offset + position) * in.num_heads + first_head + head) * d; };
+  const int64_t first_key = window > 0 ? std::max<int64_t>(0, first_position - window + 1) : 0;
+  const int64_t keys = end - first_key;
+  const auto row_of = [&](int64_t row, int64_t head) { return ((offset + row) * in.num_heads + first_head + head) * d; };
 
   at::Tensor queries = at::empty({in.group * rows, d}, in.k.options());
   float* query = queries.data_ptr<float>();
@@ -65,13 +75,13 @@ void attend(const Inputs& in, const Block& block) {
       for (int64_t j = 0; j < d; ++j) query[j] = from[j] * static_cast<float>(in.spec.scale);
     }
 
-  at::Tensor scores = linear_product(queries, in.k[block.kv_head].narrow(0, offset + first_key, keys));
+  at::Tensor scores = linear_product(queries, rows_at(in.k[block.kv_head], in.sequences, block.sequence, first_key, end));
   std::vector<float> sums(static_cast<size_t>(in.group * rows));
   float* row = scores.data_ptr<float>();
   for (int64_t head = 0; head < in.group; ++head) {
     const float* sink = in.spec.sinks.defined() ? in.spec.sinks.const_data_ptr<float>() + first_head + head : nullptr;
     for (int64_t i = 0; i < rows; ++i, row += keys) {
-      const int64_t position = block.begin + i;
+      const int64_t position = first_position + i;
       const int64_t visible_from = window > 0 ? std::max<int64_t>(0, position - window + 1) - first_key : 0;
       const int64_t visible_to = position + 1 - first_key;
       std::fill(row, row + visible_from, 0.0F);
@@ -81,7 +91,7 @@ void attend(const Inputs& in, const Block& block) {
     }
   }
 
-  const at::Tensor attended = linear_product(scores, in.v[block.kv_head].narrow(0, offset + first_key, keys).t());
+  const at::Tensor attended = linear_product(scores, rows_at(in.v[block.kv_head], in.sequences, block.sequence, first_key, end).t());
   const float* from = attended.const_data_ptr<float>();
   for (int64_t head = 0; head < in.group; ++head)
     for (int64_t i = 0; i < rows; ++i, from += d) {
@@ -94,14 +104,14 @@ void attend(const Inputs& in, const Block& block) {
 }  // namespace
 
 at::Tensor cpu_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                         const std::vector<int64_t>& cu_seqlens, const AttentionSpec& spec) {
+                         const PackedSequences& sequences, const AttentionSpec& spec) {
   const at::Tensor queries = q.contiguous();
   at::Tensor out = at::empty_like(queries);
   AttentionSpec float_spec = spec;
   if (spec.sinks.defined()) float_spec.sinks = spec.sinks.to(at::kFloat).contiguous();
   const Inputs in{queries.const_data_ptr<float>(), k.transpose(0, 1).contiguous(), v.transpose(0, 1).contiguous(),
-                  out.data_ptr<float>(), cu_seqlens, float_spec, q.size(1), q.size(1) / k.size(1), q.size(2)};
-  const std::vector<Block> blocks = make_blocks(cu_seqlens, k.size(1), in.group, spec.window);
+                  out.data_ptr<float>(), sequences, float_spec, q.size(1), q.size(1) / k.size(1), q.size(2)};
+  const std::vector<Block> blocks = make_blocks(sequences, k.size(1), in.group, spec.window);
   // Each product runs on the thread that owns its block; neighbours in the list take about as long as each other, so they
   // are dealt out one by one.
   const auto count = static_cast<int64_t>(blocks.size());

@@ -13,6 +13,6 @@ namespace air {
 /// As packed_attention, for every AttentionSpec. About twice as fast as ATen's fused kernel where that one's matrix products
 /// are MKL's on a processor that is not Intel's; memory is a block of scores a thread.
 at::Tensor cpu_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                         const std::vector<int64_t>& cu_seqlens, const AttentionSpec& spec);
+                         const PackedSequences& sequences, const AttentionSpec& spec);
 
 }  // namespace air

@@ -1,16 +1,20 @@
 #include "air/model/decoder_layer.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
+
+#include "air/base/error.h"
+#include "model/row_blocks.h"
 
 namespace air {
 
 namespace {
 
-// Rows of the MLP at a time: enough for a full-speed matrix product, few enough that its wide buffers stay
-// small.
-constexpr int64_t kMlpRows = 2048;
+// Rows of a mixture at a time: enough that every expert gets a full-speed matrix product, few enough that its wide buffers
+// stay small.
+constexpr int64_t kMixtureRows = 2048;
 
 /// Multiplies the rows of each variant by that variant's 0/1 per head. @param x [V · N, H, D], changed in
 /// place.
@@ -28,35 +32,64 @@ at::Tensor project_heads(const Linear& proj, const Norm& norm, const at::Tensor&
   return config.qk_norm == QkNorm::kProjection ? projected : apply_norm(projected, norm, config.norm);
 }
 
-at::Tensor attention_block(const DecoderLayer& layer, const at::Tensor& x, const LayerContext& context) {
+/// Puts the rows of a block where they belong. @param whole undefined when the block is all of it
+void store(at::Tensor& whole, const at::Tensor& part, int64_t begin) {
+  if (whole.defined())
+    whole.narrow(0, begin, part.size(0)).copy_(part);
+  else
+    whole = part;
+}
+
+/// What attention reads: q [rows, H, D], k and v [rows, K, D], after RoPE.
+struct QueryKeyValue {
+  at::Tensor q, k, v;
+};
+
+QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const LayerContext& context) {
   const ModelConfig& config = context.config;
-  const int64_t rows = x.size(0);
-  at::Tensor q = project_heads(layer.q_proj, layer.q_norm, x, config.num_attention_heads, config);
-  at::Tensor k = project_heads(layer.k_proj, layer.k_norm, x, config.num_key_value_heads, config);
-  at::Tensor v = apply(layer.v_proj, x).view({rows, config.num_key_value_heads, config.head_dim});
-  if (config.clip_qkv > 0) v.clamp_(-config.clip_qkv, config.clip_qkv);
-  if (context.rope != nullptr) {
-    apply_rope(q, *context.rope);
-    apply_rope(k, *context.rope);
-  }
+  const int64_t rows = x.size(0), heads = config.num_attention_heads, kv_heads = config.num_key_value_heads;
+  QueryKeyValue all;
+  if (!is_one_block(rows, x.device()))
+    all = {at::empty({rows, heads, config.head_dim}, x.options()), at::empty({rows, kv_heads, config.head_dim}, x.options()),
+           at::empty({rows, kv_heads, config.head_dim}, x.options())};
+  for_row_blocks(rows, x.device(), [&](int64_t begin, int64_t length) {
+    const at::Tensor normed = apply_norm(x.narrow(0, begin, length), layer.attention_norm, config.norm);
+    at::Tensor q = project_heads(layer.q_proj, layer.q_norm, normed, heads, config);
+    at::Tensor k = project_heads(layer.k_proj, layer.k_norm, normed, kv_heads, config);
+    at::Tensor v = apply(layer.v_proj, normed).view({length, kv_heads, config.head_dim});
+    if (config.clip_qkv > 0) v.clamp_(-config.clip_qkv, config.clip_qkv);
+    if (context.rope != nullptr) {
+      const RopeTable rope = rows_of(*context.rope, begin, length);
+      apply_rope(q, rope);
+      apply_rope(k, rope);
+    }
+    store(all.q, q, begin);
+    store(all.k, k, begin);
+    store(all.v, v, begin);
+  });
+  return all;
+}
+
+/// Heads' outputs, [rows, H, D].
+at::Tensor attend(const DecoderLayer& layer, QueryKeyValue& in, const LayerContext& context) {
   if (context.observer != nullptr) {
-    const int64_t base_rows = rows / context.num_variants;
-    (*context.observer)(q.narrow(0, 0, base_rows), k.narrow(0, 0, base_rows));
+    const int64_t base_rows = in.q.size(0) / context.num_variants;
+    (*context.observer)(in.q.narrow(0, 0, base_rows), in.k.narrow(0, 0, base_rows));
   }
   const at::Tensor mask = context.mask != nullptr ? context.mask->layer(context.index) : at::Tensor();
   // A query of zeros has equal scores with every key: its softmax row is uniform over the visible positions.
   // A soft cap leaves a score of 0 as it is; a sink keeps its own logit (docs/families.md).
-  if (mask.defined() && context.mask->mode() == MaskMode::kUniform) mask_heads(q, mask, context.num_variants);
-  at::Tensor attended =
-      packed_attention(q, k, v, context.cu_seqlens, attention_spec(layer, config, context.index));
-  if (mask.defined() && context.mask->mode() == MaskMode::kZero)
-    mask_heads(attended, mask, context.num_variants);
-  return apply(layer.o_proj, attended.view({rows, config.num_attention_heads * config.head_dim}));
+  if (mask.defined() && context.mask->mode() == MaskMode::kUniform) mask_heads(in.q, mask, context.num_variants);
+  at::Tensor attended = packed_attention(in.q, in.k, in.v, context.sequences, attention_spec(layer, context.config, context.index));
+  if (mask.defined() && context.mask->mode() == MaskMode::kZero) mask_heads(attended, mask, context.num_variants);
+  return attended;
 }
 
-/// The feed-forward part on normed rows.
-at::Tensor mlp_block(const DecoderLayer& layer, const at::Tensor& x, const ModelConfig& config) {
-  return layer.experts.experts.empty() ? mlp(layer.mlp, x, config) : mixture(layer.experts, x, config);
+/// Adds the feed-forward part to rows of x. @param normed what a parallel block reads in place of x's own norm; or undefined
+void add_mlp(const DecoderLayer& layer, at::Tensor& x, const at::Tensor& normed, const ModelConfig& config) {
+  const at::Tensor input = normed.defined() ? normed : apply_norm(x, layer.mlp_norm, config.norm);
+  const at::Tensor output = layer.experts.experts.empty() ? mlp(layer.mlp, input, config) : mixture(layer.experts, input, config);
+  x.add_(apply_norm(output, layer.mlp_post_norm, config.norm), config.residual_multiplier);
 }
 
 }  // namespace
@@ -70,17 +103,21 @@ AttentionSpec attention_spec(const DecoderLayer& layer, const ModelConfig& confi
 
 void decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerContext& context) {
   const ModelConfig& config = context.config;
-  const at::Tensor normed = apply_norm(x, layer.attention_norm, config.norm);
-  const at::Tensor attended =
-      apply_norm(attention_block(layer, normed, context), layer.attention_post_norm, config.norm);
-  x.add_(attended, config.residual_multiplier);
-  for (int64_t begin = 0; begin < x.size(0); begin += kMlpRows) {
-    const int64_t length = std::min(kMlpRows, x.size(0) - begin);
+  QueryKeyValue qkv = project(layer, x, context);
+  const at::Tensor attended = attend(layer, qkv, context).view({x.size(0), config.num_attention_heads * config.head_dim});
+  const bool has_experts = !layer.experts.experts.empty();
+  AIR_CHECK(!(has_experts && config.parallel_blocks));
+  for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {
     at::Tensor rows = x.narrow(0, begin, length);
-    const at::Tensor input = config.parallel_blocks ? normed.narrow(0, begin, length)
-                                                    : apply_norm(rows, layer.mlp_norm, config.norm);
-    rows.add_(apply_norm(mlp_block(layer, input, config), layer.mlp_post_norm, config.norm),
-              config.residual_multiplier);
+    const at::Tensor normed = config.parallel_blocks ? apply_norm(rows, layer.attention_norm, config.norm) : at::Tensor();
+    const at::Tensor added = apply(layer.o_proj, attended.narrow(0, begin, length));
+    rows.add_(apply_norm(added, layer.attention_post_norm, config.norm), config.residual_multiplier);
+    if (!has_experts) add_mlp(layer, rows, normed, config);
+  });
+  // An expert gets few rows of a block, so a mixture takes many at once and leaves the threads to its products.
+  for (int64_t begin = 0; has_experts && begin < x.size(0); begin += kMixtureRows) {
+    at::Tensor rows = x.narrow(0, begin, std::min(kMixtureRows, x.size(0) - begin));
+    add_mlp(layer, rows, {}, config);
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include "air/base/error.h"
 #include "air/model/matrix_product.h"
+#include "model/row_kernels.h"
 
 namespace air {
 
@@ -42,8 +43,15 @@ void activate_gate(at::Tensor& gate, at::Tensor up, const ModelConfig& config) {
     gate.mul_(up.clamp_(-config.swiglu_limit, config.swiglu_limit).add_(1.0));
     return;
   }
-  activate(gate, config.hidden_act);
-  gate.mul_(up);
+  const bool plain = gate.is_cpu() && gate.scalar_type() == at::kFloat && gate.is_contiguous() && up.is_contiguous();
+  if (plain && config.hidden_act == Activation::kSilu) {
+    silu_gate(gate.data_ptr<float>(), up.const_data_ptr<float>(), gate.numel());
+  } else if (plain && config.hidden_act == Activation::kGeluTanh) {
+    gelu_tanh_gate(gate.data_ptr<float>(), up.const_data_ptr<float>(), gate.numel());
+  } else {
+    activate(gate, config.hidden_act);
+    gate.mul_(up);
+  }
 }
 
 }  // namespace

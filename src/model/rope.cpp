@@ -9,13 +9,12 @@
 #include <cmath>
 #include <numbers>
 
+#include "air/base/error.h"
+#include "model/row_kernels.h"
+
 namespace air {
 
 namespace {
-
-bool depends_on_length(const RopeConfig& config) {
-  return config.rope_type == "dynamic" || config.rope_type == "longrope";
-}
 
 /// theta^(2i / rotary_dim), [rotary_dim / 2] float32. On the CPU whatever the device: powers differ between
 /// devices in the last bit, and long positions multiply that.
@@ -99,6 +98,10 @@ void rotate(at::Tensor first, at::Tensor second, const RopeTable& table) {
 
 }  // namespace
 
+bool depends_on_length(const RopeConfig& config) {
+  return config.rope_type == "dynamic" || config.rope_type == "longrope";
+}
+
 at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length) {
   const double theta = config.rope_type == "dynamic" ? dynamic_theta(config, length) : config.theta;
   const at::Tensor powers = powers_of_theta(theta, config.rotary_dim);
@@ -111,15 +114,15 @@ at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length) {
 }
 
 RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
-                          const std::vector<int64_t>& cu_seqlens, at::ScalarType dtype) {
+                          const PackedSequences& sequences, at::ScalarType dtype) {
   std::vector<at::Tensor> angles;
   if (!depends_on_length(config)) {
     angles.push_back(angles_of(positions, inverse_frequencies(config, 0)));
   } else {
-    for (size_t i = 0; i + 1 < cu_seqlens.size(); ++i) {
-      const int64_t length = cu_seqlens[i + 1] - cu_seqlens[i];
-      angles.push_back(
-          angles_of(positions.narrow(0, cu_seqlens[i], length), inverse_frequencies(config, length)));
+    for (int64_t i = 0; i < sequences.size(); ++i) {
+      AIR_CHECK(sequences.prefix_of(i) < 0);
+      const int64_t length = sequences.length(i);
+      angles.push_back(angles_of(positions.narrow(0, sequences.begin(i), length), inverse_frequencies(config, length)));
     }
   }
   const at::Tensor all = angles.size() == 1 ? angles[0] : at::cat(angles);
@@ -127,9 +130,16 @@ RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
           all.sin().mul_(config.attention_factor).unsqueeze(1).to(dtype), config.interleaved};
 }
 
+RopeTable rows_of(const RopeTable& table, int64_t begin, int64_t length) {
+  return {table.cos.narrow(0, begin, length), table.sin.narrow(0, begin, length), table.interleaved};
+}
+
 void apply_rope(at::Tensor& x, const RopeTable& table) {
   const int64_t half = table.cos.size(-1);
-  if (table.interleaved)
+  if (x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous() && !table.interleaved)
+    rotate_halves(x.data_ptr<float>(), x.size(0), x.size(1), x.size(2), half, table.cos.const_data_ptr<float>(),
+                  table.sin.const_data_ptr<float>());
+  else if (table.interleaved)
     rotate(x.slice(-1, 0, 2 * half, 2), x.slice(-1, 1, 2 * half, 2), table);
   else
     rotate(x.narrow(-1, 0, half), x.narrow(-1, half, half), table);

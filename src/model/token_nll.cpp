@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/argmax.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/log_softmax.h>
@@ -12,6 +13,7 @@
 #include <algorithm>
 
 #include "air/base/error.h"
+#include "air/model/device.h"
 #include "air/model/matrix_product.h"
 #include "model/logit_stats.h"
 
@@ -22,8 +24,8 @@ namespace {
 // A tile of logits of kTileRows × kTileVocab floats (512 KiB) stays in a core's cache between the product
 // that makes it and the pass that reads it; the vocabulary's slice of the weights is used for all rows of a
 // thread before the next.
-constexpr int64_t kTileRows = 128;
-constexpr int64_t kTileVocab = 1024;
+constexpr int64_t kTileRows = 256;
+constexpr int64_t kTileVocab = 512;
 // Rows × vocabulary of one piece where ATen makes whole rows of logits.
 constexpr int64_t kWholeRowLogits = int64_t{1} << 26;
 
@@ -76,25 +78,30 @@ TokenNll cpu_float_nll(const at::Tensor& hidden, const at::Tensor& lm_head, cons
   return out;
 }
 
-/// Whole rows of logits, a bounded number at a time: accelerators, and half precision on the CPU.
+/// Whole rows of logits, a bounded number at a time: accelerators, and half precision on the CPU. Results are fetched once,
+/// at the end, so that an accelerator never waits for the host in between.
 TokenNll whole_row_nll(const at::Tensor& hidden, const at::Tensor& lm_head, const at::Tensor& targets,
                        const LogitOptions& options) {
   const int64_t rows = hidden.size(0);
-  TokenNll out = make_result(rows);
   const int64_t step = std::max<int64_t>(1, kWholeRowLogits / lm_head.size(0));
+  const at::Tensor all_targets = upload(targets, hidden.device());
+  std::vector<at::Tensor> nll, entropy, top1;
   for (int64_t begin = 0; begin < rows; begin += step) {
     const int64_t height = std::min(step, rows - begin);
     at::Tensor logits = at::linear(hidden.narrow(0, begin, height), lm_head).to(at::kFloat);
     finish_logits(logits, options.bias, options.softcap);
     const at::Tensor log_p = at::log_softmax(logits, -1);
-    const at::Tensor target = targets.narrow(0, begin, height).to(hidden.device()).unsqueeze(1);
-    const at::Tensor nll = log_p.gather(1, target).squeeze(1).neg().to(at::kDouble).cpu();
-    const at::Tensor entropy = (log_p.exp() * log_p).sum(-1).neg().to(at::kDouble).cpu();
-    const at::Tensor top1 = at::argmax(logits, -1).to(at::kInt).cpu();
-    std::copy_n(nll.const_data_ptr<double>(), height, out.nll.begin() + begin);
-    std::copy_n(entropy.const_data_ptr<double>(), height, out.entropy.begin() + begin);
-    std::copy_n(top1.const_data_ptr<int32_t>(), height, out.top1.begin() + begin);
+    nll.push_back(log_p.gather(1, all_targets.narrow(0, begin, height).unsqueeze(1)).squeeze(1).neg());
+    entropy.push_back((log_p.exp() * log_p).sum(-1).neg());
+    top1.push_back(at::argmax(logits, -1).to(at::kInt));
   }
+  TokenNll out = make_result(rows);
+  if (rows == 0) return out;
+  const at::Tensor all_nll = at::cat(nll).to(at::kDouble).cpu(), all_entropy = at::cat(entropy).to(at::kDouble).cpu();
+  const at::Tensor all_top1 = at::cat(top1).cpu();
+  std::copy_n(all_nll.const_data_ptr<double>(), rows, out.nll.begin());
+  std::copy_n(all_entropy.const_data_ptr<double>(), rows, out.entropy.begin());
+  std::copy_n(all_top1.const_data_ptr<int32_t>(), rows, out.top1.begin());
   return out;
 }
 

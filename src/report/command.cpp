@@ -10,6 +10,7 @@
 #include "air/base/output_file.h"
 #include "air/cli/help.h"
 #include "air/cli/shared_flags.h"
+#include "air/report/joined_manifest.h"
 #include "air/report/page.h"
 #include "air/report/report_data.h"
 
@@ -36,7 +37,7 @@ void add_flags(CLI::App& verb, ReportFlags& flags) {
   verb.add_option("--max-traces", flags.max_traces, "Traces whose text is shown: from the top, the middle and the bottom")
       ->check(CLI::Range(0, 1000))->type_name("N");
   verb.add_option("--group-by", flags.group_by, "Field of the records whose values are compared")->type_name("FIELD");
-  verb.add_option("--manifest", flags.manifest, "Manifest of the scored file (default: the one beside it)")->type_name("FILE");
+  verb.add_option("--manifest", flags.manifest, "Manifest of the scored file (default: the one beside it; of several files all, added up)")->type_name("FILE");
   const std::string group = "Records (as given to air score)";
   verb.add_option("--prompt-field", flags.fields.prompt, "Field of the prompt")->group(group)->type_name("NAME");
   verb.add_option("--response-field", flags.fields.response, "Field of the response")->group(group)->type_name("NAME");
@@ -52,13 +53,21 @@ std::vector<std::string> inputs_of(const ReportFlags& flags) {
   return {"-"};
 }
 
-/// Null when none is given and none lies beside the first input.
-Json read_manifest(const ReportFlags& flags, const std::string& first_input) {
-  const std::string path = flags.manifest.empty() ? first_input + ".manifest.json" : flags.manifest;
-  if (flags.manifest.empty() && !std::filesystem::exists(path)) return Json();
-  const Json manifest = read_json_file(path, ErrorKind::kInput);
-  if (!manifest.is_object()) throw Error(ErrorKind::kInput, path, "is not a manifest of air score");
-  return manifest;
+/// The one that was given, else those that lie beside the inputs.
+std::vector<Json> read_manifests(const ReportFlags& flags, const std::vector<std::string>& inputs) {
+  std::vector<std::string> paths;
+  if (!flags.manifest.empty()) {
+    paths.push_back(flags.manifest);
+  } else {
+    for (const std::string& input : inputs)
+      if (std::filesystem::exists(input + ".manifest.json")) paths.push_back(input + ".manifest.json");
+  }
+  std::vector<Json> manifests;
+  for (const std::string& path : paths) {
+    manifests.push_back(read_json_file(path, ErrorKind::kInput));
+    if (!manifests.back().is_object()) throw Error(ErrorKind::kInput, path, "is not a manifest of air score");
+  }
+  return manifests;
 }
 
 std::string title_of(const ReportFlags& flags, const std::string& first_input) {
@@ -74,14 +83,14 @@ void run_report(const ReportFlags& flags) {
   options.title = title_of(flags, options.inputs.front());
   options.max_traces = flags.max_traces;
   options.group_by = flags.group_by;
-  const Json manifest = read_manifest(flags, options.inputs.front());
-  options.reading = make_scored_reading(flags.fields, flags.chat_template, manifest);
+  const std::vector<Json> manifests = read_manifests(flags, options.inputs);
+  options.reading = make_scored_reading(flags.fields, flags.chat_template, manifests.empty() ? Json() : manifests.front());
   std::optional<HeadsFile> heads;
   if (!flags.heads.empty()) heads = read_heads_file(flags.heads);
 
   ReportData data = read_report_data(options);
   data.heads = std::move(heads);
-  data.manifest = manifest;
+  data.manifest = joined_manifest(manifests);
   const std::string page = render_page(data);
   write_file(flags.output, page);
   if (flags.output != "-") spdlog::info("wrote {}: {} traces, {} KB", flags.output, data.traces.size(), (page.size() + 999) / 1000);

@@ -80,7 +80,10 @@ std::string steps_html(const ScoredTrace& trace, double full, size_t budget) {
     if (fit.size() < text.size()) break;
   }
   std::string out = "<div class=\"steps\" dir=\"auto\" role=\"group\" aria-label=\"Steps of the response; arrow keys go from one to the next\">" + spans + "</div>";
-  out += cut_note(response.size() - shown);
+  const auto scored = static_cast<size_t>(trace.steps.empty() ? 0 : trace.steps.back().bytes.end);
+  if (trace.truncated)
+    out += fmt::format("<p class=\"cut\">… scored up to the {} tokens that --max-length let through.</p>", with_thousands(trace.num_tokens));
+  out += cut_note((trace.truncated ? scored : response.size()) - shown);
   return out + "<details><summary>The steps' numbers</summary><div class=\"wide\"><table class=\"sortable\"><caption class=\"hidden\">Numbers of the steps</caption><thead><tr>" +
          sortable_head("step") + sortable_head("influence") + sortable_head("divergence") + sortable_head("base loss") + sortable_head("tokens") +
          sortable_head("weight") + "</tr></thead><tbody>" + rows + "</tbody></table></div></details>";

@@ -85,6 +85,7 @@ class Collector {
   void add(std::string_view line, const std::string& where) {
     const ScoredTrace trace = read_scored_trace(line, options_.reading, where);
     TraceNumbers numbers;
+    numbers.line = trace.line;
     numbers.influence = trace.influence;
     numbers.divergence = trace.divergence;
     numbers.base_nll = trace.base_nll;
@@ -147,7 +148,11 @@ std::vector<ShownTrace> choose_shown(const ReportData& data, size_t max_traces) 
   std::vector<size_t> order(data.traces.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return data.traces[a].influence > data.traces[b].influence; });
+                   [&](size_t a, size_t b) {
+                     // Lines are numbered alike in every shard, in whatever order the shards are named.
+                     if (data.traces[a].influence != data.traces[b].influence) return data.traces[a].influence > data.traces[b].influence;
+                     return data.traces[a].line < data.traces[b].line;
+                   });
   std::vector<ShownTrace> shown;
   for (const auto& [position, place] : shown_positions(order.size(), max_traces))
     shown.push_back({.index = order[position], .position = static_cast<int64_t>(position) + 1, .place = place, .trace = {}});

@@ -37,6 +37,18 @@ double SpanScore::ranked_by(InfluenceKind kind, double loss_floor) const {
   return kind == InfluenceKind::kRelative ? influence(loss_floor) : divergence();
 }
 
+SpanScore shrunk_towards(const SpanScore& step, const SpanScore& trace, double num_tokens) {
+  if (num_tokens == 0) return step;
+  const double own = static_cast<double>(step.num_tokens) / (static_cast<double>(step.num_tokens) + num_tokens);
+  const auto mix = [&](double of_step, double of_trace) { return own * of_step + (1 - own) * of_trace; };
+  SpanScore score = step;
+  score.base_nll = mix(step.base_nll, trace.base_nll);
+  score.ref_nll = mix(step.ref_nll, trace.ref_nll);
+  score.entropy = mix(step.entropy, trace.entropy);
+  score.control_nll = mix(step.control_nll, trace.control_nll);
+  return score;
+}
+
 SpanScore mean_over(const TokenScores& tokens, int64_t begin, int64_t end) {
   AIR_CHECK(begin < end && end <= static_cast<int64_t>(tokens.base_nll.size()));
   SpanScore score;

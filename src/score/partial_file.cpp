@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -19,6 +20,7 @@ namespace air {
 namespace {
 
 constexpr const char* kSchema = "air.partial/1";
+constexpr const char* kSkippedSchema = "air.skipped/1";
 
 [[noreturn]] void throw_disk_error(const std::string& path, const std::string& what) {
   throw Error(ErrorKind::kResource, path.empty() ? "temporary file" : path, what + ": " + std::strerror(errno));
@@ -43,14 +45,20 @@ std::string difference(const Json& ours, const Json& theirs) {
 
 }  // namespace
 
+std::string line_of_skipped(const ScoredEntry& entry) {
+  return Json{{"schema", kSkippedSchema}, {"line", entry.line}, {"trace", entry.trace}}.dump();
+}
+
 std::optional<ScoredEntry> entry_of_line(std::string_view scored_line) {
   const std::string_view object = find_air_object(scored_line);
-  const Json json = Json::parse(object, nullptr, /*allow_exceptions=*/false);
+  const Json json = Json::parse(object.empty() ? scored_line : object, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return std::nullopt;
   ScoredEntry entry;
   try {
     entry.line = json.at("line").get<int64_t>();
     entry.trace = json.value("trace", int64_t{0});
+    entry.skipped = object.empty() && json.at("schema") == kSkippedSchema;
+    if (entry.skipped) return entry;
     entry.influence = json.at("influence").get<double>();
     entry.divergence = json.at("divergence").get<double>();
     entry.base_nll = json.at("base_nll").get<double>();
@@ -62,18 +70,23 @@ std::optional<ScoredEntry> entry_of_line(std::string_view scored_line) {
   return entry;
 }
 
+std::optional<Json> unfinished_run(const std::string& path) {
+  struct stat info {};
+  if (path.empty() || ::stat(path.c_str(), &info) != 0) return std::nullopt;
+  LineReader reader(path);
+  std::string_view line;
+  if (!reader.next(line)) return std::nullopt;
+  const Json header = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  return header.is_object() && header.contains("run") ? std::optional(header["run"]) : std::nullopt;
+}
+
 PartialFile::PartialFile(std::string path, const Json& run, bool resume) : path_(std::move(path)) {
   if (path_.empty()) {
     fd_ = open_nameless();
     start(run);
     return;
   }
-  fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (fd_ < 0) throw_disk_error(path_, "can't be written");
-  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0)
-    throw Error(ErrorKind::kResource, path_, "another run is writing to this output", "give each run its own -o");
-  struct stat info {};
-  if (::fstat(fd_, &info) != 0) throw_disk_error(path_, "can't be read");
+  const struct stat info = open_locked();
   size_ = info.st_size;
   if (size_ == 0) {
     start(run);
@@ -90,6 +103,22 @@ PartialFile::~PartialFile() {
   // A run that failed before its first score leaves nothing behind.
   if (!path_.empty() && entries_.empty()) ::unlink(path_.c_str());
   ::close(fd_);
+}
+
+struct stat PartialFile::open_locked() {
+  for (;;) {
+    fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd_ < 0) throw_disk_error(path_, "can't be written");
+    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+      ::close(fd_);
+      throw Error(ErrorKind::kResource, path_, "another run is writing to this output", "give each run its own -o");
+    }
+    // A run that ended between the two calls took the name away: what is kept in a file without a name is lost.
+    struct stat opened {}, named {};
+    if (::fstat(fd_, &opened) != 0) throw_disk_error(path_, "can't be read");
+    if (::stat(path_.c_str(), &named) == 0 && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev) return opened;
+    ::close(fd_);
+  }
 }
 
 void PartialFile::start(const Json& run) {
@@ -162,6 +191,11 @@ void PartialFile::append(std::vector<ScoredEntry> entries, const std::vector<std
   }
   write_all(bytes);
   entries_.insert(entries_.end(), entries.begin(), entries.end());
+  // A kill loses nothing that was written; a power loss, what did not reach the disk. A second's work may.
+  const auto now = std::chrono::steady_clock::now();
+  if (path_.empty() || now - last_sync_ < std::chrono::seconds(1)) return;
+  last_sync_ = now;
+  if (::fdatasync(fd_) != 0) throw_disk_error(path_, "writing failed");
 }
 
 std::string PartialFile::read_line(const ScoredEntry& entry) const {

@@ -75,7 +75,8 @@ TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const Reco
   for (const Step& step : trace.steps) {
     score.steps.push_back(mean_over(tokens, begin, begin + step.num_tokens));
     begin += step.num_tokens;
-    influence.push_back(score.steps.back().ranked_by(style.influence, style.loss_floor));
+    const SpanScore shrunk = shrunk_towards(score.steps.back(), score.total, style.weighting.shrinkage);
+    influence.push_back(shrunk.ranked_by(style.influence, style.loss_floor));
     num_tokens.push_back(step.num_tokens);
   }
   AIR_CHECK(begin == trace.num_response_tokens());
@@ -96,6 +97,7 @@ std::string air_object(const Trace& trace, const TokenScores& tokens, const Trac
   append_field(out, "num_tokens", trace.num_response_tokens());
   append_field(out, "num_prompt_tokens", trace.response_begin);
   append_field(out, "num_steps", static_cast<int64_t>(trace.steps.size()));
+  if (trace.truncated) out += ",\"truncated\":true";
   out += ",\"steps\":[";
   for (size_t i = 0; i < trace.steps.size(); ++i) {
     out += i > 0 ? ",{\"begin\":" : "{\"begin\":";

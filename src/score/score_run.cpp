@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
+#include <map>
 #include <utility>
 
 #include "air/base/error.h"
@@ -9,6 +11,7 @@
 #include "air/base/log.h"
 #include "air/data/air_key.h"
 #include "air/score/packer.h"
+#include "air/score/split_batch.h"
 #include "air/text/utf8.h"
 
 namespace air {
@@ -31,7 +34,7 @@ int64_t count_lines(const std::vector<std::string>& inputs, const Shard& shard) 
 
 }  // namespace
 
-ScoreRun::ScoreRun(const CausalLM& model, const Tokenizer& tokenizer, const Scorer& scorer, const ScoreOptions& options,
+ScoreRun::ScoreRun(const CausalLM& model, const Tokenizer& tokenizer, Scorer& scorer, const ScoreOptions& options,
                    const Json& run_identity)
     : model_(model),
       tokenizer_(tokenizer),
@@ -47,36 +50,43 @@ ScoreRun::~ScoreRun() = default;
 
 ScoreSummary ScoreRun::run() {
   progress_ = std::make_unique<Progress>("scoring", "records", count_lines(options_.inputs, options_.shard), progress_mode());
-  while (read_window()) score_window();
+  // While a window is scored the next one is read and tokenized on another thread.
+  const auto read_ahead = [this] { return std::async(std::launch::async, [this] { return read_window(); }); };
+  for (auto next = read_ahead();;) {
+    window_ = next.get();
+    if (window_.empty()) break;
+    next = read_ahead();
+    score_window();
+  }
   progress_->finish();
   write_output();
   if (rejects_) rejects_->commit();
-  summary_.num_traces = static_cast<int64_t>(partial_.entries().size());
-  partial_.remove();
   return summary_;
 }
 
-bool ScoreRun::read_window() {
-  window_.clear();
+void ScoreRun::forget_unfinished() { partial_.remove(); }
+
+std::vector<ScoreRun::Pending> ScoreRun::read_window() {
+  std::vector<Pending> window;
   int64_t tokens = 0;
   while (tokens < kWindowBatches * options_.max_batch_tokens && reader_.next()) {
-    const size_t before = window_.size();
+    const size_t before = window.size();
     try {
-      read_record(reader_);
+      read_record(window);
     } catch (const Error& e) {
       if (!options_.skip_bad_records || e.kind() != ErrorKind::kInput) throw;
-      window_.resize(before);
-      reject(reader_, e.what());
+      window.erase(window.begin() + static_cast<std::ptrdiff_t>(before), window.end());
+      reject(reader_.where(), reader_.line(), reader_.text(), e.what());
     }
-    for (size_t i = before; i < window_.size(); ++i) tokens += window_[i].trace.num_tokens();
+    for (size_t i = before; i < window.size(); ++i) tokens += window[i].trace.num_tokens();
   }
-  return !window_.empty();
+  return window;
 }
 
-void ScoreRun::read_record(const RecordReader& reader) {
-  const std::string where = reader.where();
-  ParsedRecord record = parse_record(reader.text(), options_.fields, where);
-  std::string text(reader.text());
+void ScoreRun::read_record(std::vector<Pending>& window) {
+  const std::string where = reader_.where();
+  ParsedRecord record = parse_record(reader_.text(), options_.fields, where);
+  std::string text(reader_.text());
   if (record.has_air) {
     if (!options_.overwrite)
       throw Error(ErrorKind::kInput, where, "the record already has a key \"air\"", "--overwrite replaces it");
@@ -89,7 +99,7 @@ void ScoreRun::read_record(const RecordReader& reader) {
       throw Error(ErrorKind::kInput, where,
                   "a trace of " + std::to_string(trace.num_tokens()) + " tokens is longer than --max-length " +
                       std::to_string(options_.max_length),
-                  "--on-error skip leaves such records out; the model's own limit is " +
+                  "--overlong truncate scores its first tokens, --on-error skip leaves it out; the model's own limit is " +
                       std::to_string(model_.config().max_position_embeddings));
     for (const int32_t id : trace.ids)
       if (id < 0 || id >= model_.config().vocab_size)
@@ -98,32 +108,50 @@ void ScoreRun::read_record(const RecordReader& reader) {
                         std::to_string(model_.config().vocab_size));
     summary_.thinking_from_format += trace.thinking_from == ThinkingFrom::kFormat ? 1 : 0;
     summary_.thinking_from_response += trace.thinking_from == ThinkingFrom::kResponse ? 1 : 0;
-    window_.push_back({i + 1 < count ? text : std::move(text), where, reader.line(), count > 1 ? i : -1, std::move(trace)});
+    window.push_back({i + 1 < count ? text : std::move(text), where, reader_.line(), count > 1 ? i : -1, std::move(trace)});
   }
 }
 
-void ScoreRun::reject(const RecordReader& reader, const std::string& reason) {
+void ScoreRun::reject(const std::string& where, int64_t number, std::string_view text, const std::string& reason) {
+  const std::lock_guard lock(rejecting_);
   ++summary_.num_rejected;
   if (!rejects_) {
-    spdlog::warn("{}: skipped: {}", reader.where(), reason);
+    spdlog::warn("{}: skipped: {}", where, reason);
     return;
   }
   std::string line = "{\"line\":";
-  append_number(line, reader.line());
+  append_number(line, number);
   line += ",\"where\":";
-  append_string(line, reader.where());
+  append_string(line, where);
   line += ",\"reason\":";
   append_string(line, reason);
-  if (!first_invalid_utf8(reader.text())) {
+  if (!first_invalid_utf8(text)) {
     line += ",\"record\":";
-    append_string(line, reader.text());
+    append_string(line, text);
   }
   rejects_->write(line + "}\n");
 }
 
+void ScoreRun::reject_too_large(const Pending& pending) {
+  const std::string reason = "not enough memory for a trace of " + std::to_string(pending.trace.num_tokens()) + " tokens, even alone";
+  if (!options_.skip_bad_records)
+    throw Error(ErrorKind::kResource, pending.where, reason,
+                "--on-error skip leaves it out, --max-length N with --overlong truncate scores its begin; see also --dtype, --device");
+  reject(pending.where, pending.line, pending.text, reason);
+}
+
 void ScoreRun::score_window() {
-  std::vector<int64_t> lengths;
-  for (const Pending& pending : window_) lengths.push_back(pending.trace.num_tokens());
+  std::vector<TraceLength> lengths;
+  std::map<std::vector<int32_t>, int64_t> prompts;
+  for (const Pending& pending : window_) {
+    const Trace& trace = pending.trace;
+    TraceLength length{trace.num_tokens(), trace.response_begin};
+    if (scorer_.shares_prompt_of(trace)) {
+      const auto size = static_cast<int64_t>(prompts.size());
+      length.prompt = prompts.try_emplace({trace.ids.begin(), trace.ids.begin() + trace.response_begin}, size).first->second;
+    }
+    lengths.push_back(length);
+  }
   const auto start = Clock::now();
   const double seconds_before = summary_.seconds;
   for (const std::vector<size_t>& batch : pack_batches(lengths, options_.max_batch_tokens)) {
@@ -149,29 +177,45 @@ bool ScoreRun::finished_before(const std::vector<size_t>& batch) {
     finished = entry.line == pending.line && entry.trace == std::max<int64_t>(pending.trace_index, 0);
   }
   if (finished) {
-    next_recovered_ += batch.size();
-    summary_.num_resumed += static_cast<int64_t>(batch.size());
+    for (const size_t index : batch) {
+      const bool skipped = entries[next_recovered_++].skipped;
+      if (skipped) reject_too_large(window_[index]);
+      summary_.num_resumed += skipped ? 0 : 1;
+    }
   } else {
     partial_.keep_first(next_recovered_);
     num_recovered_ = next_recovered_;
   }
+  if (next_recovered_ == num_recovered_) spdlog::info("{} traces were scored by the run before", summary_.num_resumed);
   return finished;
 }
 
 void ScoreRun::score_batch(const std::vector<size_t>& batch) {
   std::vector<const Trace*> traces;
   for (const size_t index : batch) traces.push_back(&window_[index].trace);
-  const std::vector<TokenScores> results = scorer_.score(traces);
+  const bool fits = std::ranges::all_of(traces, [&](const Trace* trace) { return trace->num_tokens() <= options_.longest_trace; });
+  const SplitScores split = fits ? score_within_memory(traces, [this](auto part) { return scorer_.score(part); })
+                                 : SplitScores{std::vector<std::optional<TokenScores>>(traces.size())};
+  if (split.num_splits > 0)
+    spdlog::warn("not enough memory for a batch of {} traces: scored in parts; a smaller --max-batch-tokens avoids it", batch.size());
   std::vector<ScoredEntry> entries;
   std::vector<std::string> lines;
   for (size_t i = 0; i < batch.size(); ++i) {
     const Pending& pending = window_[batch[i]];
-    const TraceScore score = score_trace(pending.trace, results[i], options_.style, pending.where);
-    lines.push_back(splice_air(pending.text, air_object(pending.trace, results[i], score, options_.style, pending.line,
-                                                        pending.trace_index)));
     ScoredEntry entry;
     entry.line = pending.line;
     entry.trace = std::max<int64_t>(pending.trace_index, 0);
+    if (!split.results[i]) {
+      reject_too_large(pending);
+      entry.skipped = true;
+      lines.push_back(line_of_skipped(entry));
+      entries.push_back(entry);
+      continue;
+    }
+    const TokenScores& tokens = *split.results[i];
+    const TraceScore score = score_trace(pending.trace, tokens, options_.style, pending.where);
+    lines.push_back(splice_air(pending.text,
+                               air_object(pending.trace, tokens, score, options_.style, pending.line, pending.trace_index)));
     entry.influence = score.total.influence(options_.style.loss_floor);
     entry.divergence = score.total.divergence();
     entry.base_nll = score.total.base_nll;
@@ -180,6 +224,7 @@ void ScoreRun::score_batch(const std::vector<size_t>& batch) {
     entries.push_back(entry);
     summary_.num_tokens += pending.trace.num_tokens();
   }
+  spdlog::debug("batch of {} traces scored", batch.size());
   partial_.append(std::move(entries), lines);
 }
 
@@ -191,8 +236,10 @@ void ScoreRun::write_output() {
   const auto ranked_by = [&](size_t i) {
     return options_.style.influence == InfluenceKind::kRelative ? entries[i].influence : entries[i].divergence;
   };
-  std::vector<size_t> order(entries.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::vector<size_t> order;
+  for (size_t i = 0; i < entries.size(); ++i)
+    if (!entries[i].skipped) order.push_back(i);
+  summary_.num_traces = static_cast<int64_t>(order.size());
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return ranked_by(a) != ranked_by(b) ? ranked_by(a) > ranked_by(b) : by_input(a, b);
   });
@@ -205,11 +252,12 @@ void ScoreRun::write_output() {
   output.commit();
 
   std::vector<double> ranked, base_nll, num_tokens;
-  for (size_t i = 0; i < entries.size(); ++i) {
+  for (const size_t i : order) {
     ranked.push_back(ranked_by(i));
     base_nll.push_back(entries[i].base_nll);
     num_tokens.push_back(static_cast<double>(entries[i].num_tokens));
   }
+  summary_.flops = scorer_.flops();
   summary_.correlation_base_nll = rank_correlation(ranked, base_nll);
   summary_.correlation_num_tokens = rank_correlation(ranked, num_tokens);
 }

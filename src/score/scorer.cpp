@@ -3,12 +3,18 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "air/base/error.h"
+#include "air/model/flops.h"
 
 namespace air {
 
 namespace {
+
+// Tokens of a prompt from which sharing pays for the copies that attention to it makes.
+constexpr int64_t kLeastSharedPrompt = 16;
 
 std::vector<HeadSet> all_variants(const HeadSet& heads, std::span<const HeadSet> controls) {
   std::vector<HeadSet> variants = {{}, heads};
@@ -19,28 +25,97 @@ std::vector<HeadSet> all_variants(const HeadSet& heads, std::span<const HeadSet>
 /// The packed input of a batch, and which of its rows predict a response token.
 struct ScoringBatch {
   Batch batch;
-  std::vector<int64_t> rows;  // [R]
+  std::vector<int64_t> rows;  // [R], trace by trace
   at::Tensor targets;         // [V · R] int64: the tokens that the rows predict, once for each variant
 };
 
-ScoringBatch make_scoring_batch(std::span<const Trace* const> traces, int64_t num_variants, at::Device device) {
-  // A trace's last token predicts nothing that is scored: it is left out.
-  std::vector<std::span<const int32_t>> sequences;
-  std::vector<int64_t> rows, targets;
-  int64_t offset = 0;
-  for (const Trace* trace : traces) {
-    AIR_CHECK(trace->response_begin >= 1 && trace->response_begin < trace->num_tokens());
-    sequences.emplace_back(trace->ids.data(), trace->ids.size() - 1);
-    for (int64_t t = trace->response_begin; t < trace->num_tokens(); ++t) {
-      rows.push_back(offset + t - 1);
-      targets.push_back(trace->ids[static_cast<size_t>(t)]);
+using Ids = std::span<const int32_t>;
+
+bool comes_before(Ids a, Ids b) { return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end()); }
+
+/// Lays out traces as packed sequences.
+class Layout {
+ public:
+  /// A trace by itself. @return the first row that predicts a response token
+  int64_t add(const Trace& trace) {
+    const int64_t begin = next_row_;
+    push(scored_ids(trace), -1);
+    return begin + trace.response_begin - 1;
+  }
+
+  /// A trace that goes on from a prompt that was laid out before. @return its first own row
+  int64_t add(const Trace& trace, int64_t prompt) {
+    const int64_t begin = next_row_;
+    const Ids own = scored_ids(trace).subspan(static_cast<size_t>(trace.response_begin));
+    if (!own.empty()) push(own, prompt);
+    return begin;
+  }
+
+  /// A prompt of several traces. @return its index
+  int64_t add_prompt(Ids prompt) {
+    push(prompt, -1);
+    return static_cast<int64_t>(sequences_.size()) - 1;
+  }
+
+  int64_t next_row() const { return next_row_; }
+  Batch batch(at::Device device) const { return make_batch(sequences_, device, prefix_); }
+
+ private:
+  /// A trace's last token predicts nothing that is scored: it is left out.
+  static Ids scored_ids(const Trace& trace) { return Ids(trace.ids).first(trace.ids.size() - 1); }
+
+  void push(Ids sequence, int64_t prefix) {
+    sequences_.push_back(sequence);
+    prefix_.push_back(prefix);
+    next_row_ += static_cast<int64_t>(sequence.size());
+  }
+
+  std::vector<Ids> sequences_;
+  std::vector<int64_t> prefix_;
+  int64_t next_row_ = 0;
+};
+
+/// The rows that predict each trace's response tokens.
+std::vector<std::vector<int64_t>> lay_out(std::span<const Trace* const> traces, const Scorer& scorer, Layout& layout) {
+  const auto prompt_of = [&](size_t i) { return Ids(traces[i]->ids).first(static_cast<size_t>(traces[i]->response_begin)); };
+  std::vector<size_t> order(traces.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return comes_before(prompt_of(a), prompt_of(b)); });
+  std::vector<std::vector<int64_t>> rows(traces.size());
+  for (size_t begin = 0, end; begin < order.size(); begin = end) {
+    end = begin + 1;
+    while (scorer.shares_prompt_of(*traces[order[begin]]) && end < order.size() && std::ranges::equal(prompt_of(order[begin]), prompt_of(order[end]))) ++end;
+    if (end - begin == 1) {
+      const Trace& trace = *traces[order[begin]];
+      const int64_t first = layout.add(trace);
+      for (int64_t t = 0; t < trace.num_response_tokens(); ++t) rows[order[begin]].push_back(first + t);
+      continue;
     }
-    offset += trace->num_tokens() - 1;
+    const int64_t prompt = layout.add_prompt(prompt_of(order[begin]));
+    const int64_t last_of_prompt = layout.next_row() - 1;
+    for (size_t i = begin; i < end; ++i) {
+      const Trace& trace = *traces[order[i]];
+      const int64_t first = layout.add(trace, prompt);
+      rows[order[i]].push_back(last_of_prompt);
+      for (int64_t t = 1; t < trace.num_response_tokens(); ++t) rows[order[i]].push_back(first + t - 1);
+    }
+  }
+  return rows;
+}
+
+ScoringBatch make_scoring_batch(std::span<const Trace* const> traces, int64_t num_variants, const Scorer& scorer, at::Device device) {
+  for (const Trace* trace : traces) AIR_CHECK(trace->response_begin >= 1 && trace->response_begin < trace->num_tokens());
+  Layout layout;
+  const auto rows_of_traces = lay_out(traces, scorer, layout);
+  std::vector<int64_t> rows, targets;
+  for (size_t i = 0; i < traces.size(); ++i) {
+    rows.insert(rows.end(), rows_of_traces[i].begin(), rows_of_traces[i].end());
+    targets.insert(targets.end(), traces[i]->ids.begin() + traces[i]->response_begin, traces[i]->ids.end());
   }
   at::Tensor repeated = at::empty({num_variants * static_cast<int64_t>(targets.size())}, at::TensorOptions().dtype(at::kLong));
   int64_t* out = repeated.data_ptr<int64_t>();
   for (int64_t variant = 0; variant < num_variants; ++variant) out = std::copy(targets.begin(), targets.end(), out);
-  return {make_batch(sequences, device), std::move(rows), std::move(repeated)};
+  return {layout.batch(device), std::move(rows), std::move(repeated)};
 }
 
 std::vector<double> mean_of_variants(const std::vector<double>& nll, int64_t first_variant, int64_t num_variants,
@@ -57,19 +132,24 @@ std::vector<double> mean_of_variants(const std::vector<double>& nll, int64_t fir
 Scorer::Scorer(const CausalLM& model, const HeadSet& heads, std::span<const HeadSet> controls, MaskMode mode)
     : model_(model),
       mask_(all_variants(heads, controls), mode, model.config().num_hidden_layers, model.config().num_attention_heads,
-            model.device(), model.dtype()) {}
+            model.device(), model.dtype()),
+      share_prompts_(model.can_share_prefixes()) {}
 
-std::vector<TokenScores> Scorer::score(std::span<const Trace* const> traces) const {
+bool Scorer::shares_prompt_of(const Trace& trace) const { return share_prompts_ && trace.response_begin >= kLeastSharedPrompt; }
+
+std::vector<TokenScores> Scorer::score(std::span<const Trace* const> traces) {
   // Where no head is masked all variants are the base model: its losses are used for all, so that they are equal bit for bit.
   const bool forked = mask_.fork_layer() < model_.config().num_hidden_layers;
   const int64_t computed = forked ? mask_.num_variants() : 1;
-  const ScoringBatch batch = make_scoring_batch(traces, computed, model_.device());
+  const ScoringBatch batch = make_scoring_batch(traces, computed, *this, model_.device());
   const auto rows = static_cast<int64_t>(batch.rows.size());
   ForwardOptions options;
   options.mask = forked ? &mask_ : nullptr;
   options.output_rows = batch.rows;
   const at::Tensor hidden = model_.hidden_states(batch.batch, options);
   const TokenNll result = model_.token_nll(hidden.reshape({computed * rows, hidden.size(2)}), batch.targets);
+
+  flops_ += forward_flops(model_.config(), batch.batch.sequences, rows, mask_.fork_layer(), computed);
 
   std::vector<TokenScores> scores;
   int64_t begin = 0;

@@ -66,6 +66,7 @@ void StepWeighting::check() const {
   const auto require = [](bool holds, const char* flag, const char* range) {
     if (!holds) throw Error(ErrorKind::kUsage, flag, std::string("must be ") + range);
   };
+  require(shrinkage >= 0 && std::isfinite(shrinkage), "--weight-shrinkage", "0 or a positive number");
   require(temperature > 0 && std::isfinite(temperature), "--weight-temperature", "a positive number");
   require(slope >= 0 && slope < 0.5, "--weight-slope", "at least 0 and below 0.5");
   require(top_share > 0 && top_share <= 1, "--weight-top-share", "above 0 and at most 1");

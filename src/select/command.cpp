@@ -17,6 +17,7 @@
 #include "air/cli/help.h"
 #include "air/cli/shared_flags.h"
 #include "air/select/exporter.h"
+#include "air/select/joined_ranks.h"
 #include "air/select/row_store.h"
 #include "air/select/scored_row.h"
 #include "air/select/scored_trace.h"
@@ -47,7 +48,7 @@ struct SelectFlags {
 void add_flags(CLI::App& verb, SelectFlags& flags) {
   start_help_with(verb, "air select scored.jsonl --top-k 1000 -o subset.jsonl");
   add_shared_flags(verb, flags.shared, {.seed = true});
-  verb.add_option("scored", flags.inputs, "Files that air score wrote; - is stdin")->type_name("FILE");
+  verb.add_option("scored", flags.inputs, "Files that air score wrote; - is stdin. Several without a rule are joined: all records, ranked together")->type_name("FILE");
   verb.add_option("-o,--output", flags.output, "File to write; - is stdout")->type_name("FILE");
   verb.add_flag("--dry-run", flags.dry_run)->description("Write a table of what would be kept (row, value, tokens, group) in place of the records");
 
@@ -113,6 +114,13 @@ void add_export_flags(CLI::App& verb, SelectFlags& flags) {
 
 bool given(const CLI::App& verb, const char* flag) { return verb.get_option(flag)->count() > 0; }
 
+/// Nothing says how much to keep, or what may be kept.
+bool keeps_all(const CLI::App& verb) {
+  const auto rules = {"--top-k",   "--top-percent", "--max-tokens", "--min-score",
+                      "--best-of", "--min-tokens",  "--dedup",      "--exclude-truncated"};
+  return std::none_of(rules.begin(), rules.end(), [&](const char* rule) { return given(verb, rule); });
+}
+
 void check_flags(const CLI::App& verb, const SelectFlags& flags) {
   const auto& names = known_measures();
   const auto check_name = [&](const char* flag, const std::string& name) {
@@ -129,12 +137,10 @@ void check_flags(const CLI::App& verb, const SelectFlags& flags) {
     throw Error(ErrorKind::kUsage, "--top-percent", "must be above 0 and at most 100");
   if (given(verb, "--max-tokens") && flags.max_tokens < 1)
     throw Error(ErrorKind::kUsage, "--max-tokens", "must be 1 or more");
-  const auto rules = {"--top-k",   "--top-percent", "--max-tokens", "--min-score",
-                      "--best-of", "--min-tokens",  "--dedup",      "--exclude-truncated"};
-  if (std::none_of(rules.begin(), rules.end(), [&](const char* rule) { return given(verb, rule); }))
+  if (keeps_all(verb) && flags.inputs.size() < 2)
     throw Error(ErrorKind::kUsage, "", "nothing says how much to keep",
                 "one of --top-k, --top-percent, --max-tokens, --min-score, --best-of, --min-tokens, --dedup, --exclude-truncated; "
-                "--top-percent 100 keeps all");
+                "--top-percent 100 keeps all; several files without any of them are joined");
   if (std::count(flags.inputs.begin(), flags.inputs.end(), "-") > 1)
     throw Error(ErrorKind::kUsage, "", "standard input (-) is named twice");
 }
@@ -142,6 +148,8 @@ void check_flags(const CLI::App& verb, const SelectFlags& flags) {
 SelectionRules make_rules(const CLI::App& verb, const SelectFlags& flags) {
   SelectionRules rules;
   rules.seed = flags.shared.seed;
+  // Files that are only joined come out as one run over all of them would have ranked them, whatever it ranked by.
+  if (keeps_all(verb) && !given(verb, "--by")) rules.order = SelectionOrder::kRank;
   if (given(verb, "--bottom")) rules.order = SelectionOrder::kBottom;
   if (given(verb, "--random")) rules.order = SelectionOrder::kRandom;
   if (given(verb, "--min-score")) rules.min_score = flags.min_score;
@@ -180,15 +188,16 @@ std::vector<std::string> inputs_of(const SelectFlags& flags) {
 struct Pool {
   RowStore store;
   std::vector<Candidate> candidates;
-  std::vector<double> influence, base_nll;  ///< of each candidate, for the summary
+  std::vector<RankedRow> ranked;            ///< of each candidate
+  std::vector<double> base_nll;             ///< of each candidate, for the summary
   std::vector<std::string> groups;          ///< names, by Candidate::group
 };
 
 /// A number for the text that --dedup compares: its 128-bit hash as bytes.
-std::string text_key(const ScoredTrace& trace, const std::string& what) {
+std::string text_key(const ScoredText& trace, const std::string& what) {
   std::string text;
   if (what != "response")
-    for (const ChatMessage& message : trace.messages) text.append(message.role).append(1, '\0').append(message.content).append(1, '\0');
+    for (const ChatMessage& message : trace.record.messages) text.append(message.role).append(1, '\0').append(message.content).append(1, '\0');
   if (what != "prompt") text += trace.response;
   const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
   return std::string(reinterpret_cast<const char*>(&hash), sizeof hash);
@@ -211,12 +220,12 @@ void read_pool(const SelectFlags& flags, const ScoredReading& reading, Pool& poo
       if (!flags.fields.best_of.empty()) candidate.best_of = prompts.number_of(row.best_of);
       candidate.truncated = row.truncated;
       if (!flags.dedup.empty() || flags.exclude_truncated) {
-        const ScoredTrace trace = read_scored_trace(line, reading, where);
+        const ScoredText trace = read_scored_text(line, reading, row.trace, row.steps_end, row.scored_in_part, where);
         if (!flags.dedup.empty()) candidate.text = texts.number_of(text_key(trace, flags.dedup));
         candidate.truncated = candidate.truncated || thinking_never_ends(trace.response);
       }
       pool.candidates.push_back(candidate);
-      pool.influence.push_back(row.influence);
+      pool.ranked.push_back({row.influence, row.divergence, row.rank, row.line, row.trace});
       pool.base_nll.push_back(row.base_nll);
     });
   }
@@ -235,7 +244,7 @@ void print_difference(const Pool& pool, const Selection& selection) {
     sums.rows += 1;
     sums.tokens += static_cast<double>(pool.candidates[i].num_tokens);
     sums.base_nll += pool.base_nll[i];
-    sums.influence += pool.influence[i];
+    sums.influence += pool.ranked[i].influence;
   }
   if (kept.rows == 0 || rest.rows == 0) return;
   spdlog::info("kept against dropped, means: {:.0f} against {:.0f} tokens, base loss {:.3f} against {:.3f}, influence {:.3f} against {:.3f}",
@@ -291,10 +300,18 @@ void select(const CLI::App& verb, const SelectFlags& flags) {
   const Exporter exporter(exporting, reading);
   Pool pool;
   read_pool(flags, reading, pool);
+  const std::vector<int64_t> ranks = joined_ranks(pool.ranked);
+  for (size_t i = 0; i < ranks.size(); ++i) pool.candidates[i].rank = ranks[i];
+  if (!ranks.empty()) spdlog::info("several records have the same rank: ranked anew over all of them");
+  const auto written_line = [&](int64_t row) {
+    const std::string where = "row " + std::to_string(row + 1);
+    const std::string line = pool.store.line(row);
+    return exporter.export_line(ranks.empty() ? line : with_other_rank(line, ranks[static_cast<size_t>(row)], where), where);
+  };
   const Selection selection = select_rows(pool.candidates, make_rules(verb, flags));
   OutputFile out(flags.output);
   for (const int64_t row : selection.kept)
-    out.write(flags.dry_run ? table_line(pool, row) : exporter.export_line(pool.store.line(row), "row " + std::to_string(row + 1)));
+    out.write(flags.dry_run ? table_line(pool, row) : written_line(row));
   out.commit();
   print_summary(pool, selection);
 }

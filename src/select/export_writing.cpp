@@ -27,6 +27,7 @@ std::vector<int64_t> token_cuts(const ScoredTrace& scored, const ExportContext& 
 }  // namespace
 
 std::vector<WeightedPart> weighted_parts(const ScoredTrace& trace, const ExportContext& context) {
+  require_all_steps(trace, context);
   std::vector<int64_t> cuts;
   if (context.tokenizer != nullptr) cuts = token_cuts(trace, context);
   std::vector<WeightedPart> parts;
@@ -42,10 +43,17 @@ std::vector<WeightedPart> weighted_parts(const ScoredTrace& trace, const ExportC
 }
 
 bool trains(const ScoredStep& step, const ScoredTrace& trace, const ExportContext& context) {
+  require_all_steps(trace, context);
   constexpr double kRounding = 1e-9;
   double best = 0;
   for (const ScoredStep& other : trace.steps) best = std::max(best, other.weight);
   return step.weight >= std::min(context.train_above, best) - kRounding;
+}
+
+void require_all_steps(const ScoredTrace& trace, const ExportContext& context) {
+  if (trace.truncated)
+    throw Error(ErrorKind::kInput, context.where, "the trace was scored in part (\"truncated\"): steps beyond the cut have no weight",
+                "--exclude-truncated leaves such traces out; formats without weights take them");
 }
 
 void append_float(std::string& out, double value) {

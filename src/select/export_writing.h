@@ -23,6 +23,10 @@ std::vector<WeightedPart> weighted_parts(const ScoredTrace& trace, const ExportC
 /// all weights are 1, give or take rounding.
 bool trains(const ScoredStep& step, const ScoredTrace& trace, const ExportContext& context);
 
+/// Formats that give each step a weight or a label need all steps scored.
+/// @throws Error(kInput) for a trace that `air score --overlong truncate` cut: what lies beyond has no weight.
+void require_all_steps(const ScoredTrace& trace, const ExportContext& context);
+
 /// A float as the trainers keep it (32 bits), always with a point or an exponent: readers that guess a column's type from
 /// its first rows would take 1 for an integer and stumble over the next 0.7.
 void append_float(std::string& out, double value);

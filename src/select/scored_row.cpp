@@ -1,12 +1,15 @@
 #include "air/select/scored_row.h"
 
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
-#include <limits>
 #include <optional>
 
 #include "air/base/error.h"
-#include "air/base/json.h"
 #include "air/data/record_value.h"
 #include "air/score/score_record.h"
 
@@ -16,56 +19,79 @@ namespace {
 constexpr const char* kSchema = "air.score/1";
 constexpr const char* kPerplexity = "ppl";
 
-/// Takes a few numbers and the schema out of an `air` object, without building a tree of its steps.
-class AirKeys : public nlohmann::json_sax<Json> {
+/// Takes a few numbers and the schema out of an `air` object, without building a tree of its steps, and without converting any
+/// other number: a million rows have a hundred million of them.
+class AirKeys : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirKeys> {
  public:
-  AirKeys(std::string value_key, std::string stratum_key) : value_key_(std::move(value_key)), stratum_key_(std::move(stratum_key)) {}
+  AirKeys(const std::string& value_key, const std::string& stratum_key)
+      : wanted_{{{value_key, &value},       {stratum_key, &stratum}, {"influence", &influence}, {"divergence", &divergence}, {"base_nll", &base_nll},
+                 {"rank", &rank},           {"line", &line},         {"trace", &trace},         {"num_tokens", &num_tokens}}} {}
 
-  std::optional<double> value, stratum, rank, num_tokens, influence, base_nll;
+  std::optional<double> value, stratum, rank, line, trace, num_tokens, influence, divergence, base_nll, steps_end;
   std::string schema;
+  bool truncated = false;  ///< air score --overlong truncate cut it
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t number) override { return take(static_cast<double>(number)); }
-  bool number_unsigned(number_unsigned_t number) override { return take(static_cast<double>(number)); }
-  bool number_float(number_float_t number, const string_t&) override { return take(number); }
-  bool string(string_t& text) override {
-    if (depth_ == 1 && key_ == "schema") schema = text;
+  /// @return false when the text is not JSON.
+  bool read(std::string_view object) {
+    rapidjson::MemoryStream stream(object.data(), object.size());
+    rapidjson::Reader reader;
+    constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
+    return !reader.Parse<kFlags>(stream, *this).IsError();
+  }
+
+  // What RapidJSON calls.
+  bool StartObject() { return enter(); }
+  bool EndObject(rapidjson::SizeType) { return leave(); }
+  bool StartArray() { return enter(); }
+  bool EndArray(rapidjson::SizeType) { return leave(); }
+  bool Key(const char* text, rapidjson::SizeType size, bool) {
+    if (depth_ == 1) key_.assign(text, size);
+    if (depth_ == kStepDepth) is_steps_end_ = key_ == "steps" && std::string_view(text, size) == "end";
     return true;
   }
-  bool binary(binary_t&) override { return true; }
-  bool start_object(size_t) override { return enter(); }
-  bool end_object() override { return leave(); }
-  bool start_array(size_t) override { return enter(); }
-  bool end_array() override { return leave(); }
-  bool key(string_t& text) override {
-    if (depth_ == 1) key_ = text;
+  bool Bool(bool value) {
+    if (depth_ == 1 && key_ == "truncated") truncated = value;
     return true;
   }
-  bool parse_error(size_t, const std::string&, const Json::exception&) override { return false; }
+  bool String(const char* text, rapidjson::SizeType size, bool) {
+    if (depth_ == 1 && key_ == "schema") schema.assign(text, size);
+    return true;
+  }
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    const std::string_view digits(text, size);
+    if (depth_ == kStepDepth && is_steps_end_) return convert(digits, steps_end);
+    if (depth_ != 1) return true;
+    for (const auto& [name, number] : wanted_)
+      if (name == key_ && !convert(digits, *number)) return false;
+    return true;
+  }
 
  private:
+  static constexpr int kStepDepth = 3;  // of the keys of "steps":[{…}]
+
+  static bool convert(std::string_view digits, std::optional<double>& number) {
+    double converted = 0;
+    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), converted);
+    number = converted;
+    return result.ec == std::errc();
+  }
   bool enter() {
     ++depth_;
     return true;
   }
   bool leave() {
     --depth_;
-    return true;
-  }
-  bool take(double number) {
-    if (depth_ != 1) return true;
-    if (key_ == value_key_) value = number;
-    if (key_ == stratum_key_) stratum = number;
-    if (key_ == "influence") influence = number;
-    if (key_ == "base_nll") base_nll = number;
-    if (key_ == "rank") rank = number;
-    if (key_ == "num_tokens") num_tokens = number;
+    is_steps_end_ = false;
     return true;
   }
 
-  std::string value_key_, stratum_key_;
+  struct Wanted {
+    std::string name;
+    std::optional<double>* number;
+  };
+  std::array<Wanted, 9> wanted_;
   std::string key_;
+  bool is_steps_end_ = false;
   int depth_ = 0;
 };
 
@@ -141,7 +167,7 @@ std::string_view air_value_of(std::string_view line, const std::string& where) {
 ScoredRow read_scored_row(std::string_view line, const RowFields& fields, const std::string& where) {
   AirKeys keys(key_of(fields.by), key_of(fields.stratify_by));
   const std::string_view object = air_value_of(line, where);
-  if (!Json::sax_parse(object.begin(), object.end(), &keys))
+  if (!keys.read(object))
     throw Error(ErrorKind::kInput, where, "the value of \"air\" is not JSON");
   if (keys.schema != kSchema)
     throw Error(ErrorKind::kInput, where, "\"air\" has schema \"" + keys.schema + "\"",
@@ -152,14 +178,19 @@ ScoredRow read_scored_row(std::string_view line, const RowFields& fields, const 
   row.value = value_of(keys.value, fields.by, where);
   if (!fields.stratify_by.empty()) row.stratum = value_of(keys.stratum, fields.stratify_by, where);
   row.influence = keys.influence.value_or(0);
+  row.divergence = keys.divergence.value_or(0);
   row.base_nll = keys.base_nll.value_or(0);
   row.rank = static_cast<int64_t>(keys.rank.value_or(0));
+  row.line = static_cast<int64_t>(keys.line.value_or(0));
+  row.trace = static_cast<int64_t>(keys.trace.value_or(0));
+  row.steps_end = static_cast<int64_t>(keys.steps_end.value_or(0));
+  row.scored_in_part = keys.truncated;
   row.num_tokens = static_cast<int64_t>(*keys.num_tokens);
   if (!fields.group.empty() || !fields.best_of.empty() || fields.truncation) {
     const RecordValue record = parse_record_line(line, where);
     if (!fields.group.empty()) row.group = field_text(record, fields.group, line, "--group-by", where);
     if (!fields.best_of.empty()) row.best_of = field_text(record, fields.best_of, line, "--best-of", where);
-    if (fields.truncation) row.truncated = says_truncated(record, line);
+    if (fields.truncation) row.truncated = keys.truncated || says_truncated(record, line);
   }
   return row;
 }

@@ -51,21 +51,22 @@ void read_scores(const Json& air, ScoredTrace& trace, const std::string& where) 
   if (air.contains("controlled")) trace.controlled = number(air, "controlled", where);
   trace.num_tokens = integer(air, "num_tokens", where);
   trace.num_prompt_tokens = integer(air, "num_prompt_tokens", where);
+  trace.truncated = air.value("truncated", Json(false)) == true;
   for (const Json& step : member(air, "steps", where)) trace.steps.push_back(read_step(step, where));
+}
+
+[[noreturn]] void throw_other_response(int64_t steps_end, size_t size, const std::string& where) {
+  throw Error(ErrorKind::kInput, where,
+              "the scored steps end at byte " + std::to_string(steps_end) + ", the response at " + std::to_string(size),
+              "give the --prompt-field, --response-field and --chat-template that air score was given");
 }
 
 void check_tiling(const ScoredTrace& trace, const std::string& where) {
   int64_t end = 0;
-  bool tiled = !trace.steps.empty();
   for (const ScoredStep& step : trace.steps) {
-    tiled = tiled && step.bytes.begin == end && step.bytes.end > step.bytes.begin;
+    if (step.bytes.begin != end || step.bytes.end <= step.bytes.begin) throw_other_response(end, trace.response.size(), where);
     end = step.bytes.end;
   }
-  const auto size = static_cast<int64_t>(trace.response.size());
-  if (tiled && end == size) return;
-  throw Error(ErrorKind::kInput, where,
-              "the scored steps end at byte " + std::to_string(end) + ", the response at " + std::to_string(size),
-              "give the --prompt-field, --response-field and --chat-template that air score was given");
 }
 
 }  // namespace
@@ -92,19 +93,28 @@ Json parse_air_object(std::string_view line, const std::string& where) {
   throw Error(ErrorKind::kInput, where, "the key \"air\" is not of the schema air.score/1", "air score writes such lines");
 }
 
+ScoredText read_scored_text(std::string_view line, const ScoredReading& reading, int64_t trace, int64_t steps_end, bool in_part, const std::string& where) {
+  ParsedRecord parsed = parse_record(line, reading.fields, where);
+  if (trace < 0 || trace >= static_cast<int64_t>(parsed.traces.size()))
+    throw Error(ErrorKind::kInput, where, "the scores are of trace " + std::to_string(trace) + ", the record has " +
+                                              std::to_string(parsed.traces.size()));
+  ScoredText text{.record = std::move(parsed.traces[static_cast<size_t>(trace)]), .response = {}};
+  text.response = response_text(text.record, reading.chat_format);
+  const auto size = static_cast<int64_t>(text.response.size());
+  if (in_part ? steps_end > size : steps_end != size) throw_other_response(steps_end, text.response.size(), where);
+  return text;
+}
+
 ScoredTrace read_scored_trace(std::string_view line, const ScoredReading& reading, const std::string& where) {
   ScoredTrace trace;
   const Json air = parse_air_object(line, where);
   read_scores(air, trace, where);
-  ParsedRecord parsed = parse_record(line, reading.fields, where);
-  const int64_t index = air.value("trace", int64_t{0});
-  if (index < 0 || index >= static_cast<int64_t>(parsed.traces.size()))
-    throw Error(ErrorKind::kInput, where, "the scores are of trace " + std::to_string(index) + ", the record has " +
-                                              std::to_string(parsed.traces.size()));
-  trace.record = std::move(parsed.traces[static_cast<size_t>(index)]);
+  const int64_t steps_end = trace.steps.empty() ? 0 : trace.steps.back().bytes.end;
+  ScoredText text = read_scored_text(line, reading, air.value("trace", int64_t{0}), steps_end, trace.truncated, where);
+  trace.record = std::move(text.record);
   trace.id = trace.record.id;
   trace.messages = trace.record.messages;
-  trace.response = response_text(trace.record, reading.chat_format);
+  trace.response = std::move(text.response);
   check_tiling(trace, where);
   return trace;
 }

@@ -161,6 +161,7 @@ std::vector<int64_t> order_rows(const std::vector<Candidate>& rows, SelectionOrd
   }
   const double sign = order == SelectionOrder::kTop ? -1 : 1;
   const auto key = [&](const Candidate& row) {
+    if (order == SelectionOrder::kRank) return 0.0;
     return std::isnan(row.value) ? std::numeric_limits<double>::infinity() : sign * row.value;
   };
   std::stable_sort(indices.begin(), indices.end(), [&](int64_t left, int64_t right) {

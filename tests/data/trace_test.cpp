@@ -71,6 +71,49 @@ TEST(TraceTest, StepsTileTheResponseAndTheirTokensAddUp) {
   EXPECT_EQ(trace.steps[0].num_tokens + trace.steps[1].num_tokens + trace.steps[2].num_tokens, trace.num_response_tokens());
 }
 
+TEST(TraceTest, TruncationKeepsTheFirstTokensAndTheStepsThatHoldThem) {
+  TraceOptions options;
+  options.step_rule = StepRule::parse("regex:;");
+  const TraceRecord whole = record("a", "abc;def;ghi;");  // BOS "a\n" "ab" "c;" "de" "f;" "gh" "i;"
+  const Trace full = trace_of(whole, options);
+  EXPECT_EQ(counts(full), (std::vector<int64_t>{2, 2, 2}));
+  for (int64_t length = 3; length <= 9; ++length) {
+    options.truncate_to = length;
+    const Trace cut = trace_of(whole, options);
+    const int64_t kept = std::min<int64_t>(length, 8);
+    EXPECT_EQ(cut.truncated, length < 8);
+    EXPECT_EQ(cut.ids, std::vector<int32_t>(full.ids.begin(), full.ids.begin() + kept));
+    EXPECT_EQ(cut.begin, std::vector<int64_t>(full.begin.begin(), full.begin.begin() + kept));
+    const auto steps = static_cast<size_t>((kept - 2 + 1) / 2);
+    ASSERT_EQ(cut.steps.size(), steps) << length;
+    for (size_t i = 0; i < steps; ++i) EXPECT_EQ(cut.steps[i].bytes, full.steps[i].bytes);
+    EXPECT_EQ(cut.steps.back().num_tokens, kept % 2 == 0 ? 2 : 1);
+  }
+}
+
+TEST(TraceTest, AStepThatTruncationMadeTooSmallJoinsItsNeighbour) {
+  TraceOptions options;
+  options.step_rule = StepRule::parse("regex:;");
+  options.min_step_tokens = 2;
+  options.truncate_to = 5;
+  const Trace trace = trace_of(record("a", "abc;def;ghi;"), options);
+  EXPECT_EQ(counts(trace), (std::vector<int64_t>{3}));
+  EXPECT_EQ(trace.steps[0].bytes, (Span{0, 8}));
+}
+
+TEST(TraceTest, APromptThatFillsTheLengthIsAnError) {
+  TraceOptions options;
+  options.truncate_to = 2;  // BOS "a\n" | "ab"
+  try {
+    trace_of(record("a", "abcd"), options);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kInput);
+    EXPECT_EQ(e.where(), "x:1");
+    EXPECT_NE(std::string(e.what()).find("prompt of 2 tokens"), std::string::npos) << e.what();
+  }
+}
+
 TEST(TraceTest, AStepWithoutATokensFirstByteJoinsItsNeighbour) {
   TraceOptions options;
   options.step_rule = StepRule::parse("regex:;");

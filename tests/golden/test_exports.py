@@ -1,5 +1,5 @@
-"""Exports of `air select --format …`, read by the trainers' own loaders (TRL 1.16, datasets 5.2, transformers' Trainer) and, for
-ms-swift (4.6) and axolotl (0.19), against their documented schemas."""
+"""Exports of `air select --format …`, read by the trainers' own loaders (TRL 1.16, datasets 5.2, transformers' Trainer), and
+what does not need them. ms-swift, Axolotl and LLaMA-Factory: test_ms_swift.py, test_axolotl.py, test_llama_factory.py."""
 import json
 import sys
 

@@ -1,7 +1,4 @@
-"""ms-swift's own template on `air select --format ms-swift`: tokens and loss_scale must be those of `--format tokens`.
-
-ms-swift asks for an older transformers: run this in an environment of its own (pip install ms-swift==4.6.0 pytest torch).
-"""
+"""ms-swift's own template on `air select --format ms-swift`: tokens and loss_scale must be those of `--format tokens`."""
 from test_exports import export, lines, scored  # noqa: F401
 
 

@@ -77,9 +77,13 @@ def test_scores_follow_from_the_token_losses(scored):
 
 
 def test_step_weights_are_the_softmax_of_standardised_influence(scored):
+    """Out of the token losses: 32 tokens of the trace's mean losses stand in every step."""
     for air in scored:
         share = np.array([step["num_tokens"] for step in air["steps"]]) / air["num_tokens"]
-        influence = np.array([step["influence"] for step in air["steps"]])
+        ends = np.cumsum([step["num_tokens"] for step in air["steps"]])[:-1]
+        base, ref = (np.array([np.concatenate([losses, np.full(32, np.mean(air["tokens"][key]))]).mean()
+                               for losses in np.split(np.array(air["tokens"][key]), ends)]) for key in ("base_nll", "ref_nll"))
+        influence = (ref - base) / np.maximum(base, 0.05)
         deviation = influence - share @ influence
         spread = np.sqrt(share @ deviation**2)
         z = np.clip(deviation / spread, -2, 2) if spread > 0 else np.zeros_like(deviation)

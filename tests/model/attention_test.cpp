@@ -4,6 +4,8 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
@@ -46,7 +48,7 @@ std::vector<double> expected_row(const Inputs& in, int64_t head, int64_t row, co
 
 void expect_equal_to_explicit(const AttentionSpec& spec, int64_t length, const std::vector<int64_t>& rows) {
   const Inputs in = random_inputs(length, 1);
-  const at::Tensor attended = packed_attention(in.q, in.k, in.v, {0, length}, spec);
+  const at::Tensor attended = packed_attention(in.q, in.k, in.v, {{0, length}, {}}, spec);
   const at::Tensor probabilities = attention_rows(in.q, in.k, rows, spec);
   ASSERT_EQ(probabilities.sizes(), at::IntArrayRef({kHeads, static_cast<int64_t>(rows.size()), length}));
   for (int64_t head = 0; head < kHeads; ++head) {
@@ -117,11 +119,39 @@ TEST(AttentionTest, SequencesDoNotSeeEachOther) {
   const Inputs in = random_inputs(250, 4);
   for (const AttentionSpec& spec : {AttentionSpec{.scale = 0.3}, AttentionSpec{.scale = 0.3, .window = 30},
                                     AttentionSpec{.scale = 0.3, .window = 30, .softcap = 3.0}}) {
-    const at::Tensor packed = packed_attention(in.q, in.k, in.v, {0, 130, 250}, spec);
+    const at::Tensor packed = packed_attention(in.q, in.k, in.v, {{0, 130, 250}, {}}, spec);
     const at::Tensor alone = packed_attention(in.q.narrow(0, 130, 120), in.k.narrow(0, 130, 120),
-                                              in.v.narrow(0, 130, 120), {0, 120}, spec);
+                                              in.v.narrow(0, 130, 120), {{0, 120}, {}}, spec);
     EXPECT_LT((packed.narrow(0, 130, 120) - alone).abs().max().item<double>(), kTolerance);
   }
+}
+
+/// Of rows [0, 90) and three continuations with 70 rows each: the i-th as it would be by itself.
+at::Tensor one_of_them(const at::Tensor& x, int64_t i) { return at::cat({x.narrow(0, 0, 90), x.narrow(0, 90 + 70 * i, 70)}); }
+
+TEST(AttentionTest, APrefixIsSeenByAllThatGoOnFromIt) {
+  const PackedSequences sequences = {{0, 90, 160, 230, 300}, {-1, 0, 0, 0}};
+  for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {  // float32 has code of its own, the rest is ATen's
+    Inputs in = random_inputs(300, 5);
+    for (at::Tensor* x : {&in.q, &in.k, &in.v}) *x = x->to(dtype);
+    for (const AttentionSpec& spec :
+         {AttentionSpec{.scale = 0.3}, AttentionSpec{.scale = 0.3, .window = 40}, AttentionSpec{.scale = 0.3, .window = 100},
+          AttentionSpec{.scale = 0.3, .window = 40, .softcap = 3.0}, AttentionSpec{.scale = 0.3, .sinks = at::ones({kHeads})}}) {
+      const at::Tensor shared = packed_attention(in.q, in.k, in.v, sequences, spec);
+      for (int64_t i = 0; i < 3; ++i) {
+        const at::Tensor alone = packed_attention(one_of_them(in.q, i), one_of_them(in.k, i), one_of_them(in.v, i), {{0, 160}, {}}, spec);
+        EXPECT_LT((shared.narrow(0, 0, 90) - alone.narrow(0, 0, 90)).abs().max().item<double>(), kTolerance);
+        EXPECT_LT((shared.narrow(0, 90 + 70 * i, 70) - alone.narrow(0, 90, 70)).abs().max().item<double>(), kTolerance);
+      }
+    }
+  }
+}
+
+TEST(PackedSequencesTest, RepeatingMovesPrefixesAlong) {
+  const PackedSequences twice = PackedSequences{{0, 3, 5}, {-1, 0}}.repeated(2);
+  EXPECT_EQ(twice.cu_seqlens, (std::vector<int64_t>{0, 3, 5, 8, 10}));
+  EXPECT_EQ(twice.prefix, (std::vector<int64_t>{-1, 0, -1, 2}));
+  EXPECT_EQ(twice.prefix_length(3), 3);
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "air/base/error.h"
+#include "air/base/rng.h"
 #include "air/report/chart.h"
 #include "air/report/html.h"
+#include "air/report/joined_manifest.h"
 #include "air/report/page.h"
 #include "air/report/sanity.h"
 #include "air/report/sha256.h"
@@ -36,6 +38,15 @@ std::string many_lines(int count) {
   std::string lines;
   for (int i = 0; i < count; ++i) lines += scored_line("t" + std::to_string(i), "Step " + std::to_string(i) + ".", 0.5 + 0.01 * i, 0.1) + "\n";
   return lines;
+}
+
+TEST(JoinedManifestTest, CountsAddUpAndWhatDiffersStandsSideBySide) {
+  EXPECT_TRUE(joined_manifest({}).is_null());
+  const Json one = {{"shard", "0/2"}, {"mask", "uniform"}, {"num_traces", 3}, {"seconds", 1.5}};
+  EXPECT_EQ(joined_manifest({one}), one);
+  const Json two = {{"shard", "1/2"}, {"mask", "uniform"}, {"num_traces", 3}, {"seconds", 2.0}, {"seed", 7}};
+  EXPECT_EQ(joined_manifest({one, two}),
+            Json({{"shard", {"0/2", "1/2"}}, {"mask", "uniform"}, {"num_traces", 6}, {"seconds", 3.5}, {"seed", 7}}));
 }
 
 // Vectors of FIPS 180-4 and of sha256sum.
@@ -134,7 +145,14 @@ TEST(PageTest, ShowsHostileTextAsText) {
 TEST(PageTest, StaysSmallWhateverTheTracesHold) {
   std::string lines;
   for (int i = 0; i < 40; ++i) lines += scored_line("t" + std::to_string(i), std::string(1 << 20, i % 2 == 0 ? '<' : 'x'), 0.5 + 0.01 * i, 0.1) + "\n";
-  const std::string page = render_page(read(lines));
+  ReportData data = read(lines);
+  Rng rng(8);
+  while (data.traces.size() < 100'000) {  // every point of the charts is drawn: none falls on another
+    data.traces.push_back({.influence = rng.uniform() * 3 - 1, .divergence = rng.uniform(), .base_nll = rng.uniform() * 3, .entropy = rng.uniform() * 3,
+                           .repetition = 1 + rng.uniform() * 5, .num_tokens = static_cast<int64_t>(1 + rng.below(9000)), .num_steps = 4});
+    data.step_influence.push_back(rng.uniform() * 9 - 3);
+  }
+  const std::string page = render_page(data);
   EXPECT_LT(page.size(), 1'000'000u);
   EXPECT_THAT(page, HasSubstr("more bytes are not shown"));
 }

@@ -27,6 +27,21 @@ TEST(InfluenceTest, SumsOfStepsAreTheSumOfTheTrace) {
   EXPECT_NEAR(whole.controlled(), 18.0 / 5 - 14.0 / 5, 1e-12);
 }
 
+// By hand: 3 tokens of its own and 1 of the trace's average.
+TEST(InfluenceTest, ShrinkingAddsTokensOfTheTracesAverage) {
+  const SpanScore step{.num_tokens = 3, .base_nll = 1, .ref_nll = 3, .entropy = 4, .control_nll = 2};
+  const SpanScore trace{.num_tokens = 9, .base_nll = 5, .ref_nll = 7, .entropy = 0, .control_nll = 6};
+  const SpanScore shrunk = shrunk_towards(step, trace, 1);
+  EXPECT_EQ(shrunk.num_tokens, 3);
+  EXPECT_DOUBLE_EQ(shrunk.base_nll, 2);
+  EXPECT_DOUBLE_EQ(shrunk.ref_nll, 4);
+  EXPECT_DOUBLE_EQ(shrunk.entropy, 3);
+  EXPECT_DOUBLE_EQ(shrunk.control_nll, 3);
+  EXPECT_DOUBLE_EQ(shrunk.influence(0.05), 1);
+  EXPECT_DOUBLE_EQ(shrunk_towards(step, trace, 0).influence(0.05), 2);
+  EXPECT_NEAR(shrunk_towards(step, trace, 1e9).influence(0.05), 0.4, 1e-7);
+}
+
 TEST(RankCorrelationTest, IsOneForTheSameOrderAndMinusOneForTheReverse) {
   EXPECT_DOUBLE_EQ(rank_correlation({1, 5, 2, 9}, {10, 50, 20, 1000}), 1.0);
   EXPECT_DOUBLE_EQ(rank_correlation({1, 5, 2, 9}, {4, 2, 3, 1}), -1.0);

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "air/base/error.h"
 #include "air/score/score_record.h"
@@ -50,13 +52,52 @@ TEST(PartialFileTest, ATornLastLineIsForgotten) {
   const TemporaryFolder folder;
   const std::string path = interrupted_file(folder);
   const auto size = std::filesystem::file_size(path);
-  for (const uintmax_t cut : {uintmax_t{1}, uintmax_t{2}, uintmax_t{40}}) {
+  for (uintmax_t cut = 1; cut <= line_of(3).size() + 1; ++cut) {  // at every byte of the line
     std::filesystem::resize_file(path, size - cut);
     PartialFile file(path, kRun, true);
-    EXPECT_EQ(file.entries().size(), 2u) << cut;
+    ASSERT_EQ(file.entries().size(), 2u) << cut;
     file.append({entry_at(3)}, {line_of(3)});
     EXPECT_EQ(file.read_line(file.entries()[2]), line_of(3));
   }
+}
+
+TEST(PartialFileTest, AFileTornAnywhereKeepsItsWholeLines) {
+  const TemporaryFolder folder;
+  const std::string path = interrupted_file(folder);
+  const std::string bytes = (std::ostringstream() << std::ifstream(path).rdbuf()).str();
+  for (size_t length = 0; length <= bytes.size(); ++length) {
+    std::ofstream(path, std::ios::trunc) << bytes.substr(0, length);
+    const auto lines = std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length), '\n');
+    PartialFile file(path, kRun, true);
+    ASSERT_EQ(static_cast<std::ptrdiff_t>(file.entries().size()), std::max<std::ptrdiff_t>(0, lines - 1)) << length;
+  }
+}
+
+TEST(PartialFileTest, BytesThatAPowerLossLeftBlankAreNoScores) {
+  const TemporaryFolder folder;
+  const std::string path = interrupted_file(folder);
+  std::ofstream(path, std::ios::app) << std::string(100, '\0') << "\n";
+  const PartialFile file(path, kRun, true);
+  EXPECT_EQ(file.entries().size(), 3u);
+}
+
+TEST(PartialFileTest, ASkippedTraceKeepsItsPlace) {
+  const TemporaryFolder folder;
+  const std::string path = interrupted_file(folder);
+  ScoredEntry skipped = entry_at(4);
+  skipped.trace = 2;
+  { PartialFile(path, kRun, true).append({skipped, entry_at(5)}, {line_of_skipped(skipped), line_of(5)}); }
+  const PartialFile file(path, kRun, true);
+  ASSERT_EQ(file.entries().size(), 5u);
+  EXPECT_TRUE(file.entries()[3].skipped);
+  EXPECT_EQ(file.entries()[3].line, 4);
+  EXPECT_EQ(file.entries()[3].trace, 2);
+  EXPECT_FALSE(file.entries()[4].skipped);
+}
+
+TEST(PartialFileTest, AnInputLineIsNoSkippedTrace) {
+  EXPECT_FALSE(entry_of_line(R"({"line":4,"trace":2})"));
+  EXPECT_FALSE(entry_of_line(R"({"schema":"air.partial/1","line":4})"));
 }
 
 TEST(PartialFileTest, AnUnfinishedBatchCanBeCutOff) {

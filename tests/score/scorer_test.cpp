@@ -68,5 +68,33 @@ TEST_F(ScorerTest, ControlsAreTheMeanOfTheirSets) {
     EXPECT_NEAR(both[2].control_nll[t], 0.5 * (first[2].ref_nll[t] + second[2].ref_nll[t]), 1e-4);
 }
 
+TEST_F(ScorerTest, ASharedPromptGivesWhatItGivesAlone) {
+  const HeadSet heads = {{1, 1}, {2, 3}};
+  std::vector<Trace> traces;
+  for (uint64_t i = 0; i < 7; ++i) {
+    // Two prompts in turn, and one trace that has its own; a response of one token has no rows but the prompt's last.
+    traces.push_back(random_trace(i == 6 ? 19 : 22, i == 2 ? 1 : 4 + static_cast<int64_t>(i), 100 + i));
+    const Trace prompt = random_trace(22, 1, i % 2);
+    if (i < 6) std::copy_n(prompt.ids.begin(), 22, traces.back().ids.begin());
+  }
+  std::vector<const Trace*> pointers;
+  for (const Trace& trace : traces) pointers.push_back(&trace);
+  Scorer scorer(*model_, heads, {}, MaskMode::kUniform);
+  ASSERT_TRUE(scorer.shares_prompt_of(traces[0]));
+  const auto shared = scorer.score(pointers);
+  const double flops = scorer.flops();
+  scorer.share_prompts(false);
+  const auto apart = scorer.score(pointers);
+  EXPECT_LT(flops, scorer.flops() - flops);
+  for (size_t i = 0; i < traces.size(); ++i) {
+    ASSERT_EQ(shared[i].base_nll.size(), static_cast<size_t>(traces[i].num_response_tokens()));
+    for (size_t t = 0; t < shared[i].base_nll.size(); ++t) {
+      EXPECT_NEAR(shared[i].base_nll[t], apart[i].base_nll[t], 1e-4) << i << " " << t;
+      EXPECT_NEAR(shared[i].ref_nll[t], apart[i].ref_nll[t], 1e-4);
+      EXPECT_NEAR(shared[i].entropy[t], apart[i].entropy[t], 1e-4);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace air

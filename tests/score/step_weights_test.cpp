@@ -6,6 +6,7 @@
 
 #include "air/base/error.h"
 #include "air/base/rng.h"
+#include "air/score/influence.h"
 
 namespace air {
 namespace {
@@ -58,6 +59,36 @@ TEST(StepWeightsTest, OneWildStepIsBounded) {
   EXPECT_LE(weights[9] / weights[0], std::exp(4.0) + 1e-9);  // z is clamped to ±2
 }
 
+// Ten steps of the trace's average divergence and loss but for noise, and one of two tokens whose loss is near 0.
+TEST(StepWeightsTest, ShortStepsOfLittleLossDoNotDominate) {
+  std::vector<SpanScore> steps(10, SpanScore{.num_tokens = 40, .base_nll = 0.5, .ref_nll = 0.6});
+  steps[3].ref_nll = 0.8;                                                          // a long step that needs retrieval
+  steps.push_back({.num_tokens = 2, .base_nll = 0.001, .ref_nll = 0.201});         // ratio 4 at the floor, out of 0.4 nats in all
+  SpanScore trace;
+  for (const SpanScore& step : steps) {
+    const auto n = static_cast<double>(step.num_tokens);
+    trace.num_tokens += step.num_tokens;
+    trace.base_nll += n * step.base_nll;
+    trace.ref_nll += n * step.ref_nll;
+  }
+  trace.base_nll /= static_cast<double>(trace.num_tokens);
+  trace.ref_nll /= static_cast<double>(trace.num_tokens);
+  const auto weights_with = [&](double shrinkage) {
+    std::vector<double> influence;
+    std::vector<int64_t> num_tokens;
+    for (const SpanScore& step : steps) {
+      influence.push_back(shrunk_towards(step, trace, shrinkage).influence(0.05));
+      num_tokens.push_back(step.num_tokens);
+    }
+    return step_weights(influence, num_tokens, {});
+  };
+  const std::vector<double> bare = weights_with(0), shrunk = weights_with(StepWeighting{}.shrinkage);
+  EXPECT_GT(bare[10], 2 * bare[0]);
+  EXPECT_GE(bare[10], bare[3]);
+  EXPECT_GT(shrunk[3], 2 * shrunk[10]);
+  EXPECT_NEAR(shrunk[10], 1, 0.1);  // two tokens say little: it weighs as the trace does
+}
+
 TEST(StepWeightsTest, TopShareWeighsMore) {
   const std::vector<double> influence = {0.1, 0.4, 0.2, 0.3};
   const std::vector<int64_t> num_tokens(4, 1);
@@ -67,6 +98,8 @@ TEST(StepWeightsTest, TopShareWeighsMore) {
 }
 
 TEST(StepWeightsTest, RefusesParametersOutOfRange) {
+  EXPECT_THROW((StepWeighting{.shrinkage = -1}.check()), Error);
+  EXPECT_THROW((StepWeighting{.shrinkage = std::nan("")}.check()), Error);
   EXPECT_THROW((StepWeighting{.temperature = 0}.check()), Error);
   EXPECT_THROW((StepWeighting{.slope = 0.5}.check()), Error);
   EXPECT_THROW((StepWeighting{.low = 0}.check()), Error);

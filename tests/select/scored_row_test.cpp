@@ -37,6 +37,13 @@ TEST(ScoredRowTest, ReadsTheTracesOwnNumbersAndNotItsSteps) {
   EXPECT_EQ(row.value, 0.5);
   EXPECT_EQ(row.rank, 3);
   EXPECT_EQ(row.num_tokens, 118);
+  EXPECT_EQ(row.steps_end, 57);
+}
+
+TEST(ScoredRowTest, TheLastStepsEndIsTheStepsAloneInWhateverOrder) {
+  const std::string air = R"({"a":1,"air":{"schema":"air.score/1","influence":1,"num_tokens":3,"steps":[{"num_tokens":1,"end":4},{"begin":4,"end":9}],)"
+                          R"("tokens":{"ids":[1,2,3],"begin":[0,4,8]},"other":[{"end":77}]}})";
+  EXPECT_EQ(read(air).steps_end, 9);
 }
 
 TEST(ScoredRowTest, ReadsAnyMeasure) {

@@ -20,6 +20,11 @@ struct RecordFlags {
   std::string steps = "blank-line";
   int64_t min_step_tokens = 1;
   int64_t max_steps = 0;
+  int64_t max_length = 0;  ///< tokens of a trace; 0: the verb's default
+  std::string overlong = "reject";
+
+  /// What TraceOptions::truncate_to is when the longest trace may have `limit` tokens.
+  int64_t truncate_to(int64_t limit) const { return overlong == "truncate" ? limit : 0; }
 };
 
 /// Adds the positional inputs and the flags.

@@ -19,6 +19,8 @@ struct Shard {
 
   /// Reads "I/N", 0 ≤ I < N. @throws Error(kUsage).
   static Shard parse(const std::string& text);
+  /// "I/N".
+  std::string text() const { return std::to_string(index) + "/" + std::to_string(count); }
 };
 
 /// Reads line by line; lines of white space alone are passed over, but counted.

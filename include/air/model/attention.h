@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "air/model/batch.h"
+
 namespace air {
 
 /// What a layer's attention is, beside its weights.
@@ -16,11 +18,11 @@ struct AttentionSpec {
   at::Tensor sinks;      ///< [H]: per head, the logit of a key without a value (gpt_oss); undefined: none
 };
 
-/// @param q [N, H, D]   @param k, v [N, K, D]   @param cu_seqlens [B + 1]
-/// @return [N, H, D]; token i of a sequence sees its tokens 0..i, those within the window.
+/// @param q [N, H, D]   @param k, v [N, K, D]
+/// @return [N, H, D]; token i of a sequence sees its prefix and its tokens 0..i, those within the window.
 /// Memory is linear in N: where no fused kernel fits, rows are computed in blocks.
 at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const std::vector<int64_t>& cu_seqlens, const AttentionSpec& spec);
+                            const PackedSequences& sequences, const AttentionSpec& spec);
 
 /// Attention probabilities of a few rows of one sequence. With sinks a row sums to less than 1: the rest is
 /// the sink's.

@@ -22,7 +22,7 @@ namespace air {
 struct ForwardOptions {
   /// Variants of the model; null: the base model alone (V = 1).
   const HeadMask* mask = nullptr;
-  /// Rows of the batch whose hidden states are returned, [R], rising; empty: all.
+  /// Rows of the batch whose hidden states are returned, [R]; empty: all.
   std::vector<int64_t> output_rows;
   /// Rows whose attention probabilities are shown to `observer`, [A]; the batch must hold one sequence.
   std::vector<int64_t> attention_rows;
@@ -48,6 +48,9 @@ class CausalLM {
   int64_t num_bytes() const { return num_bytes_; }
   at::Device device() const { return embed_tokens_.device(); }
   at::ScalarType dtype() const { return embed_tokens_.scalar_type(); }
+
+  /// Whether sequences of a batch may go on from a common prefix (PackedSequences) and get the same result.
+  bool can_share_prefixes() const;
 
   /// Hidden states after the last norm, [V, R, hidden_size].
   at::Tensor hidden_states(const Batch& batch, const ForwardOptions& options) const;

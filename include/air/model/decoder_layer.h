@@ -33,7 +33,7 @@ struct DecoderLayer {
 /// What a block needs to know of the batch. All rows: V variants × N tokens, one variant behind another.
 struct LayerContext {
   const ModelConfig& config;
-  const std::vector<int64_t>& cu_seqlens;  ///< of all rows, [V · B + 1]
+  const PackedSequences& sequences;        ///< of all rows, V · B
   const RopeTable* rope = nullptr;         ///< of all rows; null: this layer has no positions
   int64_t num_variants = 1;                ///< V at this layer: 1 below the fork
   const HeadMask* mask = nullptr;          ///< null below the fork

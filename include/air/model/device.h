@@ -1,6 +1,7 @@
 // Where a model runs and in which precision.
 #pragma once
 
+#include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
@@ -16,5 +17,8 @@ c10::ScalarType parse_dtype(const std::string& text, c10::Device device);
 
 /// "float32", …
 std::string dtype_name(c10::ScalarType dtype);
+
+/// A tensor of the host on the device; the host does not wait for the copy.
+at::Tensor upload(const at::Tensor& host, c10::Device device);
 
 }  // namespace air

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "air/model/batch.h"
 #include "air/model/model_config.h"
 
 namespace air {
@@ -21,11 +22,18 @@ struct RopeTable {
 /// @param length of the sequence: `dynamic` and `longrope` depend on it.
 at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length);
 
-/// Angles in float32 as in Hugging Face, then cast. @param positions [N] int64   @param cu_seqlens [B + 1]
+/// Whether the angles of a position depend on how long its sequence is (`dynamic`, `longrope`): then one prompt can't be
+/// computed for several sequences.
+bool depends_on_length(const RopeConfig& config);
+
+/// Angles in float32 as in Hugging Face, then cast. @param positions [N] int64
 /// `dynamic` and `longrope` take the length of each packed sequence by itself, so that packing changes
-/// nothing.
+/// nothing; there no sequence may have a prefix.
 RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
-                          const std::vector<int64_t>& cu_seqlens, at::ScalarType dtype);
+                          const PackedSequences& sequences, at::ScalarType dtype);
+
+/// The table of rows [begin, begin + length).
+RopeTable rows_of(const RopeTable& table, int64_t begin, int64_t length);
 
 /// Rotates x [N, heads, D] in place.
 void apply_rope(at::Tensor& x, const RopeTable& table);

@@ -20,6 +20,7 @@ struct TraceNumbers {
   double repetition = 0;  ///< bytes of the response per byte of its deflated form
   int64_t num_tokens = 0, num_steps = 0;
   int64_t group = 0;  ///< index in ReportData::groups
+  int64_t line = 0;   ///< in the input of `air score`
 };
 
 /// Where in the trace: sums over steps by the place of their middle token.
@@ -51,7 +52,7 @@ struct ReportData {
   std::vector<std::string> groups;  ///< values of the group field, in order of appearance
   std::vector<ShownTrace> shown;    ///< by score, best first
   std::optional<HeadsFile> heads;
-  Json manifest;  ///< of the (first) scored file; null: none
+  Json manifest;  ///< of the scored files; null: none
 };
 
 /// How a report is made.

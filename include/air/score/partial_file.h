@@ -1,6 +1,9 @@
 // Finished scores, kept on disk batch by batch until the ranked output is written (OUT.partial).
 #pragma once
 
+#include <sys/stat.h>
+
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +22,7 @@ struct ScoredEntry {
   int64_t trace = 0;   ///< which trace of the record, from 0
   double influence = 0, divergence = 0, base_nll = 0, entropy = 0;
   int64_t num_tokens = 0;  ///< of the response
+  bool skipped = false;    ///< not scored: its place in the order of batches is kept, so that --resume finds its way
 };
 
 /// An append-only file: a line that says which run it belongs to, then a scored line a trace, without ranks. It is
@@ -45,16 +49,24 @@ class PartialFile {
   void remove();
 
  private:
+  struct stat open_locked();
   void start(const Json& run);
   void recover(const Json& run);
   void write_all(std::string_view bytes);
   std::string path_;
   int fd_ = -1;
   int64_t size_ = 0;
+  std::chrono::steady_clock::time_point last_sync_ = {};
   std::vector<ScoredEntry> entries_;
 };
 
-/// Reads what the index needs out of a scored line; none when the line is damaged.
+/// The run that an unfinished file says it belongs to; none when there is no such file.
+std::optional<Json> unfinished_run(const std::string& path);
+
+/// Reads what the index needs out of a scored line or one of line_of_skipped; none when the line is damaged.
 std::optional<ScoredEntry> entry_of_line(std::string_view scored_line);
+
+/// The line that stands for a trace that was left out.
+std::string line_of_skipped(const ScoredEntry& entry);
 
 }  // namespace air

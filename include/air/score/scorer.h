@@ -18,12 +18,22 @@ class Scorer {
   /// @param controls random head sets; may be empty.   @throws Error(kModel) for heads that the model does not have.
   Scorer(const CausalLM& model, const HeadSet& heads, std::span<const HeadSet> controls, MaskMode mode);
 
-  /// Results in the order of the traces. With an empty head set the reference's losses are the base's own.
-  std::vector<TokenScores> score(std::span<const Trace* const> traces) const;
+  /// Results in the order of the traces. With an empty head set the reference's losses are the base's own. A prompt that
+  /// several of them share is computed once, unless share_prompts(false) was said or the model's positions depend on lengths.
+  std::vector<TokenScores> score(std::span<const Trace* const> traces);
+
+  void share_prompts(bool share) { share_prompts_ = share && model_.can_share_prefixes(); }
+  /// Whether the prompt of this trace would be shared with another one of the same. Prompts of a few tokens are not worth it.
+  bool shares_prompt_of(const Trace& trace) const;
+
+  /// Arithmetic of all batches so far (forward_flops).
+  double flops() const { return flops_; }
 
  private:
   const CausalLM& model_;
   HeadMask mask_;
+  bool share_prompts_;
+  double flops_ = 0;
 };
 
 }  // namespace air

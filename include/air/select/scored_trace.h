@@ -39,7 +39,8 @@ struct ScoredTrace {
   std::vector<ChatMessage> messages;  ///< before the response; empty for a document
   std::string response;               ///< thinking and answer joined, as they were scored
   TraceRecord record;                 ///< what the line holds, for make_trace
-  std::vector<ScoredStep> steps;      ///< they tile the response
+  bool truncated = false;             ///< scored in part: `air score --overlong truncate`
+  std::vector<ScoredStep> steps;      ///< they tile the response; of a truncated trace, its scored part
 };
 
 /// How the lines were read when they were scored.
@@ -56,6 +57,17 @@ ScoredReading make_scored_reading(const RecordFields& flags, const std::string& 
 /// The numbers of a scored line: the value of its key `air`.
 /// @throws Error(kInput) when the line was not written by `air score`.
 Json parse_air_object(std::string_view line, const std::string& where);
+
+/// What a scored line's scores are of.
+struct ScoredText {
+  TraceRecord record;
+  std::string response;  ///< thinking and answer joined, as they were scored
+};
+
+/// @param trace  which of the record's traces, from 0.   @param steps_end  byte at which the last of its steps ends.   @param in_part  that need not be the response's end.
+/// @throws Error(kInput) when there is no such trace, or its response does not end there: then it was scored with other flags.
+ScoredText read_scored_text(std::string_view line, const ScoredReading& reading, int64_t trace, int64_t steps_end, bool in_part,
+                            const std::string& where);
 
 /// @throws Error(kInput) when the line was not written by `air score`, or when its steps do not tile the response that is
 ///         read now: then it was scored with other flags.

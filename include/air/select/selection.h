@@ -23,6 +23,7 @@ enum class SelectionOrder {
   kTop,     ///< greatest value first
   kBottom,  ///< smallest value first
   kRandom,  ///< by the seed alone
+  kRank,    ///< as they were ranked
 };
 
 /// Whose the quotas are.

@@ -1,0 +1,21 @@
+// Work that treats every token by itself, done in blocks of rows that stay in a core's cache.
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <functional>
+
+namespace air {
+
+/// Rows that are in work at the same time, at most.
+int64_t concurrent_rows(c10::Device device);
+
+/// True when for_row_blocks calls once, with all rows.
+bool is_one_block(int64_t rows, c10::Device device);
+
+/// Calls `work(begin, length)` for blocks that tile rows [0, rows). On the CPU several threads share the blocks, and what
+/// ATen does inside a block runs on its thread alone; elsewhere blocks are as large as memory for wide rows should allow.
+void for_row_blocks(int64_t rows, c10::Device device, const std::function<void(int64_t begin, int64_t length)>& work);
+
+}  // namespace air

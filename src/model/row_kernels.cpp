@@ -1,0 +1,123 @@
+#include "model/row_kernels.h"
+
+#include <cmath>
+
+// Highway compiles this file once for each instruction set and picks one at run time.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "model/row_kernels.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+#include <hwy/contrib/math/math-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace air {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using Floats = hn::ScalableTag<float>;
+
+void rms_norm_row(const float* x, int64_t width, const float* weight, float eps, float* out) {
+  const Floats d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  // Two sums, so that the additions of one need not wait for each other.
+  auto even = hn::Zero(d), odd = hn::Zero(d);
+  int64_t i = 0;
+  for (; i + 2 * lanes <= width; i += 2 * lanes) {
+    const auto a = hn::LoadU(d, x + i), b = hn::LoadU(d, x + i + lanes);
+    even = hn::MulAdd(a, a, even);
+    odd = hn::MulAdd(b, b, odd);
+  }
+  float squares = hn::GetLane(hn::SumOfLanes(d, hn::Add(even, odd)));
+  for (; i < width; ++i) squares += x[i] * x[i];
+  const float inverse = 1.0F / std::sqrt(squares / static_cast<float>(width) + eps);
+  const auto scale = hn::Set(d, inverse);
+  for (i = 0; i + lanes <= width; i += lanes)
+    hn::StoreU(hn::Mul(hn::Mul(hn::LoadU(d, x + i), scale), hn::LoadU(d, weight + i)), d, out + i);
+  for (; i < width; ++i) out[i] = x[i] * inverse * weight[i];
+}
+
+void rms_norm(const float* x, int64_t rows, int64_t width, const float* weight, float eps, float* out) {
+  for (int64_t row = 0; row < rows; ++row) rms_norm_row(x + row * width, width, weight, eps, out + row * width);
+}
+
+void silu(float* gate, const float* up, int64_t count) {
+  const Floats d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto one = hn::Set(d, 1.0F);
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto g = hn::LoadU(d, gate + i);
+    const auto activated = hn::Div(g, hn::Add(one, hn::Exp(d, hn::Neg(g))));
+    hn::StoreU(hn::Mul(activated, hn::LoadU(d, up + i)), d, gate + i);
+  }
+  for (; i < count; ++i) gate[i] = gate[i] / (1.0F + std::exp(-gate[i])) * up[i];
+}
+
+void gelu_tanh(float* gate, const float* up, int64_t count) {
+  constexpr float kSqrt2OverPi = 0.7978845608028654F, kCubic = 0.044715F;
+  const Floats d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto one = hn::Set(d, 1.0F), half = hn::Set(d, 0.5F);
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto g = hn::LoadU(d, gate + i);
+    const auto cube = hn::Mul(hn::Mul(g, g), g);
+    const auto inner = hn::Mul(hn::Set(d, kSqrt2OverPi), hn::MulAdd(hn::Set(d, kCubic), cube, g));
+    const auto activated = hn::Mul(hn::Mul(half, g), hn::Add(one, hn::Tanh(d, inner)));
+    hn::StoreU(hn::Mul(activated, hn::LoadU(d, up + i)), d, gate + i);
+  }
+  for (; i < count; ++i) {
+    const float g = gate[i];
+    gate[i] = 0.5F * g * (1.0F + std::tanh(kSqrt2OverPi * (g + kCubic * g * g * g))) * up[i];
+  }
+}
+
+void rotate_head(float* first, int64_t half, const float* cos, const float* sin) {
+  const Floats d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  float* second = first + half;
+  int64_t i = 0;
+  for (; i + lanes <= half; i += lanes) {
+    const auto a = hn::LoadU(d, first + i), b = hn::LoadU(d, second + i);
+    const auto c = hn::LoadU(d, cos + i), s = hn::LoadU(d, sin + i);
+    hn::StoreU(hn::NegMulAdd(b, s, hn::Mul(a, c)), d, first + i);
+    hn::StoreU(hn::MulAdd(a, s, hn::Mul(b, c)), d, second + i);
+  }
+  for (; i < half; ++i) {
+    const float a = first[i], b = second[i];
+    first[i] = a * cos[i] - b * sin[i];
+    second[i] = b * cos[i] + a * sin[i];
+  }
+}
+
+void rotate(float* x, int64_t rows, int64_t heads, int64_t head_dim, int64_t half, const float* cos, const float* sin) {
+  for (int64_t row = 0; row < rows; ++row, cos += half, sin += half)
+    for (int64_t head = 0; head < heads; ++head, x += head_dim) rotate_head(x, half, cos, sin);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace air
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace air {
+
+HWY_EXPORT(rms_norm);
+HWY_EXPORT(silu);
+HWY_EXPORT(gelu_tanh);
+HWY_EXPORT(rotate);
+
+void rms_norm_rows(const float* x, int64_t rows, int64_t width, const float* weight, float eps, float* out) {
+  HWY_DYNAMIC_DISPATCH(rms_norm)(x, rows, width, weight, eps, out);
+}
+
+void silu_gate(float* gate, const float* up, int64_t count) { HWY_DYNAMIC_DISPATCH(silu)(gate, up, count); }
+
+void gelu_tanh_gate(float* gate, const float* up, int64_t count) { HWY_DYNAMIC_DISPATCH(gelu_tanh)(gate, up, count); }
+
+void rotate_halves(float* x, int64_t rows, int64_t heads, int64_t head_dim, int64_t half, const float* cos, const float* sin) {
+  HWY_DYNAMIC_DISPATCH(rotate)(x, rows, heads, head_dim, half, cos, sin);
+}
+
+}  // namespace air
+#endif

@@ -1,0 +1,74 @@
+"""Traces longer than --max-length: refused by name, or scored in part and marked as such by every verb."""
+import pytest
+from air_runner import fail, records, succeed, write_records
+
+INPUT = 3
+RESPONSE = "Two and two.\n\nThat is 4.\n\nSo it is."  # steps of 14, 12 and 9 bytes; a token is a byte
+PROMPT_TOKENS = 15
+FLAGS = ["--max-length", "40"]
+
+
+@pytest.fixture
+def long_trace(tmp_path):
+    return write_records(tmp_path / "long.jsonl", [{"id": "t1", "prompt": "What is 2 + 2?", "response": RESPONSE},
+                                                   {"id": "t2", "prompt": "1?", "response": "One."}])
+
+
+@pytest.fixture
+def score(model, long_trace):
+    return ["score", "--model", model, "--heads", "1-5", "--order", "input", long_trace, *FLAGS]
+
+
+def test_a_longer_trace_is_refused_by_name(score):
+    message = fail(INPUT, *score)
+    assert "long.jsonl:1" in message and "50 tokens" in message and "--max-length 40" in message and "--overlong truncate" in message
+
+
+def test_skipping_goes_on_without_it(score):
+    assert [record["id"] for record in records(succeed(*score, "--on-error", "skip"))] == ["t2"]
+
+
+def test_truncation_scores_the_first_tokens(model, score, long_trace):
+    cut, short = [record["air"] for record in records(succeed(*score, "--overlong", "truncate", "--token-losses"))]
+    assert cut["truncated"] is True and "truncated" not in short
+    assert cut["num_prompt_tokens"] == PROMPT_TOKENS and cut["num_tokens"] == 40 - PROMPT_TOKENS
+    assert [(step["begin"], step["end"], step["num_tokens"]) for step in cut["steps"]] == [(0, 14, 14), (14, 26, 11)]
+    assert cut["num_steps"] == 2
+    # A token's loss does not look ahead: the kept tokens lose what they lose in the whole trace.
+    whole = records(succeed("score", "--model", model, "--heads", "1-5", "--order", "input", long_trace, "--token-losses"))[0]["air"]
+    for key in ["base_nll", "ref_nll", "entropy"]:
+        assert cut["tokens"][key] == pytest.approx(whole["tokens"][key][:25], abs=2e-4), key
+    assert cut["base_nll"] == pytest.approx(sum(cut["tokens"]["base_nll"]) / 25, abs=1e-6)
+
+
+def test_inspect_shows_the_same(model, long_trace, score):
+    inspect = ["inspect", "--model", model, long_trace, *FLAGS]
+    assert "long.jsonl:1" in fail(INPUT, *inspect)
+    cut, short = records(succeed(*inspect, "--overlong", "truncate"))
+    scored = records(succeed(*score, "--overlong", "truncate"))[0]["air"]
+    assert cut["truncated"] is True and "truncated" not in short and len(cut["ids"]) == len(cut["begin"]) == 40
+    assert cut["steps"] == [{key: step[key] for key in ["begin", "end", "num_tokens"]} for step in scored["steps"]]
+
+
+def test_a_prompt_that_fills_the_length_leaves_nothing_to_score(model, long_trace):
+    message = fail(INPUT, "score", "--model", model, "--heads", "1-5", long_trace, "--max-length", "15", "--overlong", "truncate")
+    assert "long.jsonl:1" in message and "prompt of 15 tokens" in message
+
+
+def test_select_and_report_know_truncated_traces(score, out):
+    succeed(*score, "--overlong", "truncate", "-o", out / "scored.jsonl")
+    kept = records(succeed("select", out / "scored.jsonl", "--exclude-truncated"))
+    assert [record["id"] for record in kept] == ["t2"]
+    whole = records(succeed("select", out / "scored.jsonl", "--top-k", "2", "--format", "openai"))
+    assert RESPONSE in [record["messages"][-1]["content"] for record in whole]
+    for name in ["axolotl", "ms-swift", "trl-stepwise"]:  # steps beyond the cut have no weight to write
+        message = fail(INPUT, "select", out / "scored.jsonl", "--top-k", "2", "--format", name)
+        assert "--exclude-truncated" in message and "truncated" in message
+    succeed("report", out / "scored.jsonl", "-o", out / "report.html")
+    page = (out / "report.html").read_text()
+    assert "scored up to" in page and "more bytes are not shown" not in page
+
+
+
+def test_an_unknown_way_is_a_usage_error(score):
+    assert "--overlong" in fail(2, *score, "--overlong", "cut")

@@ -1,0 +1,85 @@
+"""Sharing the input out: --shard, a Slurm array job's tasks, and what keeps shards from overwriting each other."""
+import json
+
+import pytest
+from air_runner import fail, records, run, succeed, write_records
+
+USAGE = 2
+
+
+def array(task, count, first=0, step=1, last=None):
+    """The variables that Slurm gives a task of an array job."""
+    last = first + (count - 1) * step if last is None else last
+    values = {"ID": task, "COUNT": count, "MIN": first, "MAX": last, "STEP": step}
+    return {f"SLURM_ARRAY_TASK_{name}": str(value) for name, value in values.items()}
+
+
+@pytest.fixture
+def score(model, tmp_path):
+    path = write_records(tmp_path / "traces.jsonl", [{"prompt": f"Say {i}.", "response": f"{i}.\n\nSo: {i}."} for i in range(22)])
+    return ["score", "--model", model, "--heads", "1-5", "--order", "input", "--threads", "1", path]
+
+
+def lines_of(output):
+    return [record["air"]["line"] for record in records(output)]
+
+
+def test_shards_are_the_input_dealt_out_by_line(score):
+    whole = lines_of(succeed(*score))
+    shards = [lines_of(succeed(*score, "--shard", f"{i}/3")) for i in range(3)]
+    assert all({line % 3 for line in lines} == {i + 1 if i < 2 else 0} for i, lines in enumerate(shards))
+    assert sorted(sum(shards, [])) == whole and len(whole) == 22
+
+
+@pytest.mark.parametrize("first, step", [(0, 1), (1, 1), (0, 4), (1, 2)])
+def test_a_task_of_an_array_job_takes_its_share(score, first, step):
+    for index in range(3):
+        result = run(*score, env=array(first + index * step, 3, first, step))
+        assert result.returncode == 0 and f"--shard {index}/3".encode() in result.stderr
+        assert lines_of(result.stdout) == lines_of(succeed(*score, "--shard", f"{index}/3"))
+
+
+def test_a_flag_a_variable_and_a_config_file_come_before_the_array_job(score, tmp_path):
+    config = tmp_path / "air.toml"
+    config.write_text('shard = "3/5"\n')
+    wanted = succeed(*score, "--shard", "3/5")
+    assert succeed(*score, "--shard", "3/5", env=array(1, 3)) == wanted
+    assert succeed(*score, env=array(1, 3) | {"AIR_SHARD": "3/5"}) == wanted
+    assert succeed(*score, "--config", config, env=array(1, 3)) == wanted
+
+
+def test_the_manifest_says_which_shard(score, out):
+    succeed(*score, "-o", out / "a.jsonl", env=array(1, 3))
+    succeed(*score, "-o", out / "b.jsonl")
+    assert json.loads((out / "a.jsonl.manifest.json").read_text())["shard"] == "1/3"
+    assert json.loads((out / "b.jsonl.manifest.json").read_text())["shard"] == "0/1"
+
+
+@pytest.mark.parametrize("variables", [
+    array(3, 1, first=3),           # one task run again: --array=3
+    array(5, 2, first=5),           # two of them: --array=5-6
+    array(0, 3, last=7),            # --array=0,3,7
+    array(2, 2, first=0, step=4),   # no task of --array=0,4
+    array(1, 3) | {"SLURM_ARRAY_TASK_COUNT": "many"},
+])
+def test_an_array_that_does_not_say_its_shares_is_refused(score, variables):
+    assert "--shard" in fail(USAGE, *score, env=variables)
+    assert lines_of(succeed(*score, "--shard", "3/5", env=variables)) == lines_of(succeed(*score, "--shard", "3/5"))
+
+
+def test_a_shard_does_not_overwrite_the_scores_of_another(score, out):
+    path = out / "scored.jsonl"
+    succeed(*score, "--shard", "0/3", "-o", path)
+    first = path.read_bytes()
+    for another in [{"env": array(1, 3)}, {}]:
+        flags = [] if another else ["--shard", "1/3"]
+        message = fail(USAGE, *score, *flags, "-o", path, **another)
+        assert "scored.jsonl" in message and "0/3" in message and "1/3" in message
+    assert path.read_bytes() == first
+    succeed(*score, "--shard", "0/3", "-o", path)  # the same again
+    assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize("text", ["3/3", "-1/3", "1", "1/0", "a/b", "1/3x"])
+def test_a_shard_that_is_none(score, text):
+    assert "--shard" in fail(USAGE, *score, f"--shard={text}")
