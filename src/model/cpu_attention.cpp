@@ -39,6 +39,15 @@ std::vector<Block> make_blocks(const PackedSequences& sequences, int64_t kv_head
   return blocks;
 }
 
+/// How many keys a block that sees all keys before `end` multiplies with: some more, hidden, so that a sequence has few shapes.
+/// oneDNN compiles a program for each shape and keeps it; thousands of them take time, and lie between the freed buffers of as
+/// many sizes so that none is used again (6 GiB for 32,768 tokens).
+int64_t rounded_end(int64_t end, int64_t length) {
+  constexpr int64_t kShapes = 64, kAlignment = 16;
+  const int64_t step = (length / kShapes + kAlignment - 1) / kAlignment * kAlignment;
+  return step == 0 ? end : std::min(length, (end + step - 1) / step * step);
+}
+
 /// What all blocks read and write.
 struct Inputs {
   const float* q;        // [N, H, D]
@@ -60,10 +69,12 @@ at::Tensor rows_at(const at::Tensor& x, const PackedSequences& sequences, int64_
 void attend(const Inputs& in, const Block& block) {
   const int64_t rows = block.end - block.begin, d = in.head_dim;
   const int64_t offset = in.sequences.begin(block.sequence);
-  const int64_t first_position = in.sequences.prefix_length(block.sequence) + block.begin, end = first_position + rows;
+  const int64_t before = in.sequences.prefix_length(block.sequence), first_position = before + block.begin;
   const int64_t first_head = block.kv_head * in.group;
   const int64_t window = in.spec.window;
   const int64_t first_key = window > 0 ? std::max<int64_t>(0, first_position - window + 1) : 0;
+  // Behind a window all blocks have the same shape as it is.
+  const int64_t end = window > 0 ? first_position + rows : rounded_end(first_position + rows, before + in.sequences.length(block.sequence));
   const int64_t keys = end - first_key;
   const auto row_of = [&](int64_t row, int64_t head) { return ((offset + row) * in.num_heads + first_head + head) * d; };
 
