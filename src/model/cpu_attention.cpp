@@ -18,12 +18,19 @@ namespace {
 // Scores of a block: 4 MiB of float32, so that they are still near when the second product reads them.
 constexpr int64_t kBlockScores = int64_t{1} << 20;
 
-// Sizes of the products are rounded up to these: oneDNN makes code for every new size and keeps it, so that sizes as varied as
-// the lengths of traces would cost time and, over a long run, hundreds of MiB.
+// Sizes of the products are rounded up: oneDNN makes code for every new size and keeps it, so that sizes as varied as the
+// lengths of traces would cost time and, over a long run, hundreds of MiB (6 GiB in one text of 32,768 tokens).
 constexpr int64_t kRowStep = 16;
 constexpr int64_t kKeyStep = 64;
+constexpr int64_t kKeySizes = 64;  // of one sequence, at most
 
 int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+
+/// Keys that a block multiplies with: those it sees, and hidden ones up to a size that other blocks have too.
+/// @param all keys of the whole sequence from the same first one on
+int64_t rounded_keys(int64_t keys, int64_t all) {
+  return std::min(round_up(keys, std::max(kKeyStep, round_up(all / kKeySizes, kKeyStep))), round_up(all, kKeyStep));
+}
 
 /// Queries [begin, end) of one sequence, for all query heads that share a key/value head.
 struct Block {
@@ -80,7 +87,9 @@ void attend(const Inputs& in, const Block& block) {
   const int64_t first_head = block.kv_head * in.group;
   const int64_t window = in.spec.window;
   const int64_t first_key = window > 0 ? std::max<int64_t>(0, first_position - window + 1) / kKeyStep * kKeyStep : 0;
-  const int64_t keys = round_up(end - first_key, kKeyStep), padded_rows = round_up(rows, kRowStep);
+  const int64_t length = in.sequences.prefix_length(block.sequence) + in.sequences.length(block.sequence);
+  const int64_t keys = rounded_keys(end - first_key, window > 0 ? end - first_key : length - first_key);
+  const int64_t padded_rows = round_up(rows, kRowStep);
   const auto row_of = [&](int64_t row, int64_t head) { return ((offset + row) * in.num_heads + first_head + head) * d; };
 
   at::Tensor queries = at::empty({in.group * padded_rows, d}, in.k.options());

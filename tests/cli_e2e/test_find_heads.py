@@ -58,7 +58,7 @@ def shuffled(folder, tmp_path_factory):
 @pytest.mark.parametrize("kind", ["needle", "kv"])
 def test_the_verdict_on_shuffled_weights_is_negative(shuffled, verify, tmp_path, kind):
     """Without --verify that is an error; with it, what the user asked has an answer."""
-    flags = ["find-heads", "--model", shuffled, "--probes", kind, "--lengths", "256", "--num-probes", "4"]
+    flags = ["find-heads", "--model", shuffled, "--probes", kind, "--lengths", "384", "--num-probes", "4"]
     out = tmp_path / "heads.json"
     assert "none of the 4 probes" in fail(4, *flags, "-o", out)
     assert not list(tmp_path.iterdir())

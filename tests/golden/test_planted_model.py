@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 def found(request, folder, tmp_path_factory):
     """heads.json and the dumped probes of one find-heads run."""
     out = tmp_path_factory.mktemp("heads")
-    succeed("find-heads", "--model", folder, "--probes", request.param, "--lengths", "256,512", "--num-probes", "16",
+    succeed("find-heads", "--model", folder, "--probes", request.param, "--lengths", "384,512", "--num-probes", "16",
             "--verify", "--verify-draws", "1", "--dump-probes", out / "probes.jsonl", "-o", out / "heads.json")
     return out
 

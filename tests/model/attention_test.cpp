@@ -68,6 +68,11 @@ TEST(AttentionTest, CausalRowsAreThoseOfTheMatrix) {
   expect_equal_to_explicit({.scale = 0.3}, 20, {0, 7, 19});
 }
 
+TEST(AttentionTest, LongSequencesSeeNoKeyBehindThemselves) {
+  // So long that a block's keys are no multiple of what they are rounded up to.
+  expect_equal_to_explicit({.scale = 0.3}, 5000, {0, 79, 80, 103, 104, 105, 4159, 4160, 4998, 4999});
+}
+
 TEST(AttentionTest, WindowsReachAcrossBlocks) {
   // 64 queries a block, so that 300 tokens make whole ones and a rest
   expect_equal_to_explicit({.scale = 0.3, .window = 100}, 300, {0, 50, 99, 100, 101, 163, 164, 200, 299});
