@@ -1,10 +1,13 @@
 #include "air/model/causal_lm.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -12,6 +15,7 @@
 #include "air/base/error.h"
 #include "air/model/checkpoint.h"
 #include "air/model/device.h"
+#include "model/row_blocks.h"
 #include "model/weight_reader.h"
 
 namespace air {
@@ -20,6 +24,18 @@ namespace {
 
 RopeTable repeat_rope(const RopeTable& table, int64_t times) {
   return {table.cos.repeat({times, 1, 1}), table.sin.repeat({times, 1, 1}), table.interleaved};
+}
+
+/// The batch with a sequence of padding behind it, on the CPU: the number of rows becomes a multiple of kRowAlignment.
+Batch with_aligned_rows(const Batch& batch) {
+  const int64_t tokens = batch.num_tokens(), missing = (kRowAlignment - tokens % kRowAlignment) % kRowAlignment;
+  if (!batch.ids.is_cpu() || missing == 0) return batch;
+  Batch padded = batch;
+  padded.ids = at::cat({batch.ids, at::zeros({missing}, batch.ids.options())});
+  padded.positions = at::cat({batch.positions, at::arange(missing, batch.positions.options())});
+  padded.sequences.cu_seqlens.push_back(tokens + missing);
+  if (!padded.sequences.prefix.empty()) padded.sequences.prefix.push_back(-1);
+  return padded;
 }
 
 at::Tensor embed(const at::Tensor& embed_tokens, const at::Tensor& ids, const ModelConfig& config) {
@@ -58,9 +74,10 @@ bool CausalLM::can_share_prefixes() const {
   return std::none_of(config_.ropes.begin(), config_.ropes.end(), depends_on_length);
 }
 
-at::Tensor CausalLM::hidden_states(const Batch& batch, const ForwardOptions& options) const {
+at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& options) const {
   c10::InferenceMode guard;
-  AIR_CHECK(options.attention_rows.empty() || batch.num_sequences() == 1);
+  AIR_CHECK(options.attention_rows.empty() || given.num_sequences() == 1);
+  const Batch batch = with_aligned_rows(given);
   const int64_t num_variants = options.mask != nullptr ? options.mask->num_variants() : 1;
   const int64_t fork = options.mask != nullptr ? options.mask->fork_layer() : config_.num_hidden_layers;
 
@@ -80,8 +97,9 @@ at::Tensor CausalLM::hidden_states(const Batch& batch, const ForwardOptions& opt
     }
     const std::function<void(const at::Tensor&, const at::Tensor&)> observe = [&](const at::Tensor& q,
                                                                                   const at::Tensor& k) {
-      options.observer(
-          index, air::attention_rows(q, k, options.attention_rows, attention_spec(layer, config_, index)));
+      const int64_t tokens = given.num_tokens();
+      options.observer(index, air::attention_rows(q.narrow(0, 0, tokens), k.narrow(0, 0, tokens), options.attention_rows,
+                                                  attention_spec(layer, config_, index)));
     };
     const int64_t rope = config_.layers[static_cast<size_t>(index)].rope;
     decoder_layer(layer, x,
@@ -97,6 +115,8 @@ at::Tensor CausalLM::hidden_states(const Batch& batch, const ForwardOptions& opt
   if (!options.output_rows.empty()) {
     const at::Tensor rows = upload(at::tensor(options.output_rows, at::TensorOptions().dtype(at::kLong)), device());
     x = x.index_select(1, rows);
+  } else if (given.num_tokens() < batch.num_tokens()) {
+    x = x.narrow(1, 0, given.num_tokens());
   }
   x = apply_norm(x, norm_, config_.norm);
   // The multiplier of the logits belongs to the product with lm_head: taken here, nothing after has to know

@@ -11,7 +11,7 @@ namespace {
 
 // Rows of a block: a matrix product reaches its full speed from 256 on, and the wide rows of an MLP still fit the cache.
 constexpr int64_t kMostRows = 256;
-constexpr int64_t kLeastRows = 64;
+constexpr int64_t kLeastRows = 64;  // at least 2 · kRowAlignment: no block is empty
 
 // Elsewhere: enough rows to fill an accelerator, few enough that the wide rows of an MLP leave memory for more tokens.
 constexpr int64_t kAcceleratorRows = 16384;
@@ -36,8 +36,10 @@ void for_row_blocks(int64_t rows, c10::Device device, const std::function<void(i
     c10::InferenceMode guard;
     for (int64_t i = first; i < last; ++i) {
       // Evenly cut: no small block at the end.
-      const int64_t begin = i * rows / count, end = (i + 1) * rows / count;
-      work(begin, end - begin);
+      const auto edge = [&](int64_t block_index) {
+        return block_index == count ? rows : block_index * rows / count / kRowAlignment * kRowAlignment;
+      };
+      work(edge(i), edge(i + 1) - edge(i));
     }
   };
   if (device.is_cpu())

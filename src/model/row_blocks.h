@@ -8,6 +8,10 @@
 
 namespace air {
 
+/// Rows are worked on in multiples of this on the CPU, so that oneDNN, which makes and keeps code for every size of matrices,
+/// meets few sizes.
+constexpr int64_t kRowAlignment = 32;
+
 /// Rows that are in work at the same time, at most.
 int64_t concurrent_rows(c10::Device device);
 

@@ -8,6 +8,7 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/tanh.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include "air/model/device.h"
 #include "air/model/matrix_product.h"
 #include "model/logit_stats.h"
+#include "model/row_blocks.h"
 
 namespace air {
 
@@ -34,7 +36,7 @@ TokenNll make_result(int64_t rows) {
   return {std::vector<double>(size), std::vector<double>(size), std::vector<int32_t>(size)};
 }
 
-/// Rows [begin, end) on one thread.
+/// Rows [begin, end) on one thread. @param hidden may have more rows, which pad the last tile to a multiple of kRowAlignment
 void cpu_rows(const at::Tensor& hidden, const at::Tensor& lm_head, const LogitOptions& options,
               const int64_t* targets, int64_t begin, int64_t end, TokenNll& out) {
   c10::InferenceMode guard;
@@ -47,7 +49,8 @@ void cpu_rows(const at::Tensor& hidden, const at::Tensor& lm_head, const LogitOp
     const at::Tensor bias = options.bias.defined() ? options.bias.narrow(0, v, width) : at::Tensor();
     for (int64_t r = begin; r < end; r += kTileRows) {
       const int64_t height = std::min(kTileRows, end - r);
-      at::Tensor tile = linear_product(hidden.narrow(0, r, height), weights);
+      const int64_t padded = (height + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
+      at::Tensor tile = linear_product(hidden.narrow(0, r, padded), weights);
       finish_logits(tile, bias, options.softcap);
       const float* logits = tile.const_data_ptr<float>();
       for (int64_t i = 0; i < height; ++i, logits += width) {
@@ -71,10 +74,11 @@ TokenNll cpu_float_nll(const at::Tensor& hidden, const at::Tensor& lm_head, cons
   const int64_t rows = hidden.size(0);
   TokenNll out = make_result(rows);
   const int64_t* target = targets.const_data_ptr<int64_t>();
-  const int64_t threads = at::get_num_threads();
+  const int64_t threads = at::get_num_threads(), share = (rows + threads - 1) / threads;
+  const at::Tensor padded = at::cat({hidden, at::zeros({kRowAlignment, hidden.size(1)}, hidden.options())});
   at::parallel_for(
-      0, rows, std::max<int64_t>((rows + threads - 1) / threads, 1),
-      [&](int64_t begin, int64_t end) { cpu_rows(hidden, lm_head, options, target, begin, end, out); });
+      0, rows, std::max<int64_t>((share + kRowAlignment - 1) / kRowAlignment * kRowAlignment, 1),
+      [&](int64_t begin, int64_t end) { cpu_rows(padded, lm_head, options, target, begin, end, out); });
   return out;
 }
 
