@@ -27,8 +27,9 @@ class WeightedCollator:
 def weighted_loss(logits, labels, loss_weights, num_items=None):
     """The logits at a position predict the label at the next one. num_items: trained tokens over all accumulated batches."""
     labels, weights = labels[:, 1:], loss_weights[:, 1:].float()
-    nll = torch.nn.functional.cross_entropy(logits[:, :-1].float().transpose(1, 2), labels, ignore_index=NOT_TRAINED, reduction="none")
-    return (weights * nll).sum() / (num_items if num_items is not None else (labels != NOT_TRAINED).sum())
+    # One row a position: along another dimension than the last, torch sums the vocabulary in an order that costs 2e-4 nats.
+    nll = torch.nn.functional.cross_entropy(logits[:, :-1].float().flatten(0, 1), labels.flatten(), ignore_index=NOT_TRAINED, reduction="none")
+    return (weights.flatten() * nll).sum() / (num_items if num_items is not None else (labels != NOT_TRAINED).sum())
 
 
 class WeightedTrainer(Trainer):

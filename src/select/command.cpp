@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -285,22 +286,30 @@ std::string table_line(const Pool& pool, int64_t index) {
   return line + '\n';
 }
 
-/// How the records were read when they were scored: flags, else the manifest beside the first input.
-ScoredReading find_reading(const SelectFlags& flags) {
-  const std::string manifest = flags.inputs.empty() ? "" : flags.inputs.front() + ".manifest.json";
-  const bool there = !manifest.empty() && std::filesystem::exists(manifest);
-  return make_scored_reading(flags.records, flags.exporting.chat_template, there ? read_json_file(manifest, ErrorKind::kInput) : Json());
+/// The manifest beside the first input; null when there is none.
+Json read_manifest(const SelectFlags& flags) {
+  const std::string path = flags.inputs.empty() ? "" : flags.inputs.front() + ".manifest.json";
+  return !path.empty() && std::filesystem::exists(path) ? read_json_file(path, ErrorKind::kInput) : Json();
+}
+
+/// What `air score` ranked by, if the manifest says so.
+std::optional<InfluenceKind> ranked_by(const Json& manifest) {
+  const Json kind = manifest.is_object() ? manifest.value("influence", Json()) : Json();
+  if (kind == "absolute") return InfluenceKind::kAbsolute;
+  if (kind == "relative") return InfluenceKind::kRelative;
+  return std::nullopt;
 }
 
 void select(const CLI::App& verb, const SelectFlags& flags) {
   check_flags(verb, flags);
-  const ScoredReading reading = find_reading(flags);
+  const Json manifest = read_manifest(flags);
+  const ScoredReading reading = make_scored_reading(flags.records, flags.exporting.chat_template, manifest);
   ExportOptions exporting = flags.exporting;
   exporting.step_weights = !flags.no_step_weights;
   const Exporter exporter(exporting, reading);
   Pool pool;
   read_pool(flags, reading, pool);
-  const std::vector<int64_t> ranks = joined_ranks(pool.ranked);
+  const std::vector<int64_t> ranks = joined_ranks(pool.ranked, ranked_by(manifest));
   for (size_t i = 0; i < ranks.size(); ++i) pool.candidates[i].rank = ranks[i];
   if (!ranks.empty()) spdlog::info("several records have the same rank: ranked anew over all of them");
   const auto written_line = [&](int64_t row) {

@@ -33,9 +33,10 @@ size_t contradictions(const std::vector<RankedRow>& rows, double RankedRow::*sco
 
 }  // namespace
 
-std::vector<int64_t> joined_ranks(const std::vector<RankedRow>& rows) {
+std::vector<int64_t> joined_ranks(const std::vector<RankedRow>& rows, std::optional<InfluenceKind> ranked_by) {
   if (!some_rank_occurs_twice(rows)) return {};
-  const bool by_divergence = contradictions(rows, &RankedRow::divergence) < contradictions(rows, &RankedRow::influence);
+  const bool by_divergence = ranked_by ? *ranked_by == InfluenceKind::kAbsolute
+                                       : contradictions(rows, &RankedRow::divergence) < contradictions(rows, &RankedRow::influence);
   const auto score = by_divergence ? &RankedRow::divergence : &RankedRow::influence;
   std::vector<size_t> order;
   order.reserve(rows.size());

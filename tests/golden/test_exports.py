@@ -105,7 +105,7 @@ def test_trainer_minimises_the_weighted_loss(export, demo_model, tokenizer, tiny
     trainer = WeightedTrainer(model=tiny_model, train_dataset=batch, data_collator=WeightedCollator(tokenizer.pad_token_id or 0),
                               args=training_arguments(tmp_path, remove_unused_columns=False, logging_steps=1, learning_rate=0.0))
     trainer.train()
-    assert trainer.state.log_history[0]["loss"] == pytest.approx(total / count, abs=2e-4)
+    assert trainer.state.log_history[0]["loss"] == pytest.approx(total / count, abs=1e-4)  # the Trainer rounds what it logs to 4 digits
 
 
 def test_weights_of_one_give_the_trainers_own_loss(export, demo_model, tokenizer, tiny_model):

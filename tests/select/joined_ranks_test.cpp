@@ -39,6 +39,12 @@ TEST(JoinedRanksTest, TiesGoByLineThenTraceThenPlace) {
               ElementsAre(3, 5, 4, 1, 2));
 }
 
+TEST(JoinedRanksTest, ShardsOfOneRowDoNotShowWhatTheyWereRankedBy) {
+  const std::vector<RankedRow> rows = {{.influence = 1, .divergence = 9, .rank = 1}, {.influence = 2, .divergence = 8, .rank = 1}};
+  EXPECT_THAT(joined_ranks(rows, InfluenceKind::kAbsolute), ElementsAre(1, 2));
+  EXPECT_THAT(joined_ranks(rows, InfluenceKind::kRelative), ElementsAre(2, 1));
+}
+
 TEST(JoinedRanksTest, RowsWithoutARankGetNone) {
   EXPECT_THAT(joined_ranks({{.influence = 1, .rank = 1}, {.influence = 9}, {.influence = 2, .rank = 1}}), ElementsAre(2, 0, 1));
 }

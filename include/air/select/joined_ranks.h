@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "air/score/influence.h"
 
 namespace air {
 
@@ -17,10 +20,10 @@ struct RankedRow {
 };
 
 /// Ranks from 1 over all rows, as one run over all of them would have written: the greatest score first, ties by line, trace,
-/// then place in the list. The score is the influence or, where the rows' own ranks follow that better, the divergence
-/// (`--influence absolute`). Rows without a rank get 0.
+/// then place in the list. Rows without a rank get 0.
+/// @param ranked_by  what `air score --influence` was. Where it is not known: the one that the rows' own ranks follow better.
 /// @return one a row; empty when no rank occurs twice: then the rows were ranked together.
-std::vector<int64_t> joined_ranks(const std::vector<RankedRow>& rows);
+std::vector<int64_t> joined_ranks(const std::vector<RankedRow>& rows, std::optional<InfluenceKind> ranked_by = std::nullopt);
 
 /// A scored line with another number for its rank, all other bytes unchanged; as it is when it has no rank.
 /// @throws Error(kInput) when the line is not a scored one.
