@@ -3,14 +3,14 @@ import pytest
 from air_runner import fail, records, succeed, write_records
 
 INPUT = 3
-RESPONSE = "Two and two.\n\nThat is 4.\n\nSo it is."  # steps of 14, 12 and 9 bytes; a token is a byte
+RESPONSE = "Qqq vvv xxx.\n\nZzzz vv 4.\n\nQq vv xx."  # steps of 14, 12 and 9 bytes; no word of the planted model's: a token is a byte
 PROMPT_TOKENS = 15
 FLAGS = ["--max-length", "40"]
 
 
 @pytest.fixture
 def long_trace(tmp_path):
-    return write_records(tmp_path / "long.jsonl", [{"id": "t1", "prompt": "What is 2 + 2?", "response": RESPONSE},
+    return write_records(tmp_path / "long.jsonl", [{"id": "t1", "prompt": "Zzzz vv 2 + 2?", "response": RESPONSE},
                                                    {"id": "t2", "prompt": "1?", "response": "One."}])
 
 
