@@ -33,7 +33,9 @@ def write_traces(path, records, count):
 
 
 def score(given, traces, output, flags):
-    command = [given.air, "score", "--model", given.model, "--heads", given.heads, str(traces), "-o", str(output), "--quiet", *flags]
+    command = [given.air, "score", "--model", given.model, "--heads", given.heads, str(traces), "-o", str(output), "--quiet",
+               "--no-prompt-sharing",  # the same record comes again and again: its prompt would cost nothing the second time
+               *flags]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("AIR_", "SLURM_ARRAY_"))}
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env=environment)
     return json.loads(Path(f"{output}.manifest.json").read_text())
