@@ -142,6 +142,29 @@ TEST(CausalLMTest, TokenNllEqualsLogSoftmaxOfAllLogits) {
   }
 }
 
+// A tensor of the meta device has no values: reading one back throws, as reading one from a GPU would make the host wait.
+// Mixing it with a tensor of the host throws too.
+TEST(CausalLMTest, APassElsewhereNeverReadsBackWhatItComputes) {
+  const at::Tensor on_meta = at::zeros({2}, at::TensorOptions().device(at::kMeta));
+  ASSERT_ANY_THROW(on_meta.cpu());
+  ASSERT_ANY_THROW(on_meta[0].item<float>());
+  TinyLlama windowed;
+  windowed.config.update({{"model_type", "mistral"}, {"sliding_window", 8}});
+  for (const TinyLlama& tiny : {TinyLlama(), windowed}) {
+    const TemporaryFolder folder;
+    tiny.write(folder.path());
+    const CausalLM model = CausalLM::load(folder.path(), at::kMeta, at::kBFloat16);
+    const std::vector<std::vector<int32_t>> sequences = {random_ids(20, 16), random_ids(7, 17), random_ids(30, 18)};
+    const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
+    const Batch batch = make_batch(spans, at::kMeta, {-1, 0, -1});
+    const std::vector<HeadSet> variants = {{}, {{1, 2}}};
+    const HeadMask mask(variants, MaskMode::kUniform, 3, 4, at::kMeta, at::kBFloat16);
+    const at::Tensor hidden = model.hidden_states(batch, {.mask = &mask, .output_rows = {19, 20, 56}});
+    EXPECT_EQ(hidden.sizes(), at::IntArrayRef({2, 3, 32}));
+    EXPECT_EQ(hidden.scalar_type(), at::kBFloat16);
+  }
+}
+
 TEST(CausalLMTest, HalfPrecisionStaysNear) {
   const TemporaryFolder folder;
   TinyLlama().write(folder.path());
