@@ -36,7 +36,8 @@ void add_record_flags(CLI::App& verb, RecordFlags& flags) {
       ->check(CLI::NonNegativeNumber)
       ->group(group)
       ->type_name("N");
-  verb.add_option("--max-length", flags.max_length, "Longest trace in tokens, prompt included; 0: for score the model's own limit, for inspect none")
+  verb.add_option("--max-length", flags.max_length,
+                  "Longest trace in tokens, prompt included; 0: for score the model's own limit, for inspect none")
       ->check(CLI::NonNegativeNumber)
       ->group(group)
       ->type_name("N");
@@ -64,8 +65,7 @@ std::vector<std::string> checked_inputs(const RecordFlags& flags) {
       throw Error(ErrorKind::kUsage, "", "standard input (-) is named twice");
     return flags.inputs;
   }
-  if (::isatty(STDIN_FILENO) != 0)
-    throw Error(ErrorKind::kUsage, "", "no input", "name a file of traces, or pipe one in");
+  if (::isatty(STDIN_FILENO) != 0) throw Error(ErrorKind::kUsage, "", "no input", "name a file of traces, or pipe one in");
   return {"-"};
 }
 

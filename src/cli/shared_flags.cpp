@@ -145,8 +145,7 @@ When when_of(const CLI::Option* option) {
 void add_shared_flags(CLI::App& verb, SharedFlags& flags, SharedFlagsUsed used) {
   verb.option_defaults()->always_capture_default();
   const std::string group = "Shared";
-  if (used.model)
-    verb.add_option("--model", flags.model, "Folder of the model, as Hugging Face lays it out")->type_name("DIR");
+  if (used.model) verb.add_option("--model", flags.model, "Folder of the model, as Hugging Face lays it out")->type_name("DIR");
   if (used.compute) {
     verb.add_option("--device", flags.device, "auto, cpu, cuda or cuda:N")->group(group)->type_name("DEVICE");
     verb.add_option("--dtype", flags.dtype, "auto, float32, bfloat16 or float16; auto is float32 on the CPU")
@@ -188,8 +187,7 @@ bool apply_config_layers(CLI::App& verb) {
 
   const bool quiet = verb.get_option("--quiet")->count() > 0;
   const bool verbose = verb.get_option("--verbose")->count() > 0;
-  init_log(quiet ? Verbosity::kQuiet : verbose ? Verbosity::kVerbose : Verbosity::kNormal,
-           when_of(verb.get_option("--color")));
+  init_log(quiet ? Verbosity::kQuiet : verbose ? Verbosity::kVerbose : Verbosity::kNormal, when_of(verb.get_option("--color")));
   const When progress = when_of(verb.get_option("--progress"));
   set_progress_mode(progress == When::kAuto && quiet ? When::kNever : progress);
 

@@ -2,7 +2,6 @@
 
 #include "air/base/json.h"
 
-
 namespace air {
 
 namespace {

@@ -26,7 +26,8 @@ ChatMessage read_message(const RecordView& record, const RecordValue& item, std:
   const bool swapped = !message.has(key_role);
   const std::string_view role = !swapped ? key_role : key_role == "role" ? "from" : "role";
   const std::string_view content = !swapped ? key_content : key_content == "content" ? "value" : "content";
-  if (!message.has(role)) record.fail(field, "holds a message without \"" + std::string(key_role) + "\": it has " + message.field_names());
+  if (!message.has(role))
+    record.fail(field, "holds a message without \"" + std::string(key_role) + "\": it has " + message.field_names());
   out.role = role_name(message.text(role));
   for (const std::string_view key : kReasoningKeys)
     if (out.role == "assistant" && out.reasoning.empty() && message.has(key)) out.reasoning = message.text(key);

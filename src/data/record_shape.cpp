@@ -12,8 +12,7 @@ const RecordValue* find_member(const RecordValue& object, std::string_view key, 
   const RecordValue* found = nullptr;
   for (const auto& [name, value] : object.members) {
     if (name != key) continue;
-    if (found)
-      throw Error(ErrorKind::kInput, where, "the field \"" + std::string(key) + "\" stands there twice");
+    if (found) throw Error(ErrorKind::kInput, where, "the field \"" + std::string(key) + "\" stands there twice");
     found = &value;
   }
   return found;
@@ -48,8 +47,7 @@ std::string_view RecordView::first_of(std::span<const std::string_view> fields) 
 const RecordValue& RecordView::get(std::string_view field) const {
   const RecordValue* value = find(field);
   if (!value)
-    throw Error(ErrorKind::kInput, where_, "no field \"" + std::string(field) + "\"",
-                "this record has: " + field_names());
+    throw Error(ErrorKind::kInput, where_, "no field \"" + std::string(field) + "\"", "this record has: " + field_names());
   return *value;
 }
 

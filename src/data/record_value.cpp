@@ -54,16 +54,27 @@ class LineParser {
     skip_space();
     value.begin = i_;
     switch (peek()) {
-      case '{': read_object(value, depth); break;
-      case '[': read_array(value, depth); break;
+      case '{':
+        read_object(value, depth);
+        break;
+      case '[':
+        read_array(value, depth);
+        break;
       case '"':
         value.kind = RecordValue::Kind::kString;
         value.is_broken = !read_string(value.text);
         break;
-      case 't': read_word("true", value, RecordValue::Kind::kBool); break;
-      case 'f': read_word("false", value, RecordValue::Kind::kBool); break;
-      case 'n': read_word("null", value, RecordValue::Kind::kNull); break;
-      default: read_number(value);
+      case 't':
+        read_word("true", value, RecordValue::Kind::kBool);
+        break;
+      case 'f':
+        read_word("false", value, RecordValue::Kind::kBool);
+        break;
+      case 'n':
+        read_word("null", value, RecordValue::Kind::kNull);
+        break;
+      default:
+        read_number(value);
     }
     value.end = i_;
   }
@@ -186,12 +197,18 @@ class LineParser {
 
 std::string kind_name(const RecordValue& value) {
   switch (value.kind) {
-    case RecordValue::Kind::kNull: return "null";
-    case RecordValue::Kind::kBool: return "true or false";
-    case RecordValue::Kind::kNumber: return "a number";
-    case RecordValue::Kind::kString: return "a string";
-    case RecordValue::Kind::kArray: return "a list";
-    case RecordValue::Kind::kObject: return "an object";
+    case RecordValue::Kind::kNull:
+      return "null";
+    case RecordValue::Kind::kBool:
+      return "true or false";
+    case RecordValue::Kind::kNumber:
+      return "a number";
+    case RecordValue::Kind::kString:
+      return "a string";
+    case RecordValue::Kind::kArray:
+      return "a list";
+    case RecordValue::Kind::kObject:
+      return "an object";
   }
   return "";
 }

@@ -12,9 +12,9 @@ namespace {
 
 // Lower case. A point behind these never ends a sentence …
 constexpr std::array<std::string_view, 44> kAbbreviations{
-    "e.g", "i.e", "eg",  "ie",   "cf",  "vs",   "viz", "dr",  "mr",   "mrs",  "ms",   "prof", "st",   "fig",  "figs",
-    "eq",  "eqs", "sec", "thm",  "lem", "prop", "cor", "def", "ch",   "vol",  "pp",   "ref",  "refs", "resp", "approx",
-    "w.r.t", "s.t", "i.i.d", "a.k.a", "incl", "est", "dept", "gen", "col", "capt", "lt", "rev", "hon", "ex"};
+    "e.g",   "i.e", "eg",    "ie",    "cf",   "vs",   "viz",  "dr",  "mr",  "mrs",  "ms", "prof", "st",   "fig",  "figs",
+    "eq",    "eqs", "sec",   "thm",   "lem",  "prop", "cor",  "def", "ch",  "vol",  "pp", "ref",  "refs", "resp", "approx",
+    "w.r.t", "s.t", "i.i.d", "a.k.a", "incl", "est",  "dept", "gen", "col", "capt", "lt", "rev",  "hon",  "ex"};
 // … and behind these only before a word that begins with a capital, or at a line's end.
 constexpr std::array<std::string_view, 10> kOftenLast{"etc", "inc", "ltd", "co", "jr", "sr", "al", "u.s", "a.m", "p.m"};
 

@@ -58,7 +58,8 @@ std::vector<size_t> record_ends(std::string_view text, const std::vector<std::st
   for (size_t i = 0; i < steps.size(); ++i) {
     const size_t at = text.find(steps[i], done);
     if (at == std::string_view::npos || !is_blank(text.substr(done, at - done)))
-      throw Error(ErrorKind::kInput, "", "step " + std::to_string(i) + " of the record does not stand in the response where it should");
+      throw Error(ErrorKind::kInput, "",
+                  "step " + std::to_string(i) + " of the record does not stand in the response where it should");
     if (i > 0) ends.push_back(at);
     done = at + steps[i].size();
   }
@@ -72,10 +73,14 @@ std::vector<size_t> step_ends(std::string_view response, const StepRule& rule, c
       std::vector<size_t> ends = blank_line_ends(response);
       return ends.empty() ? newline_ends(response) : ends;
     }
-    case StepRule::Kind::kNewline: return newline_ends(response);
-    case StepRule::Kind::kSentence: return sentence_ends(response);
-    case StepRule::Kind::kRegex: return regex_ends(response, *rule.matcher);
-    case StepRule::Kind::kRecord: return record_ends(response, record_steps);
+    case StepRule::Kind::kNewline:
+      return newline_ends(response);
+    case StepRule::Kind::kSentence:
+      return sentence_ends(response);
+    case StepRule::Kind::kRegex:
+      return regex_ends(response, *rule.matcher);
+    case StepRule::Kind::kRecord:
+      return record_ends(response, record_steps);
   }
   return {};
 }

@@ -65,8 +65,9 @@ ThinkingFrom thinking_from(const TraceRecord& record, const std::string& respons
 void truncate(Trace& trace, int64_t length) {
   if (trace.num_tokens() <= length) return;
   if (trace.response_begin >= length)
-    throw Error(ErrorKind::kInput, "", "its prompt of " + std::to_string(trace.response_begin) + " tokens fills the length of " +
-                                           std::to_string(length) + ": no token of the response is left to score");
+    throw Error(ErrorKind::kInput, "",
+                "its prompt of " + std::to_string(trace.response_begin) + " tokens fills the length of " +
+                    std::to_string(length) + ": no token of the response is left to score");
   trace.ids.resize(static_cast<size_t>(length));
   trace.begin.resize(static_cast<size_t>(length));
   trace.truncated = true;

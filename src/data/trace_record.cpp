@@ -48,8 +48,7 @@ std::vector<TraceRecord> read_named(const RecordView& record, const RecordFields
 
 std::vector<TraceRecord> read_traces(const RecordView& record, const RecordFields& fields, std::string& schema) {
   if (!fields.messages.empty()) {
-    if (!record.has(fields.messages))
-      fail_missing(record, "no field \"" + fields.messages + "\"", "--messages-field NAME");
+    if (!record.has(fields.messages)) fail_missing(record, "no field \"" + fields.messages + "\"", "--messages-field NAME");
     schema = fields.messages;
     return read_conversation(record, fields.messages, "role", "content", fields);
   }

@@ -57,8 +57,8 @@ void print_heads(const HeadsFile& file, const Bootstrap& bootstrap) {
   constexpr size_t kShown = 10;
   for (size_t i = 0; i < std::min(kShown, file.heads.size()); ++i) {
     const auto layer = static_cast<size_t>(file.heads[i].layer), head = static_cast<size_t>(file.heads[i].head);
-    spdlog::info("{:4}. head {:<6} score {:.3f} [{:.3f}, {:.3f}]", i + 1, to_string(file.heads[i]),
-                 file.scores[layer][head], bootstrap.low[layer][head], bootstrap.high[layer][head]);
+    spdlog::info("{:4}. head {:<6} score {:.3f} [{:.3f}, {:.3f}]", i + 1, to_string(file.heads[i]), file.scores[layer][head],
+                 bootstrap.low[layer][head], bootstrap.high[layer][head]);
   }
   if (file.heads.size() > kShown) spdlog::info("      … and {} more", file.heads.size() - kShown);
 }
@@ -72,8 +72,9 @@ void print_stability(const Findings& findings) {
   if (!std::isnan(findings.split_half_jaccard)) {
     spdlog::info("overlap of the critical sets of two halves of the probes (Jaccard): {:.2f}", findings.split_half_jaccard);
     if (findings.split_half_jaccard < kStable)
-      spdlog::warn("another draw of probes would choose some other heads; a larger --num-probes or another --num-heads "
-                   "may help");
+      spdlog::warn(
+          "another draw of probes would choose some other heads; a larger --num-probes or another --num-heads "
+          "may help");
   }
   print_overlaps("kinds", findings.kinds);
   print_overlaps("seeds", findings.seeds);
@@ -91,8 +92,7 @@ void print_summary(const HeadsResult& result, double seconds) {
   if (2 * file.probes.num_answered < file.probes.num_probes)
     spdlog::warn("most probes were not answered; the scores rest on {} probes", file.probes.num_answered);
   if (cut_off.num_zero_in > 0)
-    spdlog::warn("{} heads of the critical set never copied anything; a smaller --fraction leaves them out",
-                 cut_off.num_zero_in);
+    spdlog::warn("{} heads of the critical set never copied anything; a smaller --fraction leaves them out", cut_off.num_zero_in);
 }
 
 void print_verdict(const Verification& verification, size_t num_heads) {

@@ -11,8 +11,7 @@
 namespace air {
 namespace {
 
-ProbeSummary summarise(const FindHeadsFlags& flags, const std::vector<Probe>& probes,
-                       const std::vector<ProbeResult>& results) {
+ProbeSummary summarise(const FindHeadsFlags& flags, const std::vector<Probe>& probes, const std::vector<ProbeResult>& results) {
   ProbeSummary summary;
   std::set<int64_t> lengths;
   std::set<double> depths;
@@ -41,15 +40,13 @@ Json answered_json(const std::vector<Probe>& probes, const std::vector<ProbeResu
   }
   Json list = Json::array();
   for (const auto& [cell, count] : counts)
-    list.push_back(
-        {{"kind", cell.first}, {"length", cell.second}, {"num_probes", count.first}, {"num_answered", count.second}});
+    list.push_back({{"kind", cell.first}, {"length", cell.second}, {"num_probes", count.first}, {"num_answered", count.second}});
   return list;
 }
 
 Json overlaps_json(const std::vector<PartOverlap>& overlaps) {
   Json list = Json::array();
-  for (const PartOverlap& overlap : overlaps)
-    list.push_back({{"a", overlap.a}, {"b", overlap.b}, {"jaccard", overlap.jaccard}});
+  for (const PartOverlap& overlap : overlaps) list.push_back({{"a", overlap.a}, {"b", overlap.b}, {"jaccard", overlap.jaccard}});
   return list;
 }
 
@@ -66,8 +63,11 @@ Json stability_json(const Findings& findings) {
 }
 
 Json bootstrap_json(const Bootstrap& bootstrap) {
-  return {{"draws", bootstrap.num_draws}, {"level", bootstrap.level}, {"low", bootstrap.low},
-          {"high", bootstrap.high},       {"critical", bootstrap.critical}};
+  return {{"draws", bootstrap.num_draws},
+          {"level", bootstrap.level},
+          {"low", bootstrap.low},
+          {"high", bootstrap.high},
+          {"critical", bootstrap.critical}};
 }
 
 Findings find_findings(const HeadScores& scores, int64_t count, uint64_t seed, const std::vector<Probe>& probes,
@@ -105,8 +105,8 @@ HeadsResult make_heads_result(const CausalLM& model, const FindHeadsFlags& flags
   HeadsResult result;
   HeadsFile& file = result.file;
   file = heads_file_without_scores(model, flags, probes, results);
-  file.fraction = flags.critical.num_heads > 0 ? static_cast<double>(count) / static_cast<double>(num_heads)
-                                                : flags.critical.fraction;
+  file.fraction =
+      flags.critical.num_heads > 0 ? static_cast<double>(count) / static_cast<double>(num_heads) : flags.critical.fraction;
   file.scores = mean_scores(results);
   file.heads = critical_set(file.scores, count);
 

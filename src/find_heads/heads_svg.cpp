@@ -31,8 +31,9 @@ std::string cell(const HeadsFile& file, Head head) {
   if (place > 0) title += fmt::format(", critical, no. {}", place);
   const char* outline = place > 0 ? R"( stroke="#c2410c" stroke-width="2.5")" : R"( stroke="#fff")";
   return fmt::format(R"(<rect x="{}" y="{}" width="{}" height="{}" fill="{}"{}><title>{}</title></rect>)",
-                     kLeft + head.head * kCell + 1, kTop + head.layer * kCell + 1, kCell - 2, kCell - 2, colour(score),
-                     outline, title) + "\n";
+                     kLeft + head.head * kCell + 1, kTop + head.layer * kCell + 1, kCell - 2, kCell - 2, colour(score), outline,
+                     title) +
+         "\n";
 }
 
 std::string label(int64_t x, int64_t y, const char* anchor, const std::string& text) {
@@ -46,7 +47,8 @@ std::string colour_scale(int64_t x, int64_t y) {
   scale += label(x + kFirst - 5, y, "end", "0");
   for (int i = 0; i < kSteps; ++i)
     scale += fmt::format(R"(<rect x="{}" y="{}" width="{}" height="11" fill="{}" stroke="#ccc" stroke-width="0.5"/>)",
-                         x + kFirst + i * kSwatch, y - 10, kSwatch, colour(i / double{kSteps - 1})) + "\n";
+                         x + kFirst + i * kSwatch, y - 10, kSwatch, colour(i / double{kSteps - 1})) +
+             "\n";
   return scale + label(x + kFirst + kSteps * kSwatch + 5, y, "start", "1");
 }
 

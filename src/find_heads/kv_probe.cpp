@@ -94,8 +94,7 @@ ProbeText write_probe(const KvParts& parts, size_t filler_bytes, double depth, c
     text += pairs[i].json();
   }
   text += "}";
-  for (const Pair& example : parts.examples)
-    text += "\n\nQuestion: " + question_of(example) + "\nAnswer: " + example.json();
+  for (const Pair& example : parts.examples) text += "\n\nQuestion: " + question_of(example) + "\nAnswer: " + example.json();
 
   ProbeText probe;
   probe.text = probe_prompt(text, question_of(parts.needle), parts.needle.lead(), format);

@@ -171,8 +171,7 @@ std::vector<Probe> make_needle_probes(const ProbeGrid& grid, const Haystack& hay
   for (const GridPoint& point : grid_points(grid)) {
     // A deck for each length: heads differ in the wordings they serve, and lengths in their number of probes.
     if (probes.empty() || probes.back().length != point.length) wordings.emplace(seeds.next());
-    probes.push_back(
-        make_probe(point.length, point.depth, wordings->draw(), haystack, tokenizer, format, Rng(seeds.next())));
+    probes.push_back(make_probe(point.length, point.depth, wordings->draw(), haystack, tokenizer, format, Rng(seeds.next())));
   }
   return probes;
 }

@@ -16,8 +16,7 @@ void check_grid(const FindHeadsFlags& flags) {
   for (const int64_t length : flags.lengths)
     if (length < 1) throw Error(ErrorKind::kUsage, "--lengths", std::to_string(length) + " is no number of tokens");
   for (const double depth : flags.depths)
-    if (!(depth >= 0 && depth <= 1))
-      throw Error(ErrorKind::kUsage, "--depths", "a depth lies between 0 (start) and 1 (end)");
+    if (!(depth >= 0 && depth <= 1)) throw Error(ErrorKind::kUsage, "--depths", "a depth lies between 0 (start) and 1 (end)");
 }
 
 void check_kinds(const std::vector<std::string>& kinds) {
@@ -39,11 +38,12 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
   verb.add_option("--svg", flags.svg, "Also draw the scores, layers × heads")->type_name("FILE");
 
   const std::string probes = "Probes";
-  verb.add_option("--probes", flags.probes, "Kinds of probes: needle (a fact in a text), kv (a JSON object)")->delimiter(',')->group(probes)->type_name("KINDS");
-  verb.add_option("--num-probes", flags.num_probes, "Probes in all; short lengths get more")->group(probes)->type_name("N");
-  verb.add_option("--repeats", flags.repeats, "Whole runs of probes, each with the next seed")
+  verb.add_option("--probes", flags.probes, "Kinds of probes: needle (a fact in a text), kv (a JSON object)")
+      ->delimiter(',')
       ->group(probes)
-      ->type_name("N");
+      ->type_name("KINDS");
+  verb.add_option("--num-probes", flags.num_probes, "Probes in all; short lengths get more")->group(probes)->type_name("N");
+  verb.add_option("--repeats", flags.repeats, "Whole runs of probes, each with the next seed")->group(probes)->type_name("N");
   verb.add_option("--lengths", flags.lengths, "Lengths of the probes, in the model's tokens")
       ->delimiter(',')
       ->group(probes)
@@ -111,15 +111,14 @@ void check_flags(const FindHeadsFlags& flags) {
     throw Error(ErrorKind::kUsage, "--probes-file", "--import runs no probes");
   if (!flags.import.empty() && !flags.dump_probes.empty())
     throw Error(ErrorKind::kUsage, "--dump-probes", "--import runs no probes");
-  if (flags.dump_probes == "-" && flags.output == "-")
-    throw Error(ErrorKind::kUsage, "--dump-probes", "stdout is taken by -o -");
+  if (flags.dump_probes == "-" && flags.output == "-") throw Error(ErrorKind::kUsage, "--dump-probes", "stdout is taken by -o -");
 }
 
 std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, const std::string& kind, int64_t shortest,
                                      const ModelConfig& config) {
   const int64_t context = config.max_position_embeddings;
-  const std::string limits = kind + " probes for this model take from " + std::to_string(shortest) + " tokens to its context of " +
-                             std::to_string(context);
+  const std::string limits = kind + " probes for this model take from " + std::to_string(shortest) +
+                             " tokens to its context of " + std::to_string(context);
   std::vector<int64_t> lengths;
   for (const int64_t length : flags.lengths) {
     if (length >= shortest && (length <= context || flags.beyond_context))

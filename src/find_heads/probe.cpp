@@ -33,8 +33,7 @@ std::string probe_prompt(const std::string& text, const std::string& question, c
   return prompt + (plain ? "Answer: " : "") + answer_lead;
 }
 
-Probe encode_probe(const ProbeText& text, const Tokenizer& tokenizer, const ProbeFormat& format,
-                   const std::string& where) {
+Probe encode_probe(const ProbeText& text, const Tokenizer& tokenizer, const ProbeFormat& format, const std::string& where) {
   const Encoding encoding = tokenizer.encode(text.text, !format.chat_format.writes_bos());
   Probe probe;
   probe.ids = encoding.ids;
@@ -50,8 +49,8 @@ bool answer_repeats_needle(const Probe& probe) {
   return std::equal(at(probe.needle.begin), at(probe.needle.end), at(probe.answer.begin), at(probe.answer.end));
 }
 
-Probe fit_probe(int64_t length, const std::function<ProbeText(int64_t filler_tokens)>& build,
-                const Tokenizer& tokenizer, const ProbeFormat& format) {
+Probe fit_probe(int64_t length, const std::function<ProbeText(int64_t filler_tokens)>& build, const Tokenizer& tokenizer,
+                const ProbeFormat& format) {
   constexpr size_t kMaxTries = 8;  // two are usual: tokens merge differently at the cut
   const std::string where = "--lengths " + std::to_string(length);
   const Probe frame = encode_probe(build(0), tokenizer, format, where);

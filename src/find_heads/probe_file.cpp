@@ -25,20 +25,18 @@ Span get_span(const Json& json, const char* begin_key, const char* end_key, int6
   const Span span{get<int64_t>(json, begin_key, where), get<int64_t>(json, end_key, where)};
   if (span.begin < 0 || span.begin >= span.end || span.end > size)
     throw Error(ErrorKind::kInput, where,
-                std::string(begin_key) + " " + std::to_string(span.begin) + ", " + end_key + " " +
-                    std::to_string(span.end) + ": no span in a probe of " + std::to_string(size));
+                std::string(begin_key) + " " + std::to_string(span.begin) + ", " + end_key + " " + std::to_string(span.end) +
+                    ": no span in a probe of " + std::to_string(size));
   return span;
 }
 
 void check_tokens(const Probe& probe, const ModelConfig& config, const std::string& where, bool beyond_context) {
   for (const int32_t id : probe.ids)
-    if (id < 0 || id >= config.vocab_size)
-      throw Error(ErrorKind::kInput, where, "the model has no token " + std::to_string(id));
+    if (id < 0 || id >= config.vocab_size) throw Error(ErrorKind::kInput, where, "the model has no token " + std::to_string(id));
   const auto size = static_cast<int64_t>(probe.ids.size());
   if (size > config.max_position_embeddings && !beyond_context)
     throw Error(ErrorKind::kInput, where,
-                std::to_string(size) + " tokens, and the model's context is " +
-                    std::to_string(config.max_position_embeddings),
+                std::to_string(size) + " tokens, and the model's context is " + std::to_string(config.max_position_embeddings),
                 "--beyond-context takes longer probes all the same");
 }
 
@@ -62,8 +60,8 @@ Probe probe_of_text(const Json& json, const Tokenizer& tokenizer, const ProbeFor
 
 }  // namespace
 
-Probe parse_probe_line(std::string_view line, const Tokenizer& tokenizer, const ProbeFormat& format,
-                       const ModelConfig& config, const std::string& where, bool beyond_context) {
+Probe parse_probe_line(std::string_view line, const Tokenizer& tokenizer, const ProbeFormat& format, const ModelConfig& config,
+                       const std::string& where, bool beyond_context) {
   const Json json = parse_json(line, where, ErrorKind::kInput);
   if (!json.is_object()) throw Error(ErrorKind::kInput, where, "not a JSON object");
   if (!json.contains("ids") && !json.contains("text"))

@@ -60,8 +60,7 @@ void ResultJournal::load(const std::string& identity, bool resume) {
   std::filesystem::resize_file(path_, size);
   if (lines.empty()) return;
   if (lines.front().value("run", "") != identity) {
-    throw Error(ErrorKind::kUsage, path_, "is of a run with another model or other probes",
-                "delete the file to start anew");
+    throw Error(ErrorKind::kUsage, path_, "is of a run with another model or other probes", "delete the file to start anew");
   }
   for (size_t i = 1; i < lines.size(); ++i) {
     ProbeResult result;

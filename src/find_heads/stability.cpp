@@ -120,8 +120,8 @@ double split_half_jaccard(const std::vector<Probe>& probes, const std::vector<Pr
   return sum / kSplits;
 }
 
-std::vector<PartOverlap> part_overlaps(const std::vector<Probe>& probes, const std::vector<ProbeResult>& results,
-                                       int64_t count, const std::function<std::string(const Probe&)>& part_of) {
+std::vector<PartOverlap> part_overlaps(const std::vector<Probe>& probes, const std::vector<ProbeResult>& results, int64_t count,
+                                       const std::function<std::string(const Probe&)>& part_of) {
   std::vector<std::pair<std::string, std::vector<size_t>>> parts;  // in order of first sight
   for (const size_t i : answered_probes(results)) {
     const std::string name = part_of(probes[i]);

@@ -104,8 +104,8 @@ MaskingPlan make_masking_plan(const HeadSet& critical, const ModelConfig& config
 MaskingEffect measure_masking(const CausalLM& model, const MaskingPlan& plan, const std::vector<LossSample>& samples,
                               const std::function<void(int64_t num_tokens)>& progress) {
   const std::vector<HeadSet> variants = all_variants(plan);
-  const HeadMask mask(variants, MaskMode::kUniform, model.config().num_hidden_layers,
-                      model.config().num_attention_heads, model.device(), model.dtype());
+  const HeadMask mask(variants, MaskMode::kUniform, model.config().num_hidden_layers, model.config().num_attention_heads,
+                      model.device(), model.dtype());
   std::vector<Sums> sums(variants.size());
   MaskingEffect effect;
   int64_t num_done = 0;
@@ -135,10 +135,9 @@ Json to_json(const MaskingEffect& effect) {
 }
 
 std::string describe(const MaskingEffect& effect) {
-  std::string text = fmt::format("{:+.2f} nats per token (top-1 {:.2f} → {:.2f})", effect.rise(effect.critical),
-                                 effect.base.top1, effect.critical.top1);
-  if (!effect.same_layers.empty())
-    text += "; random heads of the same layers " + range_of_rises(effect, effect.same_layers);
+  std::string text = fmt::format("{:+.2f} nats per token (top-1 {:.2f} → {:.2f})", effect.rise(effect.critical), effect.base.top1,
+                                 effect.critical.top1);
+  if (!effect.same_layers.empty()) text += "; random heads of the same layers " + range_of_rises(effect, effect.same_layers);
   if (!effect.random.empty()) text += "; random heads " + range_of_rises(effect, effect.random);
   return text;
 }

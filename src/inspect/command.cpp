@@ -100,14 +100,14 @@ void run_inspect(const InspectFlags& flags) {
 
 Verb add_inspect(CLI::App& root) {
   auto flags = std::make_shared<InspectFlags>();
-  CLI::App* verb = root.add_subcommand(
-      "inspect",
-      "What air understands of a model, and how it reads each trace\n\n"
-      "Example:\n"
-      "  air inspect --model DIR\n"
-      "  air inspect --model DIR traces.jsonl | head -1\n\n"
-      "Computes nothing. With traces it writes a line for each: token ids, the first byte of each in the\n"
-      "encoded text, the index of the first response token, and the steps.");
+  CLI::App* verb =
+      root.add_subcommand("inspect",
+                          "What air understands of a model, and how it reads each trace\n\n"
+                          "Example:\n"
+                          "  air inspect --model DIR\n"
+                          "  air inspect --model DIR traces.jsonl | head -1\n\n"
+                          "Computes nothing. With traces it writes a line for each: token ids, the first byte of each in the\n"
+                          "encoded text, the index of the first response token, and the steps.");
   add_shared_flags(*verb, flags->shared, {.model = true});
   add_record_flags(*verb, flags->records);
   verb->add_option("-o,--output", flags->output, "File to write; - is stdout")->type_name("FILE");

@@ -73,12 +73,8 @@ std::string with_unit(double value, const std::vector<const char*>& units) {
   return text;
 }
 
-std::string bytes_text(const Json& value) {
-  return with_unit(value.get<double>(), {"B", "kB", "MB", "GB", "TB"});
-}
-std::string flops_text(const Json& value) {
-  return with_unit(value.get<double>(), {"FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"});
-}
+std::string bytes_text(const Json& value) { return with_unit(value.get<double>(), {"B", "kB", "MB", "GB", "TB"}); }
+std::string flops_text(const Json& value) { return with_unit(value.get<double>(), {"FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"}); }
 
 std::string number_text(const Json& value) {
   char text[64];
@@ -89,8 +85,8 @@ std::string number_text(const Json& value) {
 std::string heads_text(const Json& s) {
   return std::to_string(s["num_attention_heads"].get<int64_t>()) + " query, " +
          std::to_string(s["num_key_value_heads"].get<int64_t>()) + " key/value (groups of " +
-         std::to_string(s["num_key_value_groups"].get<int64_t>()) + "), " +
-         std::to_string(s["head_dim"].get<int64_t>()) + " wide";
+         std::to_string(s["num_key_value_groups"].get<int64_t>()) + "), " + std::to_string(s["head_dim"].get<int64_t>()) +
+         " wide";
 }
 
 std::string attention_text(const Json& a) {
@@ -111,8 +107,8 @@ std::string group_text(const Json& group) {
 }
 
 std::string rope_text(const Json& rope) {
-  std::string text = rope["rope_type"].get<std::string>() + ", base " + number_text(rope["rope_theta"]) +
-                     ", " + rope["rotary_dim"].dump() + " dimensions";
+  std::string text = rope["rope_type"].get<std::string>() + ", base " + number_text(rope["rope_theta"]) + ", " +
+                     rope["rotary_dim"].dump() + " dimensions";
   if (rope.contains("factor")) text += ", factor " + number_text(rope["factor"]);
   if (rope["interleaved"].get<bool>()) text += ", interleaved";
   return text;
@@ -120,8 +116,7 @@ std::string rope_text(const Json& rope) {
 
 std::string weights_text(const Json& weights) {
   std::string text;
-  for (const auto& [dtype, bytes] : weights.items())
-    text += (text.empty() ? "" : ", ") + dtype + " " + bytes_text(bytes);
+  for (const auto& [dtype, bytes] : weights.items()) text += (text.empty() ? "" : ", ") + dtype + " " + bytes_text(bytes);
   return text;
 }
 
@@ -131,8 +126,8 @@ TokenFlops token_flops(const ModelConfig& config, int64_t num_active_parameters,
   TokenFlops flops;
   flops.weights = 2.0 * static_cast<double>(num_active_parameters);
   for (const LayerConfig& layer : config.layers)
-    flops.attention += 4.0 * static_cast<double>(config.num_attention_heads * config.head_dim) *
-                       mean_visible_keys(context, layer.window);
+    flops.attention +=
+        4.0 * static_cast<double>(config.num_attention_heads * config.head_dim) * mean_visible_keys(context, layer.window);
   return flops;
 }
 
@@ -142,8 +137,7 @@ int64_t active_parameters(const ModelConfig& config, int64_t num_parameters) {
                              (experts.bias ? 2 * experts.intermediate_size + config.hidden_size : 0);
   for (const LayerConfig& layer : config.layers)
     if (layer.experts) num_parameters -= (experts.num_experts - experts.num_experts_per_tok) * one_expert;
-  return config.tie_word_embeddings ? num_parameters
-                                    : num_parameters - config.vocab_size * config.hidden_size;
+  return config.tie_word_embeddings ? num_parameters : num_parameters - config.vocab_size * config.hidden_size;
 }
 
 Json summarise_model(const std::filesystem::path& folder) {
@@ -179,10 +173,8 @@ Json summarise_model(const std::filesystem::path& folder) {
   summary["weight_bytes"] = Checkpoint(folder).bytes_by_dtype();
   summary["memory"] = {
       {"batch_tokens", kBatchTokens},
-      {"estimates",
-       {memory_estimate(model, "float32", at::kFloat), memory_estimate(model, "bfloat16", at::kBFloat16)}}};
-  summary["flops_per_token"] = {
-      {"context", kContext}, {"weights", flops.weights}, {"attention", flops.attention}};
+      {"estimates", {memory_estimate(model, "float32", at::kFloat), memory_estimate(model, "bfloat16", at::kBFloat16)}}};
+  summary["flops_per_token"] = {{"context", kContext}, {"weights", flops.weights}, {"attention", flops.attention}};
   summary["tokenizer"] = or_error([&] { return load_tokenizer(folder)->describe(); });
   summary["chat_format"] = or_error([&] { return ChatFormat::of_model(folder).name(); });
   summary["fingerprint"] = model.fingerprint();
@@ -202,24 +194,20 @@ std::string summary_table(const Json& s) {
   line("attention", attention_text(s["attention"]));
   for (size_t i = 0; i < s["ropes"].size(); ++i) line("RoPE " + std::to_string(i), rope_text(s["ropes"][i]));
   if (!s["experts"].is_null())
-    line("experts", s["experts"]["num_experts"].dump() + " of size " +
-                        s["experts"]["intermediate_size"].dump() + ", " +
+    line("experts", s["experts"]["num_experts"].dump() + " of size " + s["experts"]["intermediate_size"].dump() + ", " +
                         s["experts"]["num_experts_per_tok"].dump() + " for each token");
   line("vocabulary",
-       s["vocab_size"].dump() +
-           (s["tie_word_embeddings"].get<bool>() ? ", lm_head tied to it" : ", lm_head of its own"));
+       s["vocab_size"].dump() + (s["tie_word_embeddings"].get<bool>() ? ", lm_head tied to it" : ", lm_head of its own"));
   line("context", s["max_position_embeddings"].dump() + " tokens");
   line("parameters",
        with_unit(s["num_parameters"].get<double>(), {"", "k", "M", "G", "T"}) +
            (s["experts"].is_null()
                 ? ""
-                : ", " + with_unit(s["num_active_parameters"].get<double>(), {"", "k", "M", "G", "T"}) +
-                      " met by a token"));
+                : ", " + with_unit(s["num_active_parameters"].get<double>(), {"", "k", "M", "G", "T"}) + " met by a token"));
   line("weights", weights_text(s["weight_bytes"]));
   for (const Json& estimate : s["memory"]["estimates"])
-    line("memory", "about " + bytes_text(estimate["total"]) + " in " + estimate["dtype"].get<std::string>() +
-                       " (weights " + bytes_text(estimate["weights"]) + ", batches of " +
-                       s["memory"]["batch_tokens"].dump() + " tokens)");
+    line("memory", "about " + bytes_text(estimate["total"]) + " in " + estimate["dtype"].get<std::string>() + " (weights " +
+                       bytes_text(estimate["weights"]) + ", batches of " + s["memory"]["batch_tokens"].dump() + " tokens)");
   line("work", flops_text(s["flops_per_token"]["weights"]) + " a token and pass, attention " +
                    flops_text(s["flops_per_token"]["attention"]) + " more in a text of " +
                    s["flops_per_token"]["context"].dump());

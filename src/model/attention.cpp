@@ -48,17 +48,15 @@ at::Tensor softmax_with_sinks(const at::Tensor& scores, const at::Tensor& sinks)
 }
 
 /// @param q [A, H, D]   @param k [S, K, D]   @param queries, keys their positions   @return [H, A, S] float32
-at::Tensor probabilities(const at::Tensor& q, const at::Tensor& k, const at::Tensor& queries,
-                         const at::Tensor& keys, const AttentionSpec& spec) {
+at::Tensor probabilities(const at::Tensor& q, const at::Tensor& k, const at::Tensor& queries, const at::Tensor& keys,
+                         const AttentionSpec& spec) {
   const int64_t rows = q.size(0), num_heads = q.size(1), kv_heads = k.size(1);
   // Query heads of a group share their keys: [K, H / K · A, D] × [K, D, S], nothing repeated.
-  const at::Tensor grouped =
-      q.to(at::kFloat).transpose(0, 1).reshape({kv_heads, num_heads / kv_heads * rows, q.size(2)});
+  const at::Tensor grouped = q.to(at::kFloat).transpose(0, 1).reshape({kv_heads, num_heads / kv_heads * rows, q.size(2)});
   at::Tensor scores = at::matmul(grouped, k.to(at::kFloat).permute({1, 2, 0})).mul_(spec.scale);
   scores = scores.view({num_heads, rows, k.size(0)});
   if (spec.softcap > 0) scores.div_(spec.softcap).tanh_().mul_(spec.softcap);
-  scores.masked_fill_(visible_keys(queries, keys, spec.window).logical_not(),
-                      -std::numeric_limits<float>::infinity());
+  scores.masked_fill_(visible_keys(queries, keys, spec.window).logical_not(), -std::numeric_limits<float>::infinity());
   return softmax_with_sinks(scores, spec.sinks);
 }
 
@@ -86,11 +84,10 @@ void masked_attention(const Sequence& in, int64_t begin, const AttentionSpec& sp
     const int64_t rows = std::min(block, length - begin);
     const int64_t position = in.first_position + begin, end = position + rows;
     const int64_t first_key = spec.window > 0 ? std::max<int64_t>(0, position - spec.window + 1) : 0;
-    const at::Tensor mask =
-        visible_keys(range(position, end, in.q.device()), range(first_key, end, in.q.device()), spec.window);
+    const at::Tensor mask = visible_keys(range(position, end, in.q.device()), range(first_key, end, in.q.device()), spec.window);
     const at::Tensor attended = at::scaled_dot_product_attention(
-        as_heads(in.q, begin, rows), as_heads(in.k, first_key, end - first_key), as_heads(in.v, first_key, end - first_key),
-        mask, /*dropout_p=*/0.0, /*is_causal=*/false, spec.scale, /*enable_gqa=*/in.q.size(1) != in.k.size(1));
+        as_heads(in.q, begin, rows), as_heads(in.k, first_key, end - first_key), as_heads(in.v, first_key, end - first_key), mask,
+        /*dropout_p=*/0.0, /*is_causal=*/false, spec.scale, /*enable_gqa=*/in.q.size(1) != in.k.size(1));
     out.narrow(0, begin, rows).copy_(attended.squeeze(0).transpose(0, 1));
   }
 }
@@ -105,9 +102,8 @@ void explicit_attention(const Sequence& in, const AttentionSpec& spec, at::Tenso
     const int64_t position = in.first_position + begin, end = position + rows;
     const int64_t first_key = spec.window > 0 ? std::max<int64_t>(0, position - spec.window + 1) : 0;
     const int64_t keys = end - first_key;
-    const at::Tensor shares =
-        probabilities(in.q.narrow(0, begin, rows), in.k.narrow(0, first_key, keys), range(position, end, in.q.device()),
-                      range(first_key, end, in.q.device()), spec);
+    const at::Tensor shares = probabilities(in.q.narrow(0, begin, rows), in.k.narrow(0, first_key, keys),
+                                            range(position, end, in.q.device()), range(first_key, end, in.q.device()), spec);
     const at::Tensor values = in.v.narrow(0, first_key, keys).transpose(0, 1).to(at::kFloat);  // [K, S, D]
     const at::Tensor grouped = shares.reshape({kv_heads, num_heads / kv_heads * rows, keys});
     const at::Tensor attended = at::matmul(grouped, values).view({num_heads, rows, in.v.size(2)});
@@ -124,13 +120,14 @@ at::Tensor with_prefix(const at::Tensor& x, const PackedSequences& sequences, in
 
 }  // namespace
 
-at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const PackedSequences& sequences, const AttentionSpec& spec) {
+at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const PackedSequences& sequences,
+                            const AttentionSpec& spec) {
   if (q.is_cpu() && q.scalar_type() == at::kFloat && one_dnn_is_there()) return cpu_attention(q, k, v, sequences, spec);
   at::Tensor out = at::empty_like(q);
   for (int64_t i = 0; i < sequences.size(); ++i) {
     const int64_t length = sequences.length(i), before = sequences.prefix_length(i);
-    const Sequence in{q.narrow(0, sequences.begin(i), length), with_prefix(k, sequences, i), with_prefix(v, sequences, i), before};
+    const Sequence in{q.narrow(0, sequences.begin(i), length), with_prefix(k, sequences, i), with_prefix(v, sequences, i),
+                      before};
     at::Tensor attended = out.narrow(0, sequences.begin(i), length);
     if (spec.softcap > 0 || spec.sinks.defined()) {
       explicit_attention(in, spec, attended);
@@ -147,8 +144,7 @@ at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::
   return out;
 }
 
-at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k, const std::vector<int64_t>& rows,
-                          const AttentionSpec& spec) {
+at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k, const std::vector<int64_t>& rows, const AttentionSpec& spec) {
   const at::Tensor positions = at::tensor(rows, at::TensorOptions().dtype(at::kLong)).to(q.device());
   return probabilities(q.index_select(0, positions), k, positions, range(0, k.size(0), q.device()), spec);
 }

@@ -51,8 +51,7 @@ CausalLM CausalLM::load(const std::filesystem::path& folder, at::Device device, 
   return load(folder, load_model_config(folder), device, dtype);
 }
 
-CausalLM CausalLM::load(const std::filesystem::path& folder, ModelConfig config, at::Device device,
-                        at::ScalarType dtype) {
+CausalLM CausalLM::load(const std::filesystem::path& folder, ModelConfig config, at::Device device, at::ScalarType dtype) {
   c10::InferenceMode guard;
   CausalLM model;
   model.config_ = std::move(config);
@@ -70,9 +69,7 @@ CausalLM CausalLM::load(const std::filesystem::path& folder, ModelConfig config,
   return model;
 }
 
-bool CausalLM::can_share_prefixes() const {
-  return std::none_of(config_.ropes.begin(), config_.ropes.end(), depends_on_length);
-}
+bool CausalLM::can_share_prefixes() const { return std::none_of(config_.ropes.begin(), config_.ropes.end(), depends_on_length); }
 
 at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& options) const {
   c10::InferenceMode guard;
@@ -83,8 +80,7 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
 
   at::Tensor x = embed(embed_tokens_, batch.ids, config_);
   std::vector<RopeTable> ropes;
-  for (const RopeConfig& rope : config_.ropes)
-    ropes.push_back(make_rope_table(rope, batch.positions, batch.sequences, dtype()));
+  for (const RopeConfig& rope : config_.ropes) ropes.push_back(make_rope_table(rope, batch.positions, batch.sequences, dtype()));
   PackedSequences sequences = batch.sequences;
   int64_t variants_here = 1;
   for (int64_t index = 0; index < config_.num_hidden_layers; ++index) {
@@ -95,8 +91,7 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
       sequences = sequences.repeated(num_variants);
       variants_here = num_variants;
     }
-    const std::function<void(const at::Tensor&, const at::Tensor&)> observe = [&](const at::Tensor& q,
-                                                                                  const at::Tensor& k) {
+    const std::function<void(const at::Tensor&, const at::Tensor&)> observe = [&](const at::Tensor& q, const at::Tensor& k) {
       const int64_t tokens = given.num_tokens();
       options.observer(index, air::attention_rows(q.narrow(0, 0, tokens), k.narrow(0, 0, tokens), options.attention_rows,
                                                   attention_spec(layer, config_, index)));

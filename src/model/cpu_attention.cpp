@@ -55,9 +55,9 @@ std::vector<Block> make_blocks(const PackedSequences& sequences, int64_t kv_head
 
 /// What all blocks read and write.
 struct Inputs {
-  const float* q;        // [N, H, D]
+  const float* q;         // [N, H, D]
   const at::Tensor k, v;  // [K, N + kKeyStep, D]: the rows of a head lie together, zeros behind them
-  float* out;            // [N, H, D]
+  float* out;             // [N, H, D]
   const PackedSequences& sequences;
   const AttentionSpec& spec;
   int64_t num_heads, group, head_dim;
@@ -76,8 +76,8 @@ at::Tensor rows_of_heads(const at::Tensor& x) {
 at::Tensor rows_at(const at::Tensor& x, const PackedSequences& sequences, int64_t sequence, int64_t first, int64_t end) {
   const int64_t before = sequences.prefix_length(sequence), begin = sequences.begin(sequence);
   if (first >= before) return x.narrow(0, begin + first - before, end - first);
-  return at::cat({x.narrow(0, sequences.begin(sequences.prefix_of(sequence)) + first, before - first),
-                  x.narrow(0, begin, end - before)});
+  return at::cat(
+      {x.narrow(0, sequences.begin(sequences.prefix_of(sequence)) + first, before - first), x.narrow(0, begin, end - before)});
 }
 
 void attend(const Inputs& in, const Block& block) {
@@ -103,7 +103,8 @@ void attend(const Inputs& in, const Block& block) {
     query += (padded_rows - rows) * d;
   }
 
-  at::Tensor scores = linear_product(queries, rows_at(in.k[block.kv_head], in.sequences, block.sequence, first_key, first_key + keys));
+  at::Tensor scores =
+      linear_product(queries, rows_at(in.k[block.kv_head], in.sequences, block.sequence, first_key, first_key + keys));
   std::vector<float> sums(static_cast<size_t>(in.group * rows));
   float* row = scores.data_ptr<float>();
   for (int64_t head = 0; head < in.group; ++head) {
@@ -114,13 +115,14 @@ void attend(const Inputs& in, const Block& block) {
       const int64_t visible_to = position + 1 - first_key;
       std::fill(row, row + visible_from, 0.0F);
       std::fill(row + visible_to, row + keys, 0.0F);
-      sums[static_cast<size_t>(head * rows + i)] = exponentiate_scores(row + visible_from, visible_to - visible_from,
-                                                                       static_cast<float>(in.spec.softcap), sink);
+      sums[static_cast<size_t>(head * rows + i)] =
+          exponentiate_scores(row + visible_from, visible_to - visible_from, static_cast<float>(in.spec.softcap), sink);
     }
     row += (padded_rows - rows) * keys;
   }
 
-  const at::Tensor attended = linear_product(scores, rows_at(in.v[block.kv_head], in.sequences, block.sequence, first_key, first_key + keys).t());
+  const at::Tensor attended =
+      linear_product(scores, rows_at(in.v[block.kv_head], in.sequences, block.sequence, first_key, first_key + keys).t());
   const float* from = attended.const_data_ptr<float>();
   for (int64_t head = 0; head < in.group; ++head) {
     for (int64_t i = 0; i < rows; ++i, from += d) {
@@ -134,14 +136,21 @@ void attend(const Inputs& in, const Block& block) {
 
 }  // namespace
 
-at::Tensor cpu_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                         const PackedSequences& sequences, const AttentionSpec& spec) {
+at::Tensor cpu_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const PackedSequences& sequences,
+                         const AttentionSpec& spec) {
   const at::Tensor queries = q.contiguous();
   at::Tensor out = at::empty_like(queries);
   AttentionSpec float_spec = spec;
   if (spec.sinks.defined()) float_spec.sinks = spec.sinks.to(at::kFloat).contiguous();
-  const Inputs in{queries.const_data_ptr<float>(), rows_of_heads(k), rows_of_heads(v),
-                  out.data_ptr<float>(), sequences, float_spec, q.size(1), q.size(1) / k.size(1), q.size(2)};
+  const Inputs in{queries.const_data_ptr<float>(),
+                  rows_of_heads(k),
+                  rows_of_heads(v),
+                  out.data_ptr<float>(),
+                  sequences,
+                  float_spec,
+                  q.size(1),
+                  q.size(1) / k.size(1),
+                  q.size(2)};
   const std::vector<Block> blocks = make_blocks(sequences, k.size(1), in.group, spec.window);
   // Each product runs on the thread that owns its block; neighbours in the list take about as long as each other, so they
   // are dealt out one by one.

@@ -23,8 +23,7 @@ void mask_heads(at::Tensor& x, const at::Tensor& mask, int64_t num_variants) {
 }
 
 /// Queries or keys of all heads, [rows, heads, D], normalised as the family does.
-at::Tensor project_heads(const Linear& proj, const Norm& norm, const at::Tensor& x, int64_t heads,
-                         const ModelConfig& config) {
+at::Tensor project_heads(const Linear& proj, const Norm& norm, const at::Tensor& x, int64_t heads, const ModelConfig& config) {
   at::Tensor projected = apply(proj, x);
   if (config.qk_norm == QkNorm::kProjection) projected = apply_norm(projected, norm, config.norm);
   if (config.clip_qkv > 0) projected.clamp_(-config.clip_qkv, config.clip_qkv);
@@ -80,7 +79,8 @@ at::Tensor attend(const DecoderLayer& layer, QueryKeyValue& in, const LayerConte
   // A query of zeros has equal scores with every key: its softmax row is uniform over the visible positions.
   // A soft cap leaves a score of 0 as it is; a sink keeps its own logit (docs/families.md).
   if (mask.defined() && context.mask->mode() == MaskMode::kUniform) mask_heads(in.q, mask, context.num_variants);
-  at::Tensor attended = packed_attention(in.q, in.k, in.v, context.sequences, attention_spec(layer, context.config, context.index));
+  at::Tensor attended =
+      packed_attention(in.q, in.k, in.v, context.sequences, attention_spec(layer, context.config, context.index));
   if (mask.defined() && context.mask->mode() == MaskMode::kZero) mask_heads(attended, mask, context.num_variants);
   return attended;
 }

@@ -11,9 +11,7 @@ namespace air {
 
 namespace {
 
-int64_t cuda_device_count() {
-  return at::hasCUDA() ? static_cast<int64_t>(at::accelerator::deviceCount()) : 0;
-}
+int64_t cuda_device_count() { return at::hasCUDA() ? static_cast<int64_t>(at::accelerator::deviceCount()) : 0; }
 
 }  // namespace
 
@@ -28,14 +26,13 @@ c10::Device parse_device(const std::string& text) {
     const auto result = std::from_chars(text.data() + 5, end, index);
     valid = result.ec == std::errc() && result.ptr == end && index >= 0;
   }
-  if (!valid)
-    throw Error(ErrorKind::kUsage, "--device " + text, "unknown device", "auto, cpu, cuda or cuda:N");
+  if (!valid) throw Error(ErrorKind::kUsage, "--device " + text, "unknown device", "auto, cpu, cuda or cuda:N");
   if (!at::hasCUDA())
     throw Error(ErrorKind::kResource, "--device " + text, "no CUDA device: libtorch or its driver sees no GPU",
                 "--device cpu runs everywhere; a CUDA build of torch at build time and a driver bring the GPU");
   if (index >= count)
-    throw Error(ErrorKind::kResource, "--device " + text,
-                "no such GPU: " + std::to_string(count) + " seen (from cuda:0)", "CUDA_VISIBLE_DEVICES hides GPUs");
+    throw Error(ErrorKind::kResource, "--device " + text, "no such GPU: " + std::to_string(count) + " seen (from cuda:0)",
+                "CUDA_VISIBLE_DEVICES hides GPUs");
   return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));
 }
 
@@ -49,10 +46,14 @@ c10::ScalarType parse_dtype(const std::string& text, c10::Device device) {
 
 std::string dtype_name(c10::ScalarType dtype) {
   switch (dtype) {
-    case c10::kFloat: return "float32";
-    case c10::kBFloat16: return "bfloat16";
-    case c10::kHalf: return "float16";
-    default: return c10::toString(dtype);
+    case c10::kFloat:
+      return "float32";
+    case c10::kBFloat16:
+      return "bfloat16";
+    case c10::kHalf:
+      return "float16";
+    default:
+      return c10::toString(dtype);
   }
 }
 

@@ -27,9 +27,10 @@ double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
   const double attention = hidden * (q + 2 * kv) + q * hidden;
   const double matrices = config.mlp_gate ? 3 : 2;
   const ExpertConfig& experts = config.experts;
-  const double mlp = layer.experts ? hidden * (static_cast<double>(experts.num_experts) +
-                                               matrices * static_cast<double>(experts.num_experts_per_tok * experts.intermediate_size))
-                                   : matrices * hidden * static_cast<double>(config.intermediate_size);
+  const double mlp = layer.experts
+                         ? hidden * (static_cast<double>(experts.num_experts) +
+                                     matrices * static_cast<double>(experts.num_experts_per_tok * experts.intermediate_size))
+                         : matrices * hidden * static_cast<double>(config.intermediate_size);
   return 2 * (attention + mlp);
 }
 
@@ -45,7 +46,8 @@ double forward_flops(const ModelConfig& config, const PackedSequences& sequences
     const double once = tokens * layer_flops(config, layer) + per_pair * visible_pairs(sequences, layer.window);
     flops += once * static_cast<double>(i < fork_layer ? 1 : num_variants);
   }
-  return flops + 2 * static_cast<double>(config.hidden_size * config.vocab_size) * static_cast<double>(output_rows * num_variants);
+  return flops +
+         2 * static_cast<double>(config.hidden_size * config.vocab_size) * static_cast<double>(output_rows * num_variants);
 }
 
 }  // namespace air

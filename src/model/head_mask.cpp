@@ -6,8 +6,8 @@
 
 namespace air {
 
-HeadMask::HeadMask(std::span<const HeadSet> variants, MaskMode mode, int64_t num_hidden_layers,
-                   int64_t num_attention_heads, at::Device device, at::ScalarType dtype)
+HeadMask::HeadMask(std::span<const HeadSet> variants, MaskMode mode, int64_t num_hidden_layers, int64_t num_attention_heads,
+                   at::Device device, at::ScalarType dtype)
     : num_variants_(static_cast<int64_t>(variants.size())),
       mode_(mode),
       fork_layer_(num_hidden_layers),

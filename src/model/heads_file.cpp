@@ -75,9 +75,9 @@ void check_scores(const HeadsFile& file, const std::string& where) {
   if (file.scores.empty()) return;
   const auto num_layers = static_cast<size_t>(file.num_hidden_layers);
   const auto num_heads = static_cast<size_t>(file.num_attention_heads);
-  const bool shape_fits = file.scores.size() == num_layers &&
-                          std::all_of(file.scores.begin(), file.scores.end(),
-                                      [&](const auto& layer) { return layer.size() == num_heads; });
+  const bool shape_fits =
+      file.scores.size() == num_layers &&
+      std::all_of(file.scores.begin(), file.scores.end(), [&](const auto& layer) { return layer.size() == num_heads; });
   if (!shape_fits) {
     throw Error(ErrorKind::kModel, where,
                 "\"scores\" is not " + std::to_string(num_layers) + " layers × " + std::to_string(num_heads) + " heads");
@@ -175,8 +175,8 @@ bool has_schema(const std::string& text) {
 
 /// Scores as a matrix; none when they are not on our scale.
 std::vector<std::vector<double>> score_matrix(const PublishedHeads& published, const ModelConfig& config) {
-  const bool on_scale = std::all_of(published.scores.begin(), published.scores.end(),
-                                    [](double score) { return score >= 0 && score <= 1; });
+  const bool on_scale =
+      std::all_of(published.scores.begin(), published.scores.end(), [](double score) { return score >= 0 && score <= 1; });
   if (published.scores.empty() || !on_scale) return {};
   std::vector<std::vector<double>> scores(static_cast<size_t>(config.num_hidden_layers));
   for (auto& layer : scores) layer.resize(static_cast<size_t>(config.num_attention_heads));
@@ -196,27 +196,25 @@ HeadsFile published_file(const std::string& text, const std::string& where, cons
   file.heads = published.heads;
   const int64_t total = config.num_hidden_layers * config.num_attention_heads;
   // A list with scores ranks many heads, usually all; one without is a choice already made.
-  if (!published.scores.empty())
-    file.heads.resize(std::min(file.heads.size(), static_cast<size_t>(size.of(total))));
+  if (!published.scores.empty()) file.heads.resize(std::min(file.heads.size(), static_cast<size_t>(size.of(total))));
   file.fraction = static_cast<double>(file.heads.size()) / static_cast<double>(total);
   spdlog::info("{}: heads of another program, {} of them critical", where, file.heads.size());
   return file;
 }
 
-void check_same_model(const HeadsFile& file, const std::string& where, const ModelConfig& config,
-                      const std::string& fingerprint, bool force) {
+void check_same_model(const HeadsFile& file, const std::string& where, const ModelConfig& config, const std::string& fingerprint,
+                      bool force) {
   std::string difference;
   if (file.num_hidden_layers != config.num_hidden_layers || file.num_attention_heads != config.num_attention_heads) {
     difference = "heads of a model with " + std::to_string(file.num_hidden_layers) + " layers × " +
-                 std::to_string(file.num_attention_heads) + " heads; this model has " +
-                 std::to_string(config.num_hidden_layers) + " × " + std::to_string(config.num_attention_heads);
+                 std::to_string(file.num_attention_heads) + " heads; this model has " + std::to_string(config.num_hidden_layers) +
+                 " × " + std::to_string(config.num_attention_heads);
   } else if (!file.fingerprint.empty() && file.fingerprint != fingerprint) {
     difference = "heads of another model: fingerprint " + file.fingerprint + ", this model has " + fingerprint;
   }
   if (difference.empty()) return;
   if (!force) {
-    throw Error(ErrorKind::kModel, where, difference,
-                "find them again with `air find-heads`, or use them anyway with --force");
+    throw Error(ErrorKind::kModel, where, difference, "find them again with `air find-heads`, or use them anyway with --force");
   }
   spdlog::warn("{}: {} (--force)", where, difference);
 }
@@ -281,8 +279,7 @@ std::string to_json(const HeadsFile& file) {
 }
 
 int64_t CriticalSize::of(int64_t total) const {
-  if (num_heads > total)
-    throw Error(ErrorKind::kUsage, "--num-heads", "the model has " + std::to_string(total) + " heads");
+  if (num_heads > total) throw Error(ErrorKind::kUsage, "--num-heads", "the model has " + std::to_string(total) + " heads");
   return num_heads > 0 ? num_heads : critical_count(fraction, total);
 }
 
@@ -292,8 +289,8 @@ HeadsFile load_heads(const std::string& flag, const ModelConfig& config, const s
     HeadsFile file = file_for(config, fingerprint);
     file.heads = parse_head_list(flag, "--heads");
     check_heads(file.heads, config.num_hidden_layers, config.num_attention_heads, "--heads");
-    file.fraction = static_cast<double>(file.heads.size()) /
-                    static_cast<double>(config.num_hidden_layers * config.num_attention_heads);
+    file.fraction =
+        static_cast<double>(file.heads.size()) / static_cast<double>(config.num_hidden_layers * config.num_attention_heads);
     return file;
   }
   const std::string text = read_file(flag, ErrorKind::kModel);

@@ -10,9 +10,9 @@ namespace air {
 /// Online softmax statistics (Milakov and Gimelshein 2018, arXiv:1805.02867), with the entropy's sum beside them.
 struct LogitStats {
   float max = -std::numeric_limits<float>::infinity();
-  int32_t top1 = -1;      ///< where the maximum stands first
-  double sum_exp = 0;     ///< Σ e^(x − max)
-  double weighted = 0;    ///< Σ (x − max) e^(x − max)
+  int32_t top1 = -1;    ///< where the maximum stands first
+  double sum_exp = 0;   ///< Σ e^(x − max)
+  double weighted = 0;  ///< Σ (x − max) e^(x − max)
 
   double log_sum_exp() const { return static_cast<double>(max) + std::log(sum_exp); }
   double entropy() const { return std::log(sum_exp) - weighted / sum_exp; }

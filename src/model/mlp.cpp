@@ -56,9 +56,7 @@ void activate_gate(at::Tensor& gate, at::Tensor up, const ModelConfig& config) {
 
 }  // namespace
 
-at::Tensor apply(const Linear& linear, const at::Tensor& x) {
-  return linear_product(x, linear.weight, linear.bias);
-}
+at::Tensor apply(const Linear& linear, const at::Tensor& x) { return linear_product(x, linear.weight, linear.bias); }
 
 at::Tensor mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& config) {
   if (!mlp.gate_proj.weight.defined()) {

@@ -6,15 +6,12 @@
 namespace air {
 namespace {
 
-bool contains(const HeadSet& heads, Head head) {
-  return std::find(heads.begin(), heads.end(), head) != heads.end();
-}
+bool contains(const HeadSet& heads, Head head) { return std::find(heads.begin(), heads.end(), head) != heads.end(); }
 
 /// `count` of the candidates at random, those outside `heads` first.
 void draw(HeadSet candidates, const HeadSet& heads, size_t count, Rng& rng, HeadSet& drawn) {
   rng.shuffle(candidates);
-  std::stable_partition(candidates.begin(), candidates.end(),
-                        [&](Head head) { return !contains(heads, head); });
+  std::stable_partition(candidates.begin(), candidates.end(), [&](Head head) { return !contains(heads, head); });
   candidates.resize(std::min(count, candidates.size()));
   drawn.insert(drawn.end(), candidates.begin(), candidates.end());
 }
@@ -42,8 +39,7 @@ HeadSet random_heads_of_same_layers(const HeadSet& heads, int64_t num_attention_
   std::map<int64_t, size_t> counts;
   for (const Head head : heads) ++counts[head.layer];
   HeadSet drawn;
-  for (const auto& [layer, count] : counts)
-    draw(heads_of_layer(layer, num_attention_heads), heads, count, rng, drawn);
+  for (const auto& [layer, count] : counts) draw(heads_of_layer(layer, num_attention_heads), heads, count, rng, drawn);
   return drawn;
 }
 

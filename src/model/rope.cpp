@@ -77,8 +77,7 @@ void stretch_yarn(const RopeConfig& c, const at::Tensor& powers, at::Tensor& fre
 
 /// LongRoPE (Ding et al. 2024, arXiv:2402.13753): a factor per dimension, one set for short and one for long
 /// sequences.
-void stretch_longrope(const RopeConfig& c, int64_t length, const at::Tensor& powers,
-                      at::Tensor& frequencies) {
+void stretch_longrope(const RopeConfig& c, int64_t length, const at::Tensor& powers, at::Tensor& frequencies) {
   const auto& factors = length > c.original_max_position_embeddings ? c.long_factor : c.short_factor;
   const float* power = powers.const_data_ptr<float>();
   float* f = frequencies.data_ptr<float>();
@@ -98,9 +97,7 @@ void rotate(at::Tensor first, at::Tensor second, const RopeTable& table) {
 
 }  // namespace
 
-bool depends_on_length(const RopeConfig& config) {
-  return config.rope_type == "dynamic" || config.rope_type == "longrope";
-}
+bool depends_on_length(const RopeConfig& config) { return config.rope_type == "dynamic" || config.rope_type == "longrope"; }
 
 at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length) {
   const double theta = config.rope_type == "dynamic" ? dynamic_theta(config, length) : config.theta;
@@ -113,8 +110,8 @@ at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length) {
   return frequencies;
 }
 
-RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
-                          const PackedSequences& sequences, at::ScalarType dtype) {
+RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions, const PackedSequences& sequences,
+                          at::ScalarType dtype) {
   std::vector<at::Tensor> angles;
   if (!depends_on_length(config)) {
     angles.push_back(angles_of(positions, inverse_frequencies(config, 0)));

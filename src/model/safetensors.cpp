@@ -1,7 +1,7 @@
 #include "air/model/safetensors.h"
 
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 
 #include <algorithm>
 #include <cstring>
@@ -19,9 +19,9 @@ namespace {
 constexpr uint64_t kMaxHeader = 100'000'000;  // the limit of the reference implementation
 
 std::optional<uint64_t> bytes_of_dtype(const std::string& dtype) {
-  static const std::map<std::string, uint64_t> kSizes = {
-      {"F64", 8}, {"I64", 8}, {"U64", 8}, {"F32", 4}, {"I32", 4},     {"U32", 4},    {"F16", 2}, {"BF16", 2},
-      {"I16", 2}, {"U16", 2}, {"I8", 1},  {"U8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"BOOL", 1}};
+  static const std::map<std::string, uint64_t> kSizes = {{"F64", 8}, {"I64", 8}, {"U64", 8},     {"F32", 4},     {"I32", 4},
+                                                         {"U32", 4}, {"F16", 2}, {"BF16", 2},    {"I16", 2},     {"U16", 2},
+                                                         {"I8", 1},  {"U8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"BOOL", 1}};
   const auto it = kSizes.find(dtype);
   return it == kSizes.end() ? std::nullopt : std::optional(it->second);
 }
@@ -50,8 +50,7 @@ Json parse_header(std::string_view header, const std::string& where) {
   } catch (const Json::exception&) {
     throw Error(ErrorKind::kModel, where, "the safetensors header is not valid JSON");
   }
-  if (!twice.empty())
-    throw Error(ErrorKind::kModel, where, "the safetensors header names \"" + twice + "\" twice");
+  if (!twice.empty()) throw Error(ErrorKind::kModel, where, "the safetensors header names \"" + twice + "\" twice");
   if (!json.is_object()) throw Error(ErrorKind::kModel, where, "the safetensors header is not an object");
   return json;
 }
@@ -62,8 +61,7 @@ std::optional<uint64_t> whole_number(const Json& value) {
   return value.get<uint64_t>();
 }
 
-SafetensorsFile::Entry parse_entry(const std::string& name, const Json& json, uint64_t data_size,
-                                   const std::string& file) {
+SafetensorsFile::Entry parse_entry(const std::string& name, const Json& json, uint64_t data_size, const std::string& file) {
   const auto refuse = [&](const std::string& what) -> Error {
     return Error(ErrorKind::kModel, file, "tensor \"" + name + "\": " + what);
   };
@@ -92,16 +90,14 @@ SafetensorsFile::Entry parse_entry(const std::string& name, const Json& json, ui
   if (!begin || !end || *begin > *end) throw refuse("data_offsets that are no range");
   if (*end > data_size) throw refuse("its data lie outside the file (truncated?)");
   if (*end - *begin != size)
-    throw refuse("its shape needs " + std::to_string(size) + " bytes, its data_offsets give " +
-                 std::to_string(*end - *begin));
+    throw refuse("its shape needs " + std::to_string(size) + " bytes, its data_offsets give " + std::to_string(*end - *begin));
   entry.begin = *begin;
   entry.end = *end;
   return entry;
 }
 
 /// The ranges must tile the data section: no overlap, no hole, nothing after the last one.
-void check_layout(const std::map<std::string, SafetensorsFile::Entry>& entries, uint64_t data_size,
-                  const std::string& file) {
+void check_layout(const std::map<std::string, SafetensorsFile::Entry>& entries, uint64_t data_size, const std::string& file) {
   std::vector<std::pair<uint64_t, uint64_t>> ranges;
   for (const auto& [name, entry] : entries) ranges.emplace_back(entry.begin, entry.end);
   std::sort(ranges.begin(), ranges.end());
@@ -113,8 +109,7 @@ void check_layout(const std::map<std::string, SafetensorsFile::Entry>& entries, 
                       std::to_string(std::min(begin, at)));
     at = end;
   }
-  if (at != data_size)
-    throw Error(ErrorKind::kModel, file, std::to_string(data_size - at) + " bytes after the last tensor");
+  if (at != data_size) throw Error(ErrorKind::kModel, file, std::to_string(data_size - at) + " bytes after the last tensor");
 }
 
 }  // namespace
@@ -161,8 +156,7 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
   const std::string_view data = bytes(name);
   const auto options = at::TensorOptions().dtype(*type);
   const auto address = reinterpret_cast<uintptr_t>(data.data());
-  if (address % *bytes_of_dtype(entry.dtype) == 0)
-    return at::from_blob(const_cast<char*>(data.data()), entry.shape, options);
+  if (address % *bytes_of_dtype(entry.dtype) == 0) return at::from_blob(const_cast<char*>(data.data()), entry.shape, options);
   at::Tensor copy = at::empty(entry.shape, options);  // a header whose length is no multiple of the item's
   std::memcpy(copy.data_ptr(), data.data(), data.size());
   return copy;

@@ -37,8 +37,8 @@ TokenNll make_result(int64_t rows) {
 }
 
 /// Rows [begin, end) on one thread. @param hidden may have more rows, which pad the last tile to a multiple of kRowAlignment
-void cpu_rows(const at::Tensor& hidden, const at::Tensor& lm_head, const LogitOptions& options,
-              const int64_t* targets, int64_t begin, int64_t end, TokenNll& out) {
+void cpu_rows(const at::Tensor& hidden, const at::Tensor& lm_head, const LogitOptions& options, const int64_t* targets,
+              int64_t begin, int64_t end, TokenNll& out) {
   c10::InferenceMode guard;
   const int64_t vocab = lm_head.size(0);
   std::vector<LogitStats> stats(static_cast<size_t>(end - begin));
@@ -76,9 +76,8 @@ TokenNll cpu_float_nll(const at::Tensor& hidden, const at::Tensor& lm_head, cons
   const int64_t* target = targets.const_data_ptr<int64_t>();
   const int64_t threads = at::get_num_threads(), share = (rows + threads - 1) / threads;
   const at::Tensor padded = at::cat({hidden, at::zeros({kRowAlignment, hidden.size(1)}, hidden.options())});
-  at::parallel_for(
-      0, rows, std::max<int64_t>((share + kRowAlignment - 1) / kRowAlignment * kRowAlignment, 1),
-      [&](int64_t begin, int64_t end) { cpu_rows(padded, lm_head, options, target, begin, end, out); });
+  at::parallel_for(0, rows, std::max<int64_t>((share + kRowAlignment - 1) / kRowAlignment * kRowAlignment, 1),
+                   [&](int64_t begin, int64_t end) { cpu_rows(padded, lm_head, options, target, begin, end, out); });
   return out;
 }
 

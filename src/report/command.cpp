@@ -35,21 +35,26 @@ void add_flags(CLI::App& verb, ReportFlags& flags) {
   verb.add_option("-o,--output", flags.output, "Where the page goes; - is stdout")->type_name("FILE");
   verb.add_option("--title", flags.title, "Title of the page (default: the name of the scored file)")->type_name("TEXT");
   verb.add_option("--max-traces", flags.max_traces, "Traces whose text is shown: from the top, the middle and the bottom")
-      ->check(CLI::Range(0, 1000))->type_name("N");
+      ->check(CLI::Range(0, 1000))
+      ->type_name("N");
   verb.add_option("--group-by", flags.group_by, "Field of the records whose values are compared")->type_name("FIELD");
-  verb.add_option("--manifest", flags.manifest, "Manifest of the scored file (default: the one beside it; of several files all, added up)")->type_name("FILE");
+  verb.add_option("--manifest", flags.manifest,
+                  "Manifest of the scored file (default: the one beside it; of several files all, added up)")
+      ->type_name("FILE");
   const std::string group = "Records (as given to air score)";
   verb.add_option("--prompt-field", flags.fields.prompt, "Field of the prompt")->group(group)->type_name("NAME");
   verb.add_option("--response-field", flags.fields.response, "Field of the response")->group(group)->type_name("NAME");
   verb.add_option("--messages-field", flags.fields.messages, "Field of a list of messages")->group(group)->type_name("NAME");
   verb.add_option("--id-field", flags.fields.id, "Field of the record's id")->group(group)->type_name("NAME");
   verb.add_option("--chat-template", flags.chat_template, "Chat format that joined thinking and answer; auto: the manifest's")
-      ->group(group)->type_name("WHICH");
+      ->group(group)
+      ->type_name("WHICH");
 }
 
 std::vector<std::string> inputs_of(const ReportFlags& flags) {
   if (!flags.inputs.empty()) return flags.inputs;
-  if (::isatty(STDIN_FILENO) != 0) throw Error(ErrorKind::kUsage, "", "no input", "name a file that air score wrote, or pipe one in");
+  if (::isatty(STDIN_FILENO) != 0)
+    throw Error(ErrorKind::kUsage, "", "no input", "name a file that air score wrote, or pipe one in");
   return {"-"};
 }
 
@@ -93,7 +98,8 @@ void run_report(const ReportFlags& flags) {
   data.manifest = joined_manifest(manifests);
   const std::string page = render_page(data);
   write_file(flags.output, page);
-  if (flags.output != "-") spdlog::info("wrote {}: {} traces, {} KB", flags.output, data.traces.size(), (page.size() + 999) / 1000);
+  if (flags.output != "-")
+    spdlog::info("wrote {}: {} traces, {} KB", flags.output, data.traces.size(), (page.size() + 999) / 1000);
 }
 
 }  // namespace

@@ -12,14 +12,28 @@ std::string escape_html(std::string_view text) {
   out.reserve(text.size() + text.size() / 8);
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
       case '\n':
-      case '\t': out += c; break;
-      case 0x7f: out += "\u2421"; break;
+      case '\t':
+        out += c;
+        break;
+      case 0x7f:
+        out += "\u2421";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20)
           append_utf8(out, 0x2400 + static_cast<char32_t>(c));

@@ -20,7 +20,8 @@ Json joined_value(const std::string& key, const std::vector<Json>& values) {
     for (const Json& value : values) sum += value.get<double>();
     return whole ? Json(static_cast<int64_t>(sum)) : Json(sum);
   }
-  if (std::all_of(values.begin(), values.end(), [&](const Json& value) { return value == values.front(); })) return values.front();
+  if (std::all_of(values.begin(), values.end(), [&](const Json& value) { return value == values.front(); }))
+    return values.front();
   return Json(values);
 }
 

@@ -11,11 +11,11 @@ namespace air {
 
 namespace {
 
-constexpr size_t kTotalBytes = 600'000;   // of all traces shown, so that a page stays under 1 MB
+constexpr size_t kTotalBytes = 600'000;  // of all traces shown, so that a page stays under 1 MB
 constexpr size_t kMostTraceBytes = 40'000;
 constexpr size_t kFewestTraceBytes = 2'000;
 constexpr size_t kMostIdBytes = 120;
-constexpr int kShades = 4;                // style classes s1 … s4 on each side of zero
+constexpr int kShades = 4;  // style classes s1 … s4 on each side of zero
 
 std::string place_name(ShownPlace place) {
   return place == ShownPlace::kTop ? "top" : place == ShownPlace::kMiddle ? "middle" : "bottom";
@@ -43,7 +43,9 @@ std::string shown_name(const ShownTrace& shown) {
 }
 
 std::string cut_note(size_t left_out) {
-  return left_out == 0 ? "" : fmt::format("<p class=\"cut\">… cut here: {} more bytes are not shown.</p>", with_thousands(static_cast<int64_t>(left_out)));
+  return left_out == 0 ? ""
+                       : fmt::format("<p class=\"cut\">… cut here: {} more bytes are not shown.</p>",
+                                     with_thousands(static_cast<int64_t>(left_out)));
 }
 
 /// Text up to a budget of HTML bytes, which escapes may fill faster than the text itself.
@@ -54,14 +56,15 @@ std::string_view fitting(std::string_view text, size_t budget) {
 }
 
 std::string step_span(const ScoredStep& step, std::string_view text, double full, bool first) {
-  return fmt::format("<span class=\"st {}\" tabindex=\"{}\" data-n=\"{} {} {} {} {} {} {}\">{}</span>", shade(step.influence, full), first ? 0 : -1,
-                     plain_number(step.influence), plain_number(step.divergence), plain_number(step.base_nll), plain_number(step.ref_nll),
-                     plain_number(step.entropy), step.num_tokens, plain_number(step.weight), isolated_html(text));
+  return fmt::format("<span class=\"st {}\" tabindex=\"{}\" data-n=\"{} {} {} {} {} {} {}\">{}</span>",
+                     shade(step.influence, full), first ? 0 : -1, plain_number(step.influence), plain_number(step.divergence),
+                     plain_number(step.base_nll), plain_number(step.ref_nll), plain_number(step.entropy), step.num_tokens,
+                     plain_number(step.weight), isolated_html(text));
 }
 
 std::string step_row(const ScoredStep& step, size_t number) {
-  return "<tr>" + number_cell(static_cast<int64_t>(number)) + number_cell(step.influence) + number_cell(step.divergence) + number_cell(step.base_nll) +
-         number_cell(step.num_tokens) + number_cell(step.weight) + "</tr>";
+  return "<tr>" + number_cell(static_cast<int64_t>(number)) + number_cell(step.influence) + number_cell(step.divergence) +
+         number_cell(step.base_nll) + number_cell(step.num_tokens) + number_cell(step.weight) + "</tr>";
 }
 
 std::string steps_html(const ScoredTrace& trace, double full, size_t budget) {
@@ -79,14 +82,20 @@ std::string steps_html(const ScoredTrace& trace, double full, size_t budget) {
     shown += fit.size();
     if (fit.size() < text.size()) break;
   }
-  std::string out = "<div class=\"steps\" dir=\"auto\" role=\"group\" aria-label=\"Steps of the response; arrow keys go from one to the next\">" + spans + "</div>";
+  std::string out =
+      "<div class=\"steps\" dir=\"auto\" role=\"group\" aria-label=\"Steps of the response; arrow keys go from one to the "
+      "next\">" +
+      spans + "</div>";
   const auto scored = static_cast<size_t>(trace.steps.empty() ? 0 : trace.steps.back().bytes.end);
   if (trace.truncated)
-    out += fmt::format("<p class=\"cut\">… scored up to the {} tokens that --max-length let through.</p>", with_thousands(trace.num_tokens));
+    out += fmt::format("<p class=\"cut\">… scored up to the {} tokens that --max-length let through.</p>",
+                       with_thousands(trace.num_tokens));
   out += cut_note((trace.truncated ? scored : response.size()) - shown);
-  return out + "<details><summary>The steps' numbers</summary><div class=\"wide\"><table class=\"sortable\"><caption class=\"hidden\">Numbers of the steps</caption><thead><tr>" +
-         sortable_head("step") + sortable_head("influence") + sortable_head("divergence") + sortable_head("base loss") + sortable_head("tokens") +
-         sortable_head("weight") + "</tr></thead><tbody>" + rows + "</tbody></table></div></details>";
+  return out +
+         "<details><summary>The steps' numbers</summary><div class=\"wide\"><table class=\"sortable\"><caption "
+         "class=\"hidden\">Numbers of the steps</caption><thead><tr>" +
+         sortable_head("step") + sortable_head("influence") + sortable_head("divergence") + sortable_head("base loss") +
+         sortable_head("tokens") + sortable_head("weight") + "</tr></thead><tbody>" + rows + "</tbody></table></div></details>";
 }
 
 std::string prompt_html(const ScoredTrace& trace, size_t budget) {
@@ -98,7 +107,8 @@ std::string prompt_html(const ScoredTrace& trace, size_t budget) {
       break;
     }
     const std::string_view fit = fitting(message.content, budget - out.size());
-    out += fmt::format("<p class=\"message\" dir=\"auto\"><span class=\"role\">{}</span> {}</p>", isolated_html(cut_utf8(message.role, 40)), isolated_html(fit));
+    out += fmt::format("<p class=\"message\" dir=\"auto\"><span class=\"role\">{}</span> {}</p>",
+                       isolated_html(cut_utf8(message.role, 40)), isolated_html(fit));
     out += cut_note(message.content.size() - fit.size());
   }
   return out + "</details>";
@@ -107,34 +117,43 @@ std::string prompt_html(const ScoredTrace& trace, size_t budget) {
 std::string trace_article(const ShownTrace& shown, size_t number, double full, size_t budget) {
   const ScoredTrace& trace = shown.trace;
   return fmt::format(
-      "<article id=\"t{0}\" class=\"trace\" tabindex=\"-1\"><h3><span class=\"badge {1}\">{1}</span> <span class=\"muted\">#{2}</span> {3}</h3>"
-      "<p class=\"numbers\">influence <b>{4}</b> · divergence <b>{5}</b> · base loss <b>{6}</b> · entropy <b>{7}</b> · {8} tokens · {9} steps</p>{10}{11}</article>\n",
-      number, place_name(shown.place), with_thousands(shown.position), shown_name(shown), short_number(trace.influence), short_number(trace.divergence),
-      short_number(trace.base_nll), short_number(trace.entropy), with_thousands(trace.num_tokens), trace.steps.size(), prompt_html(trace, budget / 4),
-      steps_html(trace, full, budget - budget / 4));
+      "<article id=\"t{0}\" class=\"trace\" tabindex=\"-1\"><h3><span class=\"badge {1}\">{1}</span> <span "
+      "class=\"muted\">#{2}</span> {3}</h3>"
+      "<p class=\"numbers\">influence <b>{4}</b> · divergence <b>{5}</b> · base loss <b>{6}</b> · entropy <b>{7}</b> · {8} "
+      "tokens · {9} steps</p>{10}{11}</article>\n",
+      number, place_name(shown.place), with_thousands(shown.position), shown_name(shown), short_number(trace.influence),
+      short_number(trace.divergence), short_number(trace.base_nll), short_number(trace.entropy), with_thousands(trace.num_tokens),
+      trace.steps.size(), prompt_html(trace, budget / 4), steps_html(trace, full, budget - budget / 4));
 }
 
 std::string traces_table(const ReportData& data) {
-  std::string out = "<div class=\"wide\"><table class=\"sortable\" id=\"trace-table\"><caption class=\"hidden\">The traces shown below</caption><thead><tr>" +
-                    sortable_head("place") + sortable_head("trace", false) + sortable_head("influence") + sortable_head("divergence") +
-                    sortable_head("base loss") + sortable_head("entropy") + sortable_head("repetition") + sortable_head("tokens") + sortable_head("steps");
+  std::string out =
+      "<div class=\"wide\"><table class=\"sortable\" id=\"trace-table\"><caption class=\"hidden\">The traces shown "
+      "below</caption><thead><tr>" +
+      sortable_head("place") + sortable_head("trace", false) + sortable_head("influence") + sortable_head("divergence") +
+      sortable_head("base loss") + sortable_head("entropy") + sortable_head("repetition") + sortable_head("tokens") +
+      sortable_head("steps");
   if (!data.group_field.empty()) out += sortable_head("group", false);
   out += "</tr></thead><tbody>";
   for (size_t i = 0; i < data.shown.size(); ++i) {
     const ShownTrace& shown = data.shown[i];
     const TraceNumbers& numbers = data.traces[shown.index];
-    out += "<tr>" + number_cell(shown.position) + fmt::format("<th scope=\"row\"><a href=\"#t{}\">{}</a></th>", i, shown_name(shown)) +
-           number_cell(numbers.influence) + number_cell(numbers.divergence) + number_cell(numbers.base_nll) + number_cell(numbers.entropy) +
+    out += "<tr>" + number_cell(shown.position) +
+           fmt::format("<th scope=\"row\"><a href=\"#t{}\">{}</a></th>", i, shown_name(shown)) + number_cell(numbers.influence) +
+           number_cell(numbers.divergence) + number_cell(numbers.base_nll) + number_cell(numbers.entropy) +
            number_cell(numbers.repetition) + number_cell(numbers.num_tokens) + number_cell(numbers.num_steps);
-    if (!data.group_field.empty()) out += "<td>" + isolated_html(cut_utf8(data.groups[static_cast<size_t>(numbers.group)], kMostIdBytes)) + "</td>";
+    if (!data.group_field.empty())
+      out += "<td>" + isolated_html(cut_utf8(data.groups[static_cast<size_t>(numbers.group)], kMostIdBytes)) + "</td>";
     out += "</tr>";
   }
   return out + "</tbody></table></div>\n";
 }
 
 std::string colour_legend(double full) {
-  std::string out = "<p class=\"legend\"><span class=\"sr\">Colours of the steps: </span><span>influence " + short_number(-full) + "</span>";
-  for (const char* name : {"m4", "m3", "m2", "m1", "s0", "p1", "p2", "p3", "p4"}) out += fmt::format("<span class=\"swatch {}\"></span>", name);
+  std::string out =
+      "<p class=\"legend\"><span class=\"sr\">Colours of the steps: </span><span>influence " + short_number(-full) + "</span>";
+  for (const char* name : {"m4", "m3", "m2", "m1", "s0", "p1", "p2", "p3", "p4"})
+    out += fmt::format("<span class=\"swatch {}\"></span>", name);
   return out + "<span>" + short_number(full) + "</span></p>\n";
 }
 
@@ -145,7 +164,8 @@ std::string traces_section(const ReportData& data) {
   const double full = full_colour(data);
   const size_t budget = std::clamp(kTotalBytes / data.shown.size(), kFewestTraceBytes, kMostTraceBytes);
   std::string out = fmt::format(
-      "<p>{} of {} traces, by influence: from the top, the middle and the bottom. Each step is coloured by its own influence: warm where the "
+      "<p>{} of {} traces, by influence: from the top, the middle and the bottom. Each step is coloured by its own influence: "
+      "warm where the "
       "weakened model loses, cool where it gains. Point at a step, or move with the arrow keys, for its numbers.</p>\n",
       data.shown.size(), with_thousands(static_cast<int64_t>(data.traces.size())));
   out += traces_table(data) + colour_legend(full);

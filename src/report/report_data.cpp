@@ -66,7 +66,8 @@ std::string group_value(std::string_view line, const std::string& field, const s
   for (size_t begin = 0; value != nullptr && begin <= field.size();) {
     const size_t end = std::min(field.find('.', begin), field.size());
     const std::string key = field.substr(begin, end - begin);
-    const auto found = std::find_if(value->members.begin(), value->members.end(), [&](const auto& member) { return member.name == key; });
+    const auto found =
+        std::find_if(value->members.begin(), value->members.end(), [&](const auto& member) { return member.name == key; });
     value = found == value->members.end() ? nullptr : &found->value;
     begin = end + 1;
   }
@@ -109,7 +110,8 @@ class Collector {
     const auto [found, is_new] = group_index_.try_emplace(value, static_cast<int64_t>(data_.groups.size()));
     if (is_new) data_.groups.push_back(value);
     if (data_.groups.size() > kMaxGroups)
-      throw Error(ErrorKind::kUsage, "--group-by", "the field \"" + options_.group_by + "\" has more than 10,000 values by " + where,
+      throw Error(ErrorKind::kUsage, "--group-by",
+                  "the field \"" + options_.group_by + "\" has more than 10,000 values by " + where,
                   "group by a field that repeats, such as the source of a record");
     return found->second;
   }
@@ -119,7 +121,8 @@ class Collector {
     for (const ScoredStep& step : trace.steps) {
       data_.step_influence.push_back(step.influence);
       const auto tokens = static_cast<double>(step.num_tokens);
-      const double middle = (static_cast<double>(before) + tokens / 2) / static_cast<double>(std::max<int64_t>(1, trace.num_tokens));
+      const double middle =
+          (static_cast<double>(before) + tokens / 2) / static_cast<double>(std::max<int64_t>(1, trace.num_tokens));
       const size_t place = std::min(PlaceProfile::kPlaces - 1, static_cast<size_t>(middle * PlaceProfile::kPlaces));
       data_.profile.divergence[place] += tokens * step.divergence;
       data_.profile.tokens[place] += tokens;
@@ -147,12 +150,11 @@ std::vector<std::pair<size_t, ShownPlace>> shown_positions(size_t count, size_t 
 std::vector<ShownTrace> choose_shown(const ReportData& data, size_t max_traces) {
   std::vector<size_t> order(data.traces.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) {
-                     // Lines are numbered alike in every shard, in whatever order the shards are named.
-                     if (data.traces[a].influence != data.traces[b].influence) return data.traces[a].influence > data.traces[b].influence;
-                     return data.traces[a].line < data.traces[b].line;
-                   });
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    // Lines are numbered alike in every shard, in whatever order the shards are named.
+    if (data.traces[a].influence != data.traces[b].influence) return data.traces[a].influence > data.traces[b].influence;
+    return data.traces[a].line < data.traces[b].line;
+  });
   std::vector<ShownTrace> shown;
   for (const auto& [position, place] : shown_positions(order.size(), max_traces))
     shown.push_back({.index = order[position], .position = static_cast<int64_t>(position) + 1, .place = place, .trace = {}});

@@ -57,8 +57,8 @@ Finding about_divergence(const std::vector<double>& divergence) {
 Finding about_controls(const ReportData& data) {
   const double average = mean(column(data, [](const TraceNumbers& trace) { return trace.controlled; }));
   if (average > 0)
-    return {false, "These heads cost " + short_number(average) +
-                       " nats per token more than as many random heads of the same layers."};
+    return {false,
+            "These heads cost " + short_number(average) + " nats per token more than as many random heads of the same layers."};
   return {true, "Random heads of the same layers cost as much or more (difference " + short_number(average) +
                     " nats per token): on these traces the scores do not single out retrieval."};
 }
@@ -110,8 +110,10 @@ std::vector<Finding> findings(const ReportData& data, const std::vector<Correlat
       restates = true;
     }
   if (!restates && data.traces.size() >= kFewTraces)
-    all.push_back({false, "No simple baseline (length, base loss, entropy, repetition) explains the order by influence: every "
-                          "rank correlation is below " + two_digits(kRestates) + " in size."});
+    all.push_back({false,
+                   "No simple baseline (length, base loss, entropy, repetition) explains the order by influence: every "
+                   "rank correlation is below " +
+                       two_digits(kRestates) + " in size."});
   all.push_back(about_divergence(column(data, [](const TraceNumbers& t) { return t.divergence; })));
   if (data.has_controls) all.push_back(about_controls(data));
   return all;

@@ -24,9 +24,7 @@ constexpr std::array<uint32_t, kCount> first_primes() {
 }
 
 /// The standard's constants: the first 32 bits of the fractions of the primes' roots.
-uint32_t fraction_bits(long double root) {
-  return static_cast<uint32_t>((root - std::floor(root)) * 4294967296.0L);
-}
+uint32_t fraction_bits(long double root) { return static_cast<uint32_t>((root - std::floor(root)) * 4294967296.0L); }
 
 std::array<uint32_t, kRounds> round_constants() {
   std::array<uint32_t, kRounds> constants{};

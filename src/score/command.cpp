@@ -56,39 +56,72 @@ void add_flags(CLI::App& verb, ScoreFlags& flags) {
 
   const std::string scores = "Scores";
   verb.add_option("--mask", flags.mask, "What masked heads do: attend uniformly, or put out zero")
-      ->check(CLI::IsMember({"uniform", "zero"}))->group(scores);
+      ->check(CLI::IsMember({"uniform", "zero"}))
+      ->group(scores);
   verb.add_option("--influence", flags.influence, "What ranks: relative = divergence / base loss, absolute = divergence")
-      ->check(CLI::IsMember({"relative", "absolute"}))->group(scores);
+      ->check(CLI::IsMember({"relative", "absolute"}))
+      ->group(scores);
   verb.add_option("--loss-floor", flags.loss_floor, "Least base loss that divides a divergence, nats per token")
-      ->check(CLI::PositiveNumber)->group(scores)->type_name("NATS");
+      ->check(CLI::PositiveNumber)
+      ->group(scores)
+      ->type_name("NATS");
   verb.add_option("--controls", flags.controls, "Also score under N random head sets of the same layers")
-      ->check(CLI::Range(0, 1000))->group(scores)->type_name("N");
+      ->check(CLI::Range(0, 1000))
+      ->group(scores)
+      ->type_name("N");
   verb.add_option("--step-weights", flags.step_weights, "Training weights of steps: softmax, linear, top or none")
-      ->group(scores)->type_name("KIND");
-  verb.add_option("--weight-shrinkage", flags.weighting.shrinkage, "Tokens of the trace's average that join each step before it is weighed; 0: none")
-      ->group(scores)->type_name("TOKENS");
-  verb.add_option("--weight-temperature", flags.weighting.temperature, "softmax: higher is flatter")->group(scores)->type_name("T");
-  verb.add_option("--weight-slope", flags.weighting.slope, "linear: change per standard deviation")->group(scores)->type_name("S");
-  verb.add_option("--weight-top-share", flags.weighting.top_share, "top: share of the steps that weigh more")->group(scores)->type_name("SHARE");
-  verb.add_option("--weight-high", flags.weighting.high, "top: weight of those, before normalisation")->group(scores)->type_name("W");
+      ->group(scores)
+      ->type_name("KIND");
+  verb.add_option("--weight-shrinkage", flags.weighting.shrinkage,
+                  "Tokens of the trace's average that join each step before it is weighed; 0: none")
+      ->group(scores)
+      ->type_name("TOKENS");
+  verb.add_option("--weight-temperature", flags.weighting.temperature, "softmax: higher is flatter")
+      ->group(scores)
+      ->type_name("T");
+  verb.add_option("--weight-slope", flags.weighting.slope, "linear: change per standard deviation")
+      ->group(scores)
+      ->type_name("S");
+  verb.add_option("--weight-top-share", flags.weighting.top_share, "top: share of the steps that weigh more")
+      ->group(scores)
+      ->type_name("SHARE");
+  verb.add_option("--weight-high", flags.weighting.high, "top: weight of those, before normalisation")
+      ->group(scores)
+      ->type_name("W");
   verb.add_option("--weight-low", flags.weighting.low, "top: weight of the others")->group(scores)->type_name("W");
-  verb.add_flag("--token-losses", flags.token_losses)->description("Add ids, offsets and losses of every response token")->group(scores);
+  verb.add_flag("--token-losses", flags.token_losses)
+      ->description("Add ids, offsets and losses of every response token")
+      ->group(scores);
 
   const std::string run = "Run";
   verb.add_option("--max-batch-tokens", flags.max_batch_tokens, "Tokens of a batch; 0 = by the free memory")
-      ->check(CLI::NonNegativeNumber)->group(run)->type_name("N");
+      ->check(CLI::NonNegativeNumber)
+      ->group(run)
+      ->type_name("N");
   verb.add_flag("--no-prompt-sharing", flags.no_prompt_sharing)
-      ->description("Compute a prompt anew for each of its traces; the scores are the same but for rounding")->group(run);
+      ->description("Compute a prompt anew for each of its traces; the scores are the same but for rounding")
+      ->group(run);
   verb.add_option("--order", flags.order, "Order of the output: rank or input")
-      ->check(CLI::IsMember({"rank", "input"}))->group(run);
+      ->check(CLI::IsMember({"rank", "input"}))
+      ->group(run);
   verb.add_flag("--resume", flags.resume)->description("Go on with OUT.partial of an interrupted run")->group(run);
-  verb.add_option("--shard", flags.shard, "Score input lines I, I+N, I+2N, … only; default: all, in a Slurm array job "
-                                               "the task's share (SLURM_ARRAY_TASK_ID of _COUNT)")->group(run)->type_name("I/N");
+  verb.add_option("--shard", flags.shard,
+                  "Score input lines I, I+N, I+2N, … only; default: all, in a Slurm array job "
+                  "the task's share (SLURM_ARRAY_TASK_ID of _COUNT)")
+      ->group(run)
+      ->type_name("I/N");
   verb.add_option("--on-error", flags.on_error, "A bad record ends the run, or is skipped")
-      ->check(CLI::IsMember({"fail", "skip"}))->group(run);
-  verb.add_option("--rejects", flags.rejects, "File for the records that were skipped, with the reason")->group(run)->type_name("FILE");
-  verb.add_flag("--bench", flags.bench)->description("Measure the matrix-product rate first, and say which share of it the run reaches")->group(run);
-  verb.add_option("--manifest", flags.manifest, "Where the manifest goes; default OUT.manifest.json")->group(run)->type_name("FILE");
+      ->check(CLI::IsMember({"fail", "skip"}))
+      ->group(run);
+  verb.add_option("--rejects", flags.rejects, "File for the records that were skipped, with the reason")
+      ->group(run)
+      ->type_name("FILE");
+  verb.add_flag("--bench", flags.bench)
+      ->description("Measure the matrix-product rate first, and say which share of it the run reaches")
+      ->group(run);
+  verb.add_option("--manifest", flags.manifest, "Where the manifest goes; default OUT.manifest.json")
+      ->group(run)
+      ->type_name("FILE");
   verb.add_flag("--overwrite", flags.overwrite)->description("Replace a key \"air\" that records already have")->group(run);
   verb.add_flag("--force", flags.force)->description("Accept heads that were found for another model")->group(run);
 }
@@ -116,33 +149,40 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
   Json inputs = Json::array();
   for (const std::string& path : options.inputs) inputs.push_back(input_identity(path));
   const RecordFields& fields = options.fields;
-  return {{"air_version", version()},
-          {"model", flags.shared.model},
-          {"model_type", model.config().model_type},
-          {"fingerprint", model.fingerprint()},
-          {"device", model.device().str()},
-          {"dtype", dtype_name(model.dtype())},
-          {"heads", heads_text(heads)},
-          {"mask", flags.mask},
-          {"controls", flags.controls},
-          {"seed", flags.shared.seed},
-          {"inputs", inputs},
-          {"shard", options.shard.text()},
-          {"fields", {{"prompt", fields.prompt}, {"response", fields.response}, {"messages", fields.messages}, {"id", fields.id}}},
-          {"chat_format", options.trace.chat_format.name()},
-          {"steps", flags.records.steps},
-          {"min_step_tokens", flags.records.min_step_tokens},
-          {"max_steps", flags.records.max_steps},
-          {"turns", fields.turns},
-          {"influence", flags.influence},
-          {"loss_floor", flags.loss_floor},
-          {"step_weights", {{"kind", flags.step_weights}, {"shrinkage", flags.weighting.shrinkage}, {"temperature", flags.weighting.temperature}, {"slope", flags.weighting.slope},
-                            {"top_share", flags.weighting.top_share}, {"high", flags.weighting.high}, {"low", flags.weighting.low}}},
-          {"token_losses", flags.token_losses},
-          {"max_length", options.max_length},
-          {"overlong", flags.records.overlong},
-          {"max_batch_tokens", options.max_batch_tokens},
-          {"prompt_sharing", !flags.no_prompt_sharing}};
+  return {
+      {"air_version", version()},
+      {"model", flags.shared.model},
+      {"model_type", model.config().model_type},
+      {"fingerprint", model.fingerprint()},
+      {"device", model.device().str()},
+      {"dtype", dtype_name(model.dtype())},
+      {"heads", heads_text(heads)},
+      {"mask", flags.mask},
+      {"controls", flags.controls},
+      {"seed", flags.shared.seed},
+      {"inputs", inputs},
+      {"shard", options.shard.text()},
+      {"fields", {{"prompt", fields.prompt}, {"response", fields.response}, {"messages", fields.messages}, {"id", fields.id}}},
+      {"chat_format", options.trace.chat_format.name()},
+      {"steps", flags.records.steps},
+      {"min_step_tokens", flags.records.min_step_tokens},
+      {"max_steps", flags.records.max_steps},
+      {"turns", fields.turns},
+      {"influence", flags.influence},
+      {"loss_floor", flags.loss_floor},
+      {"step_weights",
+       {{"kind", flags.step_weights},
+        {"shrinkage", flags.weighting.shrinkage},
+        {"temperature", flags.weighting.temperature},
+        {"slope", flags.weighting.slope},
+        {"top_share", flags.weighting.top_share},
+        {"high", flags.weighting.high},
+        {"low", flags.weighting.low}}},
+      {"token_losses", flags.token_losses},
+      {"max_length", options.max_length},
+      {"overlong", flags.records.overlong},
+      {"max_batch_tokens", options.max_batch_tokens},
+      {"prompt_sharing", !flags.no_prompt_sharing}};
 }
 
 /// A variable that holds a whole number; `absent` when it is not set. @throws Error(kUsage).
@@ -167,10 +207,12 @@ Shard find_shard(const std::string& flag) {
   const bool whole_array = (first == 0 || first == 1) && step > 0 && last == first + (count - 1) * step;
   if (!whole_array || id < first || id > last || (id - first) % step != 0)
     throw Error(ErrorKind::kUsage, "SLURM_ARRAY_TASK_ID",
-                "task " + std::to_string(id) + " of an array that does not count from 0 or 1 without gaps: which lines are its own can't be told",
+                "task " + std::to_string(id) +
+                    " of an array that does not count from 0 or 1 without gaps: which lines are its own can't be told",
                 "give --shard I/N");
   const Shard shard{(id - first) / step, count};
-  spdlog::info("Slurm array task {}: --shard {} (lines {}, {}, … of the input)", id, shard.text(), shard.index + 1, shard.index + 1 + count);
+  spdlog::info("Slurm array task {}: --shard {} (lines {}, {}, … of the input)", id, shard.text(), shard.index + 1,
+               shard.index + 1 + count);
   return shard;
 }
 
@@ -219,8 +261,7 @@ ScoreOptions check_flags(const ScoreFlags& flags) {
     throw Error(ErrorKind::kUsage, "--resume", "needs an output file: nothing is kept with -o -", "-o scored.jsonl");
   if (options.resume && std::find(options.inputs.begin(), options.inputs.end(), "-") != options.inputs.end())
     throw Error(ErrorKind::kUsage, "--resume", "standard input can't be read again", "name a file");
-  if (!options.rejects.empty() && !options.skip_bad_records)
-    throw Error(ErrorKind::kUsage, "--rejects", "needs --on-error skip");
+  if (!options.rejects.empty() && !options.skip_bad_records) throw Error(ErrorKind::kUsage, "--rejects", "needs --on-error skip");
   return options;
 }
 
@@ -254,7 +295,8 @@ std::string flops_text(const ScoreSummary& summary, double matrix_product_rate) 
   const double rate = summary.flops / summary.seconds;
   std::string text = fmt::format("{:.0f} GFLOP/s", rate / 1e9);
   if (matrix_product_rate > 0)
-    text += fmt::format(", {:.0f} % of the matrix-product rate of {:.0f}", 100 * rate / matrix_product_rate, matrix_product_rate / 1e9);
+    text += fmt::format(", {:.0f} % of the matrix-product rate of {:.0f}", 100 * rate / matrix_product_rate,
+                        matrix_product_rate / 1e9);
   return text;
 }
 

@@ -114,7 +114,8 @@ struct stat PartialFile::open_locked() {
       throw Error(ErrorKind::kResource, path_, "another run is writing to this output", "give each run its own -o");
     }
     // A run that ended between the two calls took the name away: what is kept in a file without a name is lost.
-    struct stat opened {}, named {};
+    struct stat opened {
+    }, named{};
     if (::fstat(fd_, &opened) != 0) throw_disk_error(path_, "can't be read");
     if (::stat(path_.c_str(), &named) == 0 && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev) return opened;
     ::close(fd_);

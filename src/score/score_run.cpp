@@ -133,10 +133,12 @@ void ScoreRun::reject(const std::string& where, int64_t number, std::string_view
 }
 
 void ScoreRun::reject_too_large(const Pending& pending, const std::string& cause) {
-  const std::string reason = "not enough memory for a trace of " + std::to_string(pending.trace.num_tokens()) + " tokens, even alone: " + cause;
+  const std::string reason =
+      "not enough memory for a trace of " + std::to_string(pending.trace.num_tokens()) + " tokens, even alone: " + cause;
   if (!options_.skip_bad_records)
-    throw Error(ErrorKind::kResource, pending.where, reason,
-                "--on-error skip leaves it out, --max-length N with --overlong truncate scores its begin; see also --dtype, --device");
+    throw Error(
+        ErrorKind::kResource, pending.where, reason,
+        "--on-error skip leaves it out, --max-length N with --overlong truncate scores its begin; see also --dtype, --device");
   reject(pending.where, pending.line, pending.text, reason);
 }
 
@@ -158,9 +160,9 @@ void ScoreRun::score_window() {
     if (finished_before(batch)) continue;
     score_batch(batch);
     summary_.seconds = seconds_before + std::chrono::duration<double>(Clock::now() - start).count();
-    progress_->update(static_cast<int64_t>(partial_.entries().size()),
-                      std::to_string(static_cast<int64_t>(static_cast<double>(summary_.num_tokens) / summary_.seconds)) +
-                          " tokens/s");
+    progress_->update(
+        static_cast<int64_t>(partial_.entries().size()),
+        std::to_string(static_cast<int64_t>(static_cast<double>(summary_.num_tokens) / summary_.seconds)) + " tokens/s");
     if (interrupt_requested())
       throw Interrupted{options_.output == "-" ? "" : "the finished scores are kept: the same command with --resume goes on"};
   }
@@ -193,11 +195,13 @@ bool ScoreRun::finished_before(const std::vector<size_t>& batch) {
 void ScoreRun::score_batch(const std::vector<size_t>& batch) {
   std::vector<const Trace*> traces;
   for (const size_t index : batch) traces.push_back(&window_[index].trace);
-  const bool fits = std::ranges::all_of(traces, [&](const Trace* trace) { return trace->num_tokens() <= options_.longest_trace; });
+  const bool fits =
+      std::ranges::all_of(traces, [&](const Trace* trace) { return trace->num_tokens() <= options_.longest_trace; });
   const SplitScores split = fits ? score_within_memory(traces, [this](auto part) { return scorer_.score(part); })
                                  : SplitScores{std::vector<std::optional<TokenScores>>(traces.size())};
   if (split.num_splits > 0)
-    spdlog::warn("not enough memory for a batch of {} traces: scored in parts; a smaller --max-batch-tokens avoids it", batch.size());
+    spdlog::warn("not enough memory for a batch of {} traces: scored in parts; a smaller --max-batch-tokens avoids it",
+                 batch.size());
   std::vector<ScoredEntry> entries;
   std::vector<std::string> lines;
   for (size_t i = 0; i < batch.size(); ++i) {
@@ -214,8 +218,8 @@ void ScoreRun::score_batch(const std::vector<size_t>& batch) {
     }
     const TokenScores& tokens = *split.results[i];
     const TraceScore score = score_trace(pending.trace, tokens, options_.style, pending.where);
-    lines.push_back(splice_air(pending.text,
-                               air_object(pending.trace, tokens, score, options_.style, pending.line, pending.trace_index)));
+    lines.push_back(
+        splice_air(pending.text, air_object(pending.trace, tokens, score, options_.style, pending.line, pending.trace_index)));
     entry.influence = score.total.influence(options_.style.loss_floor);
     entry.divergence = score.total.divergence();
     entry.base_nll = score.total.base_nll;
@@ -240,9 +244,8 @@ void ScoreRun::write_output() {
   for (size_t i = 0; i < entries.size(); ++i)
     if (!entries[i].skipped) order.push_back(i);
   summary_.num_traces = static_cast<int64_t>(order.size());
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return ranked_by(a) != ranked_by(b) ? ranked_by(a) > ranked_by(b) : by_input(a, b);
-  });
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return ranked_by(a) != ranked_by(b) ? ranked_by(a) > ranked_by(b) : by_input(a, b); });
   std::vector<int64_t> rank(entries.size());
   for (size_t i = 0; i < order.size(); ++i) rank[order[i]] = static_cast<int64_t>(i) + 1;
   if (!options_.rank_order) std::sort(order.begin(), order.end(), by_input);

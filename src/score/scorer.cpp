@@ -84,7 +84,9 @@ std::vector<std::vector<int64_t>> lay_out(std::span<const Trace* const> traces, 
   std::vector<std::vector<int64_t>> rows(traces.size());
   for (size_t begin = 0, end; begin < order.size(); begin = end) {
     end = begin + 1;
-    while (scorer.shares_prompt_of(*traces[order[begin]]) && end < order.size() && std::ranges::equal(prompt_of(order[begin]), prompt_of(order[end]))) ++end;
+    while (scorer.shares_prompt_of(*traces[order[begin]]) && end < order.size() &&
+           std::ranges::equal(prompt_of(order[begin]), prompt_of(order[end])))
+      ++end;
     if (end - begin == 1) {
       const Trace& trace = *traces[order[begin]];
       const int64_t first = layout.add(trace);
@@ -103,7 +105,8 @@ std::vector<std::vector<int64_t>> lay_out(std::span<const Trace* const> traces, 
   return rows;
 }
 
-ScoringBatch make_scoring_batch(std::span<const Trace* const> traces, int64_t num_variants, const Scorer& scorer, at::Device device) {
+ScoringBatch make_scoring_batch(std::span<const Trace* const> traces, int64_t num_variants, const Scorer& scorer,
+                                at::Device device) {
   for (const Trace* trace : traces) AIR_CHECK(trace->response_begin >= 1 && trace->response_begin < trace->num_tokens());
   Layout layout;
   const auto rows_of_traces = lay_out(traces, scorer, layout);
@@ -118,12 +121,13 @@ ScoringBatch make_scoring_batch(std::span<const Trace* const> traces, int64_t nu
   return {layout.batch(device), std::move(rows), std::move(repeated)};
 }
 
-std::vector<double> mean_of_variants(const std::vector<double>& nll, int64_t first_variant, int64_t num_variants,
-                                     int64_t rows, int64_t begin, int64_t end) {
+std::vector<double> mean_of_variants(const std::vector<double>& nll, int64_t first_variant, int64_t num_variants, int64_t rows,
+                                     int64_t begin, int64_t end) {
   std::vector<double> mean(static_cast<size_t>(end - begin), 0.0);
   const auto count = static_cast<double>(num_variants - first_variant);
   for (int64_t variant = first_variant; variant < num_variants; ++variant)
-    for (int64_t i = begin; i < end; ++i) mean[static_cast<size_t>(i - begin)] += nll[static_cast<size_t>(variant * rows + i)] / count;
+    for (int64_t i = begin; i < end; ++i)
+      mean[static_cast<size_t>(i - begin)] += nll[static_cast<size_t>(variant * rows + i)] / count;
   return mean;
 }
 

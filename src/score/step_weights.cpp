@@ -92,7 +92,8 @@ std::vector<double> step_weights(std::span<const double> influence, std::span<co
       for (size_t i = 0; i < z.size(); ++i) weights[i] = top[i] ? weighting.high : weighting.low;
       break;
     }
-    case StepWeighting::Kind::kNone: break;
+    case StepWeighting::Kind::kNone:
+      break;
   }
   normalise(weights, num_tokens);
   return weights;

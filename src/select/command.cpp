@@ -49,9 +49,12 @@ struct SelectFlags {
 void add_flags(CLI::App& verb, SelectFlags& flags) {
   start_help_with(verb, "air select scored.jsonl --top-k 1000 -o subset.jsonl");
   add_shared_flags(verb, flags.shared, {.seed = true});
-  verb.add_option("scored", flags.inputs, "Files that air score wrote; - is stdin. Several without a rule are joined: all records, ranked together")->type_name("FILE");
+  verb.add_option("scored", flags.inputs,
+                  "Files that air score wrote; - is stdin. Several without a rule are joined: all records, ranked together")
+      ->type_name("FILE");
   verb.add_option("-o,--output", flags.output, "File to write; - is stdout")->type_name("FILE");
-  verb.add_flag("--dry-run", flags.dry_run)->description("Write a table of what would be kept (row, value, tokens, group) in place of the records");
+  verb.add_flag("--dry-run", flags.dry_run)
+      ->description("Write a table of what would be kept (row, value, tokens, group) in place of the records");
 
   const std::string quotas = "How much is kept";
   const auto add_quota = [&](const char* name, auto& value, const char* help, const char* type) {
@@ -64,11 +67,17 @@ void add_flags(CLI::App& verb, SelectFlags& flags) {
 
   const std::string filters = "What may be kept at all";
   verb.add_option("--min-tokens", flags.min_tokens, "Only responses of at least so many tokens")
-      ->group(filters)->type_name("N")->default_str("");
-  verb.add_option("--dedup", flags.dedup, "Of records with the same text keep the first in order: prompt, response, or both together")
-      ->check(CLI::IsMember({"prompt", "response", "both"}))->group(filters)->type_name("WHAT");
+      ->group(filters)
+      ->type_name("N")
+      ->default_str("");
+  verb.add_option("--dedup", flags.dedup,
+                  "Of records with the same text keep the first in order: prompt, response, or both together")
+      ->check(CLI::IsMember({"prompt", "response", "both"}))
+      ->group(filters)
+      ->type_name("WHAT");
   verb.add_flag("--exclude-truncated", flags.exclude_truncated)
-      ->description("Drop responses that were cut off: the record says so (finish_reason \"length\", truncated), or <think> never ends")
+      ->description(
+          "Drop responses that were cut off: the record says so (finish_reason \"length\", truncated), or <think> never ends")
       ->group(filters);
 
   const std::string order = "What comes first";
@@ -85,7 +94,8 @@ void add_flags(CLI::App& verb, SelectFlags& flags) {
       ->check(CLI::IsMember({"each", "equal", "proportional"}))
       ->group(order)
       ->type_name("HOW");
-  verb.add_option("--stratify-by", flags.fields.stratify_by, "Cut the records into bins of equally many by this value; each bin gives its best")
+  verb.add_option("--stratify-by", flags.fields.stratify_by,
+                  "Cut the records into bins of equally many by this value; each bin gives its best")
       ->group(order)
       ->type_name("NAME");
   verb.add_option("--bins", flags.bins, "Number of those bins")->check(CLI::Range(2, 1000))->group(order)->type_name("N");
@@ -97,12 +107,19 @@ void add_flags(CLI::App& verb, SelectFlags& flags) {
 void add_export_flags(CLI::App& verb, SelectFlags& flags) {
   ExportOptions& options = flags.exporting;
   const std::string group = "What is written";
-  verb.add_option("--format", options.format, "Format: " + Exporter::format_names() + " (docs/trainers)")->group(group)->type_name("NAME");
-  verb.add_option("--tokenizer", options.tokenizer, "Folder of the model's tokenizer: needed by tokens; elsewhere steps are cut between tokens")
-      ->group(group)->type_name("DIR");
+  verb.add_option("--format", options.format, "Format: " + Exporter::format_names() + " (docs/trainers)")
+      ->group(group)
+      ->type_name("NAME");
+  verb.add_option("--tokenizer", options.tokenizer,
+                  "Folder of the model's tokenizer: needed by tokens; elsewhere steps are cut between tokens")
+      ->group(group)
+      ->type_name("DIR");
   verb.add_option("--train-above", options.train_above, "axolotl, trl-stepwise: step weight from which on a step is trained")
-      ->group(group)->type_name("W");
-  verb.add_option("--end-token", options.end_token, "tokens: what ends a response: auto (eos_token), none, or a token")->group(group)->type_name("TOKEN");
+      ->group(group)
+      ->type_name("W");
+  verb.add_option("--end-token", options.end_token, "tokens: what ends a response: auto (eos_token), none, or a token")
+      ->group(group)
+      ->type_name("TOKEN");
   verb.add_flag("--no-step-weights", flags.no_step_weights)->description("Every step weighs 1: the control")->group(group);
 
   const std::string records = "Records (as given to air score; default: as its manifest says)";
@@ -110,7 +127,8 @@ void add_export_flags(CLI::App& verb, SelectFlags& flags) {
   verb.add_option("--response-field", flags.records.response, "Field of the response")->group(records)->type_name("NAME");
   verb.add_option("--messages-field", flags.records.messages, "Field of a list of messages")->group(records)->type_name("NAME");
   verb.add_option("--chat-template", options.chat_template, "Chat format; auto: the tokenizer folder's, or the manifest's")
-      ->group(records)->type_name("WHICH");
+      ->group(records)
+      ->type_name("WHICH");
 }
 
 bool given(const CLI::App& verb, const char* flag) { return verb.get_option(flag)->count() > 0; }
@@ -131,17 +149,18 @@ void check_flags(const CLI::App& verb, const SelectFlags& flags) {
   check_name("--by", flags.fields.by);
   if (given(verb, "--stratify-by")) check_name("--stratify-by", flags.fields.stratify_by);
   if (given(verb, "--bins") && !given(verb, "--stratify-by")) throw Error(ErrorKind::kUsage, "--bins", "needs --stratify-by");
-  if (given(verb, "--group-quota") && !given(verb, "--group-by")) throw Error(ErrorKind::kUsage, "--group-quota", "needs --group-by");
+  if (given(verb, "--group-quota") && !given(verb, "--group-by"))
+    throw Error(ErrorKind::kUsage, "--group-quota", "needs --group-by");
   if (given(verb, "--min-tokens") && flags.min_tokens < 1) throw Error(ErrorKind::kUsage, "--min-tokens", "must be 1 or more");
   if (given(verb, "--top-k") && flags.top_k < 1) throw Error(ErrorKind::kUsage, "--top-k", "must be 1 or more");
   if (given(verb, "--top-percent") && !(flags.top_percent > 0 && flags.top_percent <= 100))
     throw Error(ErrorKind::kUsage, "--top-percent", "must be above 0 and at most 100");
-  if (given(verb, "--max-tokens") && flags.max_tokens < 1)
-    throw Error(ErrorKind::kUsage, "--max-tokens", "must be 1 or more");
+  if (given(verb, "--max-tokens") && flags.max_tokens < 1) throw Error(ErrorKind::kUsage, "--max-tokens", "must be 1 or more");
   if (keeps_all(verb) && flags.inputs.size() < 2)
-    throw Error(ErrorKind::kUsage, "", "nothing says how much to keep",
-                "one of --top-k, --top-percent, --max-tokens, --min-score, --best-of, --min-tokens, --dedup, --exclude-truncated; "
-                "--top-percent 100 keeps all; several files without any of them are joined");
+    throw Error(
+        ErrorKind::kUsage, "", "nothing says how much to keep",
+        "one of --top-k, --top-percent, --max-tokens, --min-score, --best-of, --min-tokens, --dedup, --exclude-truncated; "
+        "--top-percent 100 keeps all; several files without any of them are joined");
   if (std::count(flags.inputs.begin(), flags.inputs.end(), "-") > 1)
     throw Error(ErrorKind::kUsage, "", "standard input (-) is named twice");
 }
@@ -189,16 +208,17 @@ std::vector<std::string> inputs_of(const SelectFlags& flags) {
 struct Pool {
   RowStore store;
   std::vector<Candidate> candidates;
-  std::vector<RankedRow> ranked;            ///< of each candidate
-  std::vector<double> base_nll;             ///< of each candidate, for the summary
-  std::vector<std::string> groups;          ///< names, by Candidate::group
+  std::vector<RankedRow> ranked;    ///< of each candidate
+  std::vector<double> base_nll;     ///< of each candidate, for the summary
+  std::vector<std::string> groups;  ///< names, by Candidate::group
 };
 
 /// A number for the text that --dedup compares: its 128-bit hash as bytes.
 std::string text_key(const ScoredText& trace, const std::string& what) {
   std::string text;
   if (what != "response")
-    for (const ChatMessage& message : trace.record.messages) text.append(message.role).append(1, '\0').append(message.content).append(1, '\0');
+    for (const ChatMessage& message : trace.record.messages)
+      text.append(message.role).append(1, '\0').append(message.content).append(1, '\0');
   if (what != "prompt") text += trace.response;
   const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
   return std::string(reinterpret_cast<const char*>(&hash), sizeof hash);
@@ -248,9 +268,11 @@ void print_difference(const Pool& pool, const Selection& selection) {
     sums.influence += pool.ranked[i].influence;
   }
   if (kept.rows == 0 || rest.rows == 0) return;
-  spdlog::info("kept against dropped, means: {:.0f} against {:.0f} tokens, base loss {:.3f} against {:.3f}, influence {:.3f} against {:.3f}",
-               kept.tokens / kept.rows, rest.tokens / rest.rows, kept.base_nll / kept.rows, rest.base_nll / rest.rows,
-               kept.influence / kept.rows, rest.influence / rest.rows);
+  spdlog::info(
+      "kept against dropped, means: {:.0f} against {:.0f} tokens, base loss {:.3f} against {:.3f}, influence {:.3f} against "
+      "{:.3f}",
+      kept.tokens / kept.rows, rest.tokens / rest.rows, kept.base_nll / kept.rows, rest.base_nll / rest.rows,
+      kept.influence / kept.rows, rest.influence / rest.rows);
 }
 
 void print_summary(const Pool& pool, const Selection& selection) {
@@ -258,8 +280,7 @@ void print_summary(const Pool& pool, const Selection& selection) {
   int64_t tokens = 0, kept_tokens = 0;
   for (const Candidate& row : candidates) tokens += row.num_tokens;
   for (const int64_t index : selection.kept) kept_tokens += candidates[static_cast<size_t>(index)].num_tokens;
-  spdlog::info("kept {} of {} records, {} of {} response tokens", selection.kept.size(), candidates.size(), kept_tokens,
-               tokens);
+  spdlog::info("kept {} of {} records, {} of {} response tokens", selection.kept.size(), candidates.size(), kept_tokens, tokens);
   const auto say = [](const char* rule, int64_t count) {
     if (count > 0) spdlog::info("dropped {} by {}", count, rule);
   };
@@ -319,8 +340,7 @@ void select(const CLI::App& verb, const SelectFlags& flags) {
   };
   const Selection selection = select_rows(pool.candidates, make_rules(verb, flags));
   OutputFile out(flags.output);
-  for (const int64_t row : selection.kept)
-    out.write(flags.dry_run ? table_line(pool, row) : written_line(row));
+  for (const int64_t row : selection.kept) out.write(flags.dry_run ? table_line(pool, row) : written_line(row));
   out.commit();
   print_summary(pool, selection);
 }

@@ -35,8 +35,7 @@ void append_v1(std::string& out, const ScoredTrace& trace, const ExportContext&)
 
 }  // namespace
 
-const ExportFormat kLlamaFactoryFormat{"llama-factory", "messages of the classic engine, without weights", false,
-                                       append_classic};
+const ExportFormat kLlamaFactoryFormat{"llama-factory", "messages of the classic engine, without weights", false, append_classic};
 const ExportFormat kLlamaFactoryV1Format{"llama-factory-v1", "messages of the v1 engine, context turns at weight 0", false,
                                          append_v1};
 

@@ -18,9 +18,10 @@ std::vector<double> token_weights(const ScoredTrace& scored, const Trace& trace,
     const int64_t first = token;
     while (token < trace.num_tokens() && trace.begin[static_cast<size_t>(token)] - trace.response_byte < step.bytes.end) ++token;
     if (token - first != step.num_tokens)
-      throw Error(ErrorKind::kInput, context.where,
-                  "a step of " + std::to_string(step.num_tokens) + " scored tokens has " + std::to_string(token - first) + " here",
-                  "--tokenizer must be the folder of the model that scored, --chat-template the one that air score was given");
+      throw Error(
+          ErrorKind::kInput, context.where,
+          "a step of " + std::to_string(step.num_tokens) + " scored tokens has " + std::to_string(token - first) + " here",
+          "--tokenizer must be the folder of the model that scored, --chat-template the one that air score was given");
     weights.insert(weights.end(), static_cast<size_t>(token - first), step.weight);
   }
   return weights;
@@ -37,8 +38,8 @@ void append_list(std::string& out, const char* key, size_t size, Item item) {
 }
 
 void append(std::string& out, const ScoredTrace& scored, const ExportContext& context) {
-  const Trace trace = make_trace(scored.record, *context.tokenizer, {.chat_format = context.chat_format, .step_rule = {}},
-                                 context.where);
+  const Trace trace =
+      make_trace(scored.record, *context.tokenizer, {.chat_format = context.chat_format, .step_rule = {}}, context.where);
   std::vector<double> weights(static_cast<size_t>(trace.response_begin), 0.0);
   const std::vector<double> of_response = token_weights(scored, trace, context);
   weights.insert(weights.end(), of_response.begin(), of_response.end());

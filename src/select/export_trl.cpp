@@ -51,7 +51,6 @@ void append_stepwise(std::string& out, const ScoredTrace& trace, const ExportCon
 }  // namespace
 
 const ExportFormat kTrlFormat{"trl", "prompt and completion, for SFTTrainer", false, append_prompt_completion};
-const ExportFormat kTrlStepwiseFormat{"trl-stepwise", "prompt, completions and labels, for PRMTrainer", false,
-                                      append_stepwise};
+const ExportFormat kTrlStepwiseFormat{"trl-stepwise", "prompt, completions and labels, for PRMTrainer", false, append_stepwise};
 
 }  // namespace air

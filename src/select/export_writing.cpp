@@ -13,8 +13,8 @@ namespace {
 
 /// Bytes of the response where a cut does not fall inside a token or a character, ascending; the end is one.
 std::vector<int64_t> token_cuts(const ScoredTrace& scored, const ExportContext& context) {
-  const Trace trace = make_trace(scored.record, *context.tokenizer, {.chat_format = context.chat_format, .step_rule = {}},
-                                 context.where);
+  const Trace trace =
+      make_trace(scored.record, *context.tokenizer, {.chat_format = context.chat_format, .step_rule = {}}, context.where);
   std::vector<int64_t> cuts;
   for (int64_t i = trace.response_begin; i < trace.num_tokens(); ++i) {
     const int64_t byte = trace.begin[static_cast<size_t>(i)] - trace.response_byte;
@@ -35,8 +35,8 @@ std::vector<WeightedPart> weighted_parts(const ScoredTrace& trace, const ExportC
   for (const ScoredStep& step : trace.steps) {
     const int64_t end = cuts.empty() ? step.bytes.end : *std::lower_bound(cuts.begin(), cuts.end(), step.bytes.end);
     if (end > begin)
-      parts.push_back({std::string_view(trace.response).substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin)),
-                       step.weight});
+      parts.push_back(
+          {std::string_view(trace.response).substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin)), step.weight});
     begin = std::max(begin, end);
   }
   return parts;
@@ -52,7 +52,8 @@ bool trains(const ScoredStep& step, const ScoredTrace& trace, const ExportContex
 
 void require_all_steps(const ScoredTrace& trace, const ExportContext& context) {
   if (trace.truncated)
-    throw Error(ErrorKind::kInput, context.where, "the trace was scored in part (\"truncated\"): steps beyond the cut have no weight",
+    throw Error(ErrorKind::kInput, context.where,
+                "the trace was scored in part (\"truncated\"): steps beyond the cut have no weight",
                 "--exclude-truncated leaves such traces out; formats without weights take them");
 }
 

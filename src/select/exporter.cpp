@@ -12,14 +12,15 @@ namespace {
 
 constexpr std::string_view kJsonl = "jsonl";
 
-const std::array<const ExportFormat*, 9> kFormats{
-    &kMsSwiftFormat,        &kAxolotlFormat, &kTrlFormat,         &kTrlStepwiseFormat, &kLlamaFactoryFormat,
-    &kLlamaFactoryV1Format, &kOpenAiFormat,  &kOpenWeightsFormat, &kTokensFormat};
+const std::array<const ExportFormat*, 9> kFormats{&kMsSwiftFormat,     &kAxolotlFormat,      &kTrlFormat,
+                                                  &kTrlStepwiseFormat, &kLlamaFactoryFormat, &kLlamaFactoryV1Format,
+                                                  &kOpenAiFormat,      &kOpenWeightsFormat,  &kTokensFormat};
 
 /// Null for jsonl.
 const ExportFormat* find_format(const std::string& name) {
   if (name == kJsonl) return nullptr;
-  const auto found = std::find_if(kFormats.begin(), kFormats.end(), [&](const ExportFormat* format) { return format->name == name; });
+  const auto found =
+      std::find_if(kFormats.begin(), kFormats.end(), [&](const ExportFormat* format) { return format->name == name; });
   if (found == kFormats.end())
     throw Error(ErrorKind::kUsage, "--format", "no format is called \"" + name + "\"", "formats: " + Exporter::format_names());
   return *found;
@@ -32,7 +33,8 @@ std::string eos_token_of(const std::filesystem::path& folder) {
     const Json config = read_json_file(path, ErrorKind::kModel);
     const Json token = config.is_object() ? config.value("eos_token", Json()) : Json();
     if (token.is_string()) return token.get<std::string>();
-    if (token.is_object() && token.contains("content") && token["content"].is_string()) return token["content"].get<std::string>();
+    if (token.is_object() && token.contains("content") && token["content"].is_string())
+      return token["content"].get<std::string>();
   }
   throw Error(ErrorKind::kModel, path.string(), "names no \"eos_token\" to end a response with",
               "--end-token TOKEN names one, --end-token none adds none");

@@ -83,8 +83,7 @@ struct RowStore::File {
 RowStore::RowStore() = default;
 RowStore::~RowStore() = default;
 
-void RowStore::add(const std::string& path,
-                   const std::function<void(std::string_view line, const std::string& where)>& visit) {
+void RowStore::add(const std::string& path, const std::function<void(std::string_view line, const std::string& where)>& visit) {
   if (files_.size() == kMaxFiles)
     throw Error(ErrorKind::kUsage, "", "more than " + std::to_string(kMaxFiles) + " inputs", "join some with cat");
   LineReader reader(path);

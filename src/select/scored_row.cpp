@@ -24,8 +24,15 @@ constexpr const char* kPerplexity = "ppl";
 class AirKeys : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirKeys> {
  public:
   AirKeys(const std::string& value_key, const std::string& stratum_key)
-      : wanted_{{{value_key, &value},       {stratum_key, &stratum}, {"influence", &influence}, {"divergence", &divergence}, {"base_nll", &base_nll},
-                 {"rank", &rank},           {"line", &line},         {"trace", &trace},         {"num_tokens", &num_tokens}}} {}
+      : wanted_{{{value_key, &value},
+                 {stratum_key, &stratum},
+                 {"influence", &influence},
+                 {"divergence", &divergence},
+                 {"base_nll", &base_nll},
+                 {"rank", &rank},
+                 {"line", &line},
+                 {"trace", &trace},
+                 {"num_tokens", &num_tokens}}} {}
 
   std::optional<double> value, stratum, rank, line, trace, num_tokens, influence, divergence, base_nll, steps_end;
   std::string schema;
@@ -35,7 +42,8 @@ class AirKeys : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirKeys> 
   bool read(std::string_view object) {
     rapidjson::MemoryStream stream(object.data(), object.size());
     rapidjson::Reader reader;
-    constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
+    constexpr unsigned kFlags =
+        rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
     return !reader.Parse<kFlags>(stream, *this).IsError();
   }
 
@@ -97,14 +105,14 @@ class AirKeys : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirKeys> 
 
 const RecordValue* member(const RecordValue& object, std::string_view name) {
   // Of a repeated key the last one counts, as in most JSON readers.
-  const auto found = std::find_if(object.members.rbegin(), object.members.rend(),
-                                  [&](const auto& entry) { return entry.name == name; });
+  const auto found =
+      std::find_if(object.members.rbegin(), object.members.rend(), [&](const auto& entry) { return entry.name == name; });
   return found == object.members.rend() ? nullptr : &found->value;
 }
 
 /// The text of a field; "meta.domain" leads into an object unless the record has a field of that very name.
-std::string field_text(const RecordValue& record, const std::string& field, std::string_view line,
-                       const std::string& flag, const std::string& where) {
+std::string field_text(const RecordValue& record, const std::string& field, std::string_view line, const std::string& flag,
+                       const std::string& where) {
   const RecordValue* value = member(record, field);
   if (value == nullptr) {
     value = &record;
@@ -140,7 +148,8 @@ bool says_truncated(const RecordValue& record, std::string_view line) {
   }
   for (const char* name : {"truncated", "is_truncated"}) {
     const RecordValue* flag = member(record, name);
-    if (flag != nullptr && flag->kind == RecordValue::Kind::kBool && line.substr(flag->begin, flag->end - flag->begin) == "true") return true;
+    if (flag != nullptr && flag->kind == RecordValue::Kind::kBool && line.substr(flag->begin, flag->end - flag->begin) == "true")
+      return true;
   }
   return false;
 }
@@ -148,7 +157,7 @@ bool says_truncated(const RecordValue& record, std::string_view line) {
 }  // namespace
 
 const std::vector<std::string>& known_measures() {
-  static const std::vector<std::string> measures = {"influence", "divergence", "controlled", "base_nll",  "ref_nll",
+  static const std::vector<std::string> measures = {"influence", "divergence", "controlled", "base_nll",          "ref_nll",
                                                     "entropy",   "num_tokens", "num_steps",  "num_prompt_tokens", kPerplexity};
   return measures;
 }
@@ -167,8 +176,7 @@ std::string_view air_value_of(std::string_view line, const std::string& where) {
 ScoredRow read_scored_row(std::string_view line, const RowFields& fields, const std::string& where) {
   AirKeys keys(key_of(fields.by), key_of(fields.stratify_by));
   const std::string_view object = air_value_of(line, where);
-  if (!keys.read(object))
-    throw Error(ErrorKind::kInput, where, "the value of \"air\" is not JSON");
+  if (!keys.read(object)) throw Error(ErrorKind::kInput, where, "the value of \"air\" is not JSON");
   if (keys.schema != kSchema)
     throw Error(ErrorKind::kInput, where, "\"air\" has schema \"" + keys.schema + "\"",
                 std::string("this version reads \"") + kSchema + "\"");

@@ -75,7 +75,8 @@ ScoredReading make_scored_reading(const RecordFields& flags, const std::string& 
   ScoredReading reading{.fields = flags};
   const Json fields = manifest.is_object() ? manifest.value("fields", Json::object()) : Json::object();
   const auto fill = [&](std::string& field, const char* key) {
-    if (field.empty() && fields.is_object() && fields.contains(key) && fields[key].is_string()) field = fields[key].get<std::string>();
+    if (field.empty() && fields.is_object() && fields.contains(key) && fields[key].is_string())
+      field = fields[key].get<std::string>();
   };
   fill(reading.fields.prompt, "prompt");
   fill(reading.fields.response, "response");
@@ -93,11 +94,12 @@ Json parse_air_object(std::string_view line, const std::string& where) {
   throw Error(ErrorKind::kInput, where, "the key \"air\" is not of the schema air.score/1", "air score writes such lines");
 }
 
-ScoredText read_scored_text(std::string_view line, const ScoredReading& reading, int64_t trace, int64_t steps_end, bool in_part, const std::string& where) {
+ScoredText read_scored_text(std::string_view line, const ScoredReading& reading, int64_t trace, int64_t steps_end, bool in_part,
+                            const std::string& where) {
   ParsedRecord parsed = parse_record(line, reading.fields, where);
   if (trace < 0 || trace >= static_cast<int64_t>(parsed.traces.size()))
-    throw Error(ErrorKind::kInput, where, "the scores are of trace " + std::to_string(trace) + ", the record has " +
-                                              std::to_string(parsed.traces.size()));
+    throw Error(ErrorKind::kInput, where,
+                "the scores are of trace " + std::to_string(trace) + ", the record has " + std::to_string(parsed.traces.size()));
   ScoredText text{.record = std::move(parsed.traces[static_cast<size_t>(trace)]), .response = {}};
   text.response = response_text(text.record, reading.chat_format);
   const auto size = static_cast<int64_t>(text.response.size());

@@ -72,11 +72,13 @@ std::vector<Cell> cut_strata(const std::vector<Candidate>& rows, const Cell& gro
     return std::isnan(stratum) ? std::numeric_limits<double>::infinity() : stratum;
   };
   std::vector<int64_t> by_value = group.rows;
-  std::sort(by_value.begin(), by_value.end(), [&](int64_t a, int64_t b) { return std::pair(value(a), a) < std::pair(value(b), b); });
+  std::sort(by_value.begin(), by_value.end(),
+            [&](int64_t a, int64_t b) { return std::pair(value(a), a) < std::pair(value(b), b); });
   std::unordered_map<int64_t, int64_t> stratum_of;
   for (int64_t i = 0; i < group.size(); ++i) stratum_of[by_value[static_cast<size_t>(i)]] = i * num_strata / group.size();
   std::vector<Cell> strata(static_cast<size_t>(num_strata));
-  for (const int64_t index : group.rows) strata[static_cast<size_t>(stratum_of[index])].add(index, rows[static_cast<size_t>(index)]);
+  for (const int64_t index : group.rows)
+    strata[static_cast<size_t>(stratum_of[index])].add(index, rows[static_cast<size_t>(index)]);
   return strata;
 }
 
@@ -121,7 +123,8 @@ std::vector<Cell> make_cells(const std::vector<Candidate>& rows, const std::vect
   if (rules.top_percent) {
     constexpr double kRounding = 1e-9;  // 10 % of 270 is a little above 27 in binary
     for (Cell& cell : cells)
-      cell.max_rows_of_percent = static_cast<int64_t>(std::ceil(*rules.top_percent / 100 * static_cast<double>(cell.size()) - kRounding));
+      cell.max_rows_of_percent =
+          static_cast<int64_t>(std::ceil(*rules.top_percent / 100 * static_cast<double>(cell.size()) - kRounding));
   }
   return cells;
 }
@@ -204,7 +207,8 @@ std::vector<int64_t> share_by_size(int64_t total, const std::vector<int64_t>& si
   std::vector<std::pair<long double, size_t>> remainders;
   int64_t left = total;
   for (size_t i = 0; i < sizes.size(); ++i) {
-    const long double exact = static_cast<long double>(total) * static_cast<long double>(sizes[i]) / static_cast<long double>(sum);
+    const long double exact =
+        static_cast<long double>(total) * static_cast<long double>(sizes[i]) / static_cast<long double>(sum);
     shares[i] = static_cast<int64_t>(exact);
     left -= shares[i];
     remainders.emplace_back(static_cast<long double>(shares[i]) - exact, i);  // the largest remainder first

@@ -116,8 +116,7 @@ std::vector<AddedToken> read_added_tokens(const Value& json, const Vocabulary& v
 
 }  // namespace
 
-AddedTokens::AddedTokens(const Value& json, const Vocabulary& vocabulary, const Normalizer* normalizer,
-                         const std::string& where)
+AddedTokens::AddedTokens(const Value& json, const Vocabulary& vocabulary, const Normalizer* normalizer, const std::string& where)
     : AddedTokens(read_added_tokens(json, vocabulary, where), normalizer) {}
 
 std::optional<int32_t> AddedTokens::find(std::string_view content) const {

@@ -53,14 +53,14 @@ void MergeTable::set(int32_t left, int32_t right, Merge merge) {
   slots_[slot_of(pair)] = {pair, merge};
 }
 
-MergeTable::Merge MergeTable::find(int32_t left, int32_t right) const {
-  return slots_[slot_of(pair_key(left, right))].merge;
-}
+MergeTable::Merge MergeTable::find(int32_t left, int32_t right) const { return slots_[slot_of(pair_key(left, right))].merge; }
 
 Bpe::Bpe(const Value& model, bool byte_level, const std::string& where) : byte_level_(byte_level) {
   using namespace json_part;
-  check_keys(model, {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
-                     "byte_fallback", "ignore_merges", "vocab", "merges"}, where);
+  check_keys(model,
+             {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback",
+              "ignore_merges", "vocab", "merges"},
+             where);
   if (const Value* dropout = find(model, "dropout"); dropout && !(dropout->IsNumber() && dropout->GetDouble() == 0))
     fail(where, "dropout makes the tokens random: air can't use it");
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
@@ -117,7 +117,8 @@ void Bpe::read_merges(const Value& merges, const std::string& where) {
     joined.assign(left).append(right);
     const auto left_id = vocabulary_.find(left), right_id = vocabulary_.find(right), id = vocabulary_.find(joined);
     if (!left_id || !right_id || !id)
-      fail(where, "the merge of \"" + std::string(left) + "\" and \"" + std::string(right) + "\" has a token that is not in the vocabulary");
+      fail(where, "the merge of \"" + std::string(left) + "\" and \"" + std::string(right) +
+                      "\" has a token that is not in the vocabulary");
     merges_.set(*left_id, *right_id, {rank++, *id});
   }
 }
@@ -125,8 +126,8 @@ void Bpe::read_merges(const Value& merges, const std::string& where) {
 void Bpe::index_symbols() {
   for (unsigned byte = 0; byte < 256; ++byte) {
     const auto value = static_cast<unsigned char>(byte);
-    byte_ids_[byte] = (byte_level_ ? vocabulary_.find(byte_level_character(value))
-                                   : vocabulary_.find(byte_fallback_token(value))).value_or(-1);
+    byte_ids_[byte] =
+        (byte_level_ ? vocabulary_.find(byte_level_character(value)) : vocabulary_.find(byte_fallback_token(value))).value_or(-1);
   }
   if (byte_level_) return;
   character_ids_.assign(kTableEnd, -1);
@@ -264,9 +265,7 @@ void Bpe::merge_many(std::vector<Piece>& symbols) const {
   struct Candidate {
     uint32_t rank, position;
     int32_t id;
-    bool operator>(const Candidate& other) const {
-      return rank != other.rank ? rank > other.rank : position > other.position;
-    }
+    bool operator>(const Candidate& other) const { return rank != other.rank ? rank > other.rank : position > other.position; }
   };
   const auto count = static_cast<uint32_t>(symbols.size());
   std::vector<Link> links(count);

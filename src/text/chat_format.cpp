@@ -147,7 +147,9 @@ Turn read_turn(const FormatReader& part) {
   return {part.text("prefix"),
           part.text("suffix"),
           part.strip(),
-          drop == "no" ? DropThinking::kNo : drop == "keep-newlines" ? DropThinking::kKeepNewlines : DropThinking::kStripNewlines,
+          drop == "no"              ? DropThinking::kNo
+          : drop == "keep-newlines" ? DropThinking::kKeepNewlines
+                                    : DropThinking::kStripNewlines,
           part.flag("skip_empty"),
           part.flag("ignore")};
 }
@@ -188,8 +190,8 @@ ChatFormat ChatFormat::none() { return named("none"); }
 ChatFormat ChatFormat::from_json(std::string_view text, const std::string& where) {
   const Json json = parse_json(text, where, ErrorKind::kUsage);
   const FormatReader file(json, where);
-  file.known_keys({"name", "source", "templates", "special_tokens", "begin", "default_system", "turns", "system_in_user", "generation",
-                   "thinking", "reasoning"});
+  file.known_keys({"name", "source", "templates", "special_tokens", "begin", "default_system", "turns", "system_in_user",
+                   "generation", "thinking", "reasoning"});
   Parts parts;
   parts.begin = file.text("begin", "");
   if (file.has("default_system")) parts.default_system = file.text("default_system");
@@ -220,8 +222,7 @@ std::vector<std::string> ChatFormat::builtin_names() {
 ChatFormat ChatFormat::named(const std::string& name_or_file) {
   for (const EmbeddedFile& file : embedded_chat_formats())
     if (file.name == name_or_file) return from_json(file.text, "built-in chat format " + name_or_file);
-  if (std::filesystem::is_regular_file(name_or_file))
-    return from_json(read_file(name_or_file, ErrorKind::kUsage), name_or_file);
+  if (std::filesystem::is_regular_file(name_or_file)) return from_json(read_file(name_or_file, ErrorKind::kUsage), name_or_file);
   throw Error(ErrorKind::kUsage, "--chat-template", "no built-in format and no file is called \"" + name_or_file + "\"",
               "built-in formats: " + known_names());
 }
@@ -265,9 +266,10 @@ ChatFormat ChatFormat::of_model(const std::filesystem::path& folder) {
     const auto& known = format.parts_->templates;
     if (std::find(known.begin(), known.end(), fingerprint) != known.end()) return format;
   }
-  throw Error(ErrorKind::kModel, where, "the model's chat template is not one that air knows (fingerprint " + fingerprint + ")",
-              "scripts/make_chat_format.py --model " + folder.string() +
-                  " -o format.json makes a format file for --chat-template format.json; or name a built-in one: " + known_names());
+  throw Error(
+      ErrorKind::kModel, where, "the model's chat template is not one that air knows (fingerprint " + fingerprint + ")",
+      "scripts/make_chat_format.py --model " + folder.string() +
+          " -o format.json makes a format file for --chat-template format.json; or name a built-in one: " + known_names());
 }
 
 namespace {
@@ -303,7 +305,8 @@ std::string ChatFormat::take_system(std::vector<ChatMessage>& turns, size_t& car
   for (size_t i = 0; i < turns.size(); ++i)
     if (turns[i].role == "user" && (place.last || carrier == std::string::npos)) carrier = i;
   if (carrier == std::string::npos)
-    throw Error(ErrorKind::kInput, "", "the chat format \"" + name_ + "\" writes the system message into a user turn, and there is none");
+    throw Error(ErrorKind::kInput, "",
+                "the chat format \"" + name_ + "\" writes the system message into a user turn, and there is none");
   return text;
 }
 

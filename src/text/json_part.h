@@ -13,9 +13,7 @@ namespace air::json_part {
 
 using Value = rapidjson::Value;
 
-[[noreturn]] inline void fail(const std::string& where, const std::string& what) {
-  throw Error(ErrorKind::kModel, where, what);
-}
+[[noreturn]] inline void fail(const std::string& where, const std::string& what) { throw Error(ErrorKind::kModel, where, what); }
 
 inline std::string_view as_string(const Value& value, const std::string& where) {
   if (!value.IsString()) fail(where, "must be a string");

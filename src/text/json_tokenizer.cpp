@@ -39,21 +39,22 @@ const Value& member_or_null(const Value& object, const char* key) {
 
 JsonTokenizer::JsonTokenizer(std::string json, const std::string& where) {
   using namespace json_part;
-  if (const auto invalid = first_invalid_utf8(json))
-    fail(where, "not valid UTF-8 at byte " + std::to_string(*invalid));
+  if (const auto invalid = first_invalid_utf8(json)) fail(where, "not valid UTF-8 at byte " + std::to_string(*invalid));
   rapidjson::Document file;
   file.ParseInsitu<rapidjson::kParseIterativeFlag>(json.data());
   if (file.HasParseError())
     fail(where, std::string("not valid JSON at byte ") + std::to_string(file.GetErrorOffset()) + ": " +
                     rapidjson::GetParseError_En(file.GetParseError()));
   if (!file.IsObject()) fail(where, "not a tokenizer: the file must be a JSON object");
-  check_keys(file, {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
-                    "decoder", "model"}, where);
+  check_keys(
+      file,
+      {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"},
+      where);
   normalizer_ = make_normalizer(member_or_null(file, "normalizer"), where + ": normalizer");
   pre_tokenizer_ = make_pre_tokenizer(member_or_null(file, "pre_tokenizer"), where + ": pre_tokenizer");
   model_ = make_model(get(file, "model", where), pre_tokenizer_ && pre_tokenizer_->is_byte_level(), where + ": model");
-  added_tokens_ = AddedTokens(member_or_null(file, "added_tokens"), model_->vocabulary(), normalizer_.get(),
-                              where + ": added_tokens");
+  added_tokens_ =
+      AddedTokens(member_or_null(file, "added_tokens"), model_->vocabulary(), normalizer_.get(), where + ": added_tokens");
   special_tokens_ = read_post_processor(member_or_null(file, "post_processor"), where + ": post_processor");
 }
 
@@ -124,8 +125,6 @@ std::string JsonTokenizer::id_to_token(int32_t id) const {
   return std::string(added.empty() ? model_->vocabulary().token(id) : added);
 }
 
-std::string JsonTokenizer::describe() const {
-  return model_->describe() + ", " + std::to_string(vocab_size()) + " tokens";
-}
+std::string JsonTokenizer::describe() const { return model_->describe() + ", " + std::to_string(vocab_size()) + " tokens"; }
 
 }  // namespace air

@@ -98,7 +98,8 @@ NormalizedText NormalizedText::part(size_t begin, size_t end) const {
   if (origins_.empty())
     out.begin_ += static_cast<int64_t>(begin);
   else
-    out.origins_.assign(origins_.begin() + static_cast<std::ptrdiff_t>(begin), origins_.begin() + static_cast<std::ptrdiff_t>(end));
+    out.origins_.assign(origins_.begin() + static_cast<std::ptrdiff_t>(begin),
+                        origins_.begin() + static_cast<std::ptrdiff_t>(end));
   return out;
 }
 

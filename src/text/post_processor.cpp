@@ -11,7 +11,8 @@ using json_part::Value;
 void append_special(const Value& special_tokens, std::string_view name, std::vector<int32_t>& out, const std::string& where) {
   using namespace json_part;
   const auto it = special_tokens.FindMember(Value(name.data(), static_cast<rapidjson::SizeType>(name.size())));
-  if (it == special_tokens.MemberEnd() || !it->value.IsObject()) fail(where, "does not say what \"" + std::string(name) + "\" is");
+  if (it == special_tokens.MemberEnd() || !it->value.IsObject())
+    fail(where, "does not say what \"" + std::string(name) + "\" is");
   for (const Value& id : get_array(it->value, "ids", where).GetArray()) {
     if (!id.IsInt() || id.GetInt() < 0) fail(where, "the ids of \"" + std::string(name) + "\" are not token ids");
     out.push_back(id.GetInt());

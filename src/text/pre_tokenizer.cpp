@@ -60,8 +60,7 @@ void join_stretches(const std::vector<Stretch>& stretches, Behavior behavior, st
 
 class Split : public PreTokenizer {
  public:
-  Split(Pattern pattern, Behavior behavior, bool invert)
-      : pattern_(std::move(pattern)), behavior_(behavior), invert_(invert) {}
+  Split(Pattern pattern, Behavior behavior, bool invert) : pattern_(std::move(pattern)), behavior_(behavior), invert_(invert) {}
 
   void apply(NormalizedText& text, std::vector<Match>& words) const override {
     std::vector<Match> out;
@@ -111,8 +110,7 @@ class ByteLevel : public PreTokenizer {
     if (use_regex) split_.emplace(Pattern(Regex(kWordPattern, "pre_tokenizer ByteLevel")), Behavior::kIsolated, false);
   }
   void apply(NormalizedText& text, std::vector<Match>& words) const override {
-    if (add_prefix_space_)
-      prefix_words(text, words, " ", [&](Match word) { return text.text()[word.begin] != ' '; });
+    if (add_prefix_space_) prefix_words(text, words, " ", [&](Match word) { return text.text()[word.begin] != ' '; });
     if (split_) split_->apply(text, words);
   }
   bool is_byte_level() const override { return true; }

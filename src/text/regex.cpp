@@ -60,9 +60,9 @@ class Translator {
     i_ += 2;
   }
   [[noreturn]] void refuse(std::string_view part) const {
-    throw Error(ErrorKind::kModel, where_,
-                "the pattern uses \"" + std::string(part) + "\", which air can't run as the model's tokenizer does: " +
-                    std::string(in_));
+    throw Error(
+        ErrorKind::kModel, where_,
+        "the pattern uses \"" + std::string(part) + "\", which air can't run as the model's tokenizer does: " + std::string(in_));
   }
 
   void bracket() {
@@ -77,17 +77,36 @@ class Translator {
     if (i_ + 1 >= in_.size()) refuse("\\");
     const char c = in_[i_ + 1];
     switch (c) {
-      case 's': return write_class("[", kSpace);
-      case 'S': return write_class("[", kNotSpace);
-      case 'w': return write_class("[", kWord);
+      case 's':
+        return write_class("[", kSpace);
+      case 'S':
+        return write_class("[", kNotSpace);
+      case 'w':
+        return write_class("[", kWord);
       case 'W':
         if (depth_ > 0) refuse("\\W in brackets");
         return write_class("[^", kWord);
-      case 'b': case 'B': return boundary(c == 'b');
-      case 'v': return write("\\x{b}");  // PCRE2: any vertical space
-      case 'u': return code_point();
-      case 'p': case 'P': case 'd': case 'D': case 'n': case 'r': case 't': case 'f': case 'a': case 'e': case 'x':
-      case 'A': case 'z': return with_braces();
+      case 'b':
+      case 'B':
+        return boundary(c == 'b');
+      case 'v':
+        return write("\\x{b}");  // PCRE2: any vertical space
+      case 'u':
+        return code_point();
+      case 'p':
+      case 'P':
+      case 'd':
+      case 'D':
+      case 'n':
+      case 'r':
+      case 't':
+      case 'f':
+      case 'a':
+      case 'e':
+      case 'x':
+      case 'A':
+      case 'z':
+        return with_braces();
       default:
         if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) refuse(in_.substr(i_, 2));
         if (static_cast<unsigned char>(c) >= 0x80) {  // an escaped character beyond ASCII is itself
@@ -156,9 +175,7 @@ std::string pcre2_message(int code) {
 
 }  // namespace
 
-std::string translate_oniguruma(std::string_view pattern, const std::string& where) {
-  return Translator(pattern, where).run();
-}
+std::string translate_oniguruma(std::string_view pattern, const std::string& where) { return Translator(pattern, where).run(); }
 
 struct Regex::Code {
   pcre2_code* compiled = nullptr;
@@ -193,8 +210,8 @@ Regex Regex::pcre2(std::string_view pattern, const std::string& where) {
 
 std::optional<Match> Regex::find(std::string_view text, size_t from) const {
   thread_local const MatchState state;
-  const int count = pcre2_match(code_->compiled, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
-                                PCRE2_NO_UTF_CHECK, state.data, state.context);
+  const int count = pcre2_match(code_->compiled, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, PCRE2_NO_UTF_CHECK,
+                                state.data, state.context);
   if (count == PCRE2_ERROR_NOMATCH) return std::nullopt;
   if (count < 0) throw Error(ErrorKind::kInput, "", "the tokenizer's pattern fails on this text: " + pcre2_message(count));
   const PCRE2_SIZE* span = pcre2_get_ovector_pointer(state.data);

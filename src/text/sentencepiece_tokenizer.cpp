@@ -22,8 +22,8 @@ struct SentencePieceTokenizer::Processor : sentencepiece::SentencePieceProcessor
 namespace {
 
 // Classes of transformers that run SentencePiece as this class does.
-constexpr std::array<std::string_view, 6> kKnownClasses{"LlamaTokenizer",     "LlamaTokenizerFast", "CodeLlamaTokenizer",
-                                                        "CodeLlamaTokenizerFast", "GemmaTokenizer", "GemmaTokenizerFast"};
+constexpr std::array<std::string_view, 6> kKnownClasses{"LlamaTokenizer",         "LlamaTokenizerFast", "CodeLlamaTokenizer",
+                                                        "CodeLlamaTokenizerFast", "GemmaTokenizer",     "GemmaTokenizerFast"};
 constexpr std::array<const char*, 4> kSpecialKeys{"bos_token", "eos_token", "unk_token", "pad_token"};
 
 /// A token in a config: a string, or an object with a content.
@@ -31,8 +31,7 @@ std::optional<std::string> token_content(const Json& config, const char* key) {
   if (!config.contains(key) || config[key].is_null()) return std::nullopt;
   const Json& value = config[key];
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_object() && value.contains("content") && value["content"].is_string())
-    return value["content"].get<std::string>();
+  if (value.is_object() && value.contains("content") && value["content"].is_string()) return value["content"].get<std::string>();
   return std::nullopt;
 }
 

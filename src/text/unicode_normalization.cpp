@@ -23,10 +23,18 @@ const icu::Normalizer2& icu_normalizer(UnicodeForm form) {
   UErrorCode status = U_ZERO_ERROR;
   const icu::Normalizer2* normalizer = nullptr;
   switch (form) {
-    case UnicodeForm::kNfc: normalizer = icu::Normalizer2::getNFCInstance(status); break;
-    case UnicodeForm::kNfd: normalizer = icu::Normalizer2::getNFDInstance(status); break;
-    case UnicodeForm::kNfkc: normalizer = icu::Normalizer2::getNFKCInstance(status); break;
-    case UnicodeForm::kNfkd: normalizer = icu::Normalizer2::getNFKDInstance(status); break;
+    case UnicodeForm::kNfc:
+      normalizer = icu::Normalizer2::getNFCInstance(status);
+      break;
+    case UnicodeForm::kNfd:
+      normalizer = icu::Normalizer2::getNFDInstance(status);
+      break;
+    case UnicodeForm::kNfkc:
+      normalizer = icu::Normalizer2::getNFKCInstance(status);
+      break;
+    case UnicodeForm::kNfkd:
+      normalizer = icu::Normalizer2::getNFKDInstance(status);
+      break;
   }
   AIR_CHECK(U_SUCCESS(status) && normalizer);
   return *normalizer;
@@ -34,10 +42,14 @@ const icu::Normalizer2& icu_normalizer(UnicodeForm form) {
 
 UProperty quick_check(UnicodeForm form) {
   switch (form) {
-    case UnicodeForm::kNfc: return UCHAR_NFC_QUICK_CHECK;
-    case UnicodeForm::kNfd: return UCHAR_NFD_QUICK_CHECK;
-    case UnicodeForm::kNfkc: return UCHAR_NFKC_QUICK_CHECK;
-    case UnicodeForm::kNfkd: return UCHAR_NFKD_QUICK_CHECK;
+    case UnicodeForm::kNfc:
+      return UCHAR_NFC_QUICK_CHECK;
+    case UnicodeForm::kNfd:
+      return UCHAR_NFD_QUICK_CHECK;
+    case UnicodeForm::kNfkc:
+      return UCHAR_NFKC_QUICK_CHECK;
+    case UnicodeForm::kNfkd:
+      return UCHAR_NFKD_QUICK_CHECK;
   }
   return UCHAR_NFC_QUICK_CHECK;
 }
@@ -112,13 +124,13 @@ std::vector<CharChange> compose(const std::vector<Mark>& marks, UnicodeForm form
   std::vector<CharChange> out;
   out.reserve(marks.size());
   std::optional<size_t> starter;  // index in out
-  int last_class = -1;  // of the marks kept behind the starter, -1: none
+  int last_class = -1;            // of the marks kept behind the starter, -1: none
   for (const auto& [combining_class, character] : marks) {
     const bool blocked = !starter || (last_class >= 0 && last_class >= combining_class);
     if (!blocked) {
       CharChange& first = out[*starter];
-      const UChar32 composed = normalizer.composePair(static_cast<UChar32>(first.code_point),
-                                                      static_cast<UChar32>(character.code_point));
+      const UChar32 composed =
+          normalizer.composePair(static_cast<UChar32>(first.code_point), static_cast<UChar32>(character.code_point));
       if (composed >= 0) {
         first = {static_cast<char32_t>(composed), first.change + character.change - 1};
         continue;

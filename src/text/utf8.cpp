@@ -46,9 +46,12 @@ char32_t next_code_point(std::string_view text, size_t& position) {
   const size_t length = utf8_length(text[i]);
   position += length;
   switch (length) {
-    case 1: return byte(i);
-    case 2: return (byte(i) & 0x1F) << 6 | (byte(i + 1) & 0x3F);
-    case 3: return (byte(i) & 0x0F) << 12 | (byte(i + 1) & 0x3F) << 6 | (byte(i + 2) & 0x3F);
+    case 1:
+      return byte(i);
+    case 2:
+      return (byte(i) & 0x1F) << 6 | (byte(i + 1) & 0x3F);
+    case 3:
+      return (byte(i) & 0x0F) << 12 | (byte(i + 1) & 0x3F) << 6 | (byte(i + 2) & 0x3F);
     default:
       return (byte(i) & 0x07) << 18 | (byte(i + 1) & 0x3F) << 12 | (byte(i + 2) & 0x3F) << 6 | (byte(i + 3) & 0x3F);
   }

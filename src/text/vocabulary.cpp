@@ -9,7 +9,7 @@ Vocabulary::Vocabulary(size_t expected) { table_.assign(std::bit_ceil(2 * expect
 
 size_t Vocabulary::slot_of(std::string_view token) const {
   const size_t mask = table_.size() - 1;
-  size_t slot = std::hash<std::string_view>{}(token) & mask;
+  size_t slot = std::hash<std::string_view>{}(token)&mask;
   while (table_[slot] >= 0 && this->token(table_[slot]) != token) slot = (slot + 1) & mask;
   return slot;
 }

@@ -15,7 +15,8 @@ TEST(WithoutAirTest, TakesTheKeyAndOneComma) {
 TEST(WithoutAirTest, KnowsTheNameWrittenWithEscapes) { EXPECT_EQ(without_air(R"({"\u0061ir":1,"b":2})"), R"({"b":2})"); }
 
 TEST(WithoutAirTest, LeavesOtherRecordsAlone) {
-  for (const char* line : {R"({})", R"({"a":{"air":1}})", R"({"airs":1,"b":"air"})", R"({"\ud800":1})"}) EXPECT_EQ(without_air(line), line);
+  for (const char* line : {R"({})", R"({"a":{"air":1}})", R"({"airs":1,"b":"air"})", R"({"\ud800":1})"})
+    EXPECT_EQ(without_air(line), line);
 }
 
 }  // namespace

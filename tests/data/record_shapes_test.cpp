@@ -25,11 +25,11 @@ const std::map<std::string, Expected> kExpected{
     {"question_answer", {"question+solution", 1, "user: What is 2+2?|", "", "4"}},
     {"instruction", {"instruction+output", 1, "user: Add the numbers.\n2, 2|", "", "4"}},
     {"generations", {"problem+generations", 2, "user: What is 2+2?|", "", "<think>\nTwo and two.\n</think>\n\n4"}},
-    {"messages",
-     {"messages", 1, "system: Be brief.|user: What is 2+2?|assistant: 4|user: And 3+3?|", "Three and three.", "6"}},
+    {"messages", {"messages", 1, "system: Be brief.|user: What is 2+2?|assistant: 4|user: And 3+3?|", "Three and three.", "6"}},
     {"conversations", {"conversations", 1, "system: Think first.|user: What is 2+2?|", "", "4"}},
     {"sharegpt", {"conversations", 1, "user: What is 2+2?|", "", "4"}},
-    {"thinking", {"question+thinking_trajectories+attempt", 1, "user: What is 2+2?|", "Two and two.\n\nSo four.", "The answer is 4."}},
+    {"thinking",
+     {"question+thinking_trajectories+attempt", 1, "user: What is 2+2?|", "Two and two.\n\nSo four.", "The answer is 4."}},
     {"text", {"text", 1, "", "", "Two and two make four.\n\nThree and three make six."}},
 };
 

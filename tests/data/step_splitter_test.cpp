@@ -64,9 +64,11 @@ TEST(SentenceTest, NotAtAbbreviationsInitialsAndListNumbers) {
 }
 
 TEST(SentenceTest, NotInCodeAndLatex) {
-  EXPECT_EQ(cut("Run:\n```py\nx = 1. \n\ny. Z\n```\nDone. Ok", "sentence"), (Parts{"Run:\n", "```py\nx = 1. \n\ny. Z\n```\n", "Done. ", "Ok"}));
+  EXPECT_EQ(cut("Run:\n```py\nx = 1. \n\ny. Z\n```\nDone. Ok", "sentence"),
+            (Parts{"Run:\n", "```py\nx = 1. \n\ny. Z\n```\n", "Done. ", "Ok"}));
   EXPECT_EQ(cut("Use `a. B` here. Ok", "sentence"), (Parts{"Use `a. B` here. ", "Ok"}));
-  EXPECT_EQ(cut("So $x. Y$ and \\(a. B\\) and $$p. \n Q$$ hold. Ok", "sentence"), (Parts{"So $x. Y$ and \\(a. B\\) and $$p. \n Q$$ hold. ", "Ok"}));
+  EXPECT_EQ(cut("So $x. Y$ and \\(a. B\\) and $$p. \n Q$$ hold. Ok", "sentence"),
+            (Parts{"So $x. Y$ and \\(a. B\\) and $$p. \n Q$$ hold. ", "Ok"}));
   EXPECT_EQ(cut("\\begin{align}a. B\\end{align} holds. Ok", "sentence"), (Parts{"\\begin{align}a. B\\end{align} holds. ", "Ok"}));
   EXPECT_EQ(cut("It costs $5.50. Then $6. Ok", "sentence"), (Parts{"It costs $5.50. ", "Then $6. ", "Ok"}));
 }
@@ -76,7 +78,8 @@ TEST(SentenceTest, BracketsThatDoNotCloseProtectNothing) {
 }
 
 TEST(SentenceTest, IsLinear) {
-  for (const std::string unit : {"\\(", "$a", "`", "$ $a ", "\\begin{a}", "a. ", "```\n", "``` `` ", "$$ $", "\n\n$x", "A. ", ".", "\"?"}) {
+  for (const std::string unit :
+       {"\\(", "$a", "`", "$ $a ", "\\begin{a}", "a. ", "```\n", "``` `` ", "$$ $", "\n\n$x", "A. ", ".", "\"?"}) {
     std::string text;
     while (text.size() < 2000000) text += unit;
     const auto start = std::chrono::steady_clock::now();

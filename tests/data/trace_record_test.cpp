@@ -23,7 +23,8 @@ bool contains(const std::string& text, std::string_view part) { return text.find
 
 TEST(ParseRecordTest, OtherFieldsAreNotLookedAt) {
   const ParsedRecord record = parse_record(
-      R"({"prompt":"p","response":"r","n":1e400,"big":123456789012345678901,"x":1,"x":2,"half":"\ud800","deep":[[{}]]})", {}, "x");
+      R"({"prompt":"p","response":"r","n":1e400,"big":123456789012345678901,"x":1,"x":2,"half":"\ud800","deep":[[{}]]})", {},
+      "x");
   EXPECT_EQ(record.traces[0].response, "r");
 }
 
@@ -39,7 +40,8 @@ TEST(ParseRecordTest, AUsedFieldStandsOnce) {
 }
 
 TEST(ParseRecordTest, SaysWhichFieldsThereAreAndWhichFlagsHelp) {
-  EXPECT_EQ(error_of(R"({"question":"q","reply":"r"})"), "no field \"response\" | --response-field NAME (this record has: question, reply)");
+  EXPECT_EQ(error_of(R"({"question":"q","reply":"r"})"),
+            "no field \"response\" | --response-field NAME (this record has: question, reply)");
   EXPECT_EQ(error_of(R"({"ask":"q","answer":"r"})"), "no field \"prompt\" | --prompt-field NAME (this record has: ask, answer)");
   EXPECT_TRUE(contains(error_of(R"({"a":1})"), "--prompt-field NAME --response-field NAME"));
   EXPECT_EQ(error_of(R"({"prompt":"p","response":"r"})", {.response = "x"}),
@@ -59,8 +61,9 @@ TEST(ParseRecordTest, RefusesWhatIsNoJsonLine) {
   EXPECT_TRUE(contains(error_of("["), "jq -c '.[]'"));
   EXPECT_TRUE(contains(error_of("\xEF\xBB\xBF{}"), "byte order mark"));
   EXPECT_TRUE(contains(error_of("{\"prompt\":\"a\xff\"}"), "invalid UTF-8 at byte 12 of the line"));
-  for (const char* line : {"", "{", "{}x", "{\"a\":}", "{\"a\":01}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":-}", "{\"a\":1e}", "{'a':1}", "{\"a\":1,}",
-                           "{\"a\" 1}", "{\"a\":\"\t\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12\"}", "{\"a\":nul}", "{\"a\":NaN}", "{\"a\":[1,]}"})
+  for (const char* line :
+       {"", "{", "{}x", "{\"a\":}", "{\"a\":01}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":-}", "{\"a\":1e}", "{'a':1}", "{\"a\":1,}",
+        "{\"a\" 1}", "{\"a\":\"\t\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12\"}", "{\"a\":nul}", "{\"a\":NaN}", "{\"a\":[1,]}"})
     EXPECT_TRUE(contains(error_of(line), "not JSON: ")) << line;
   EXPECT_TRUE(contains(error_of("3"), "the line is a number, not an object"));
 }
@@ -70,9 +73,8 @@ TEST(ParseRecordTest, DeepNestingIsAnErrorNotACrash) {
 }
 
 TEST(ParseRecordTest, ReadsNamedFieldsAndPaths) {
-  const ParsedRecord record =
-      parse_record(R"({"question":{"problem":"p","steps":["a","b"]},"key":12345678901234567890})",
-                   {.prompt = "question.problem", .response = "question.steps", .id = "key"}, "x");
+  const ParsedRecord record = parse_record(R"({"question":{"problem":"p","steps":["a","b"]},"key":12345678901234567890})",
+                                           {.prompt = "question.problem", .response = "question.steps", .id = "key"}, "x");
   ASSERT_EQ(record.traces.size(), 2u);
   EXPECT_EQ(record.traces[0].messages[0].content, "p");
   EXPECT_EQ(record.traces[1].response, "b");

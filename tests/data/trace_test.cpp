@@ -38,7 +38,9 @@ TraceRecord record(std::string prompt, std::string response) {
   return out;
 }
 
-Trace trace_of(const TraceRecord& record, TraceOptions options = {}) { return make_trace(record, PairTokenizer(), options, "x:1"); }
+Trace trace_of(const TraceRecord& record, TraceOptions options = {}) {
+  return make_trace(record, PairTokenizer(), options, "x:1");
+}
 
 std::vector<int64_t> counts(const Trace& trace) {
   std::vector<int64_t> out;

@@ -53,8 +53,7 @@ TEST(KvProbeTest, PutsTheNeedleAtItsDepth) {
   for (const Probe& probe : make_kv_probes(kGrid, tokenizer, {})) {
     const std::string text = text_of(tokenizer, probe);
     const auto object = static_cast<double>(text.find('}'));
-    const auto needle =
-        static_cast<double>(text.find(tokenizer.decode(probe.ids, probe.needle.begin, probe.needle.end)));
+    const auto needle = static_cast<double>(text.find(tokenizer.decode(probe.ids, probe.needle.begin, probe.needle.end)));
     EXPECT_NEAR(needle / object, probe.depth, 0.25);
   }
 }

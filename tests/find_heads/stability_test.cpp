@@ -103,8 +103,7 @@ TEST(PartOverlapsTest, ComparesEachTwoParts) {
   run.add({1, 0, 0.5}, "kv");
   run.add({0, 1, 0.9}, "file");
   run.add({0, 1, 1}, "unanswered", 0);
-  const auto overlaps =
-      part_overlaps(run.probes, run.results, 2, [](const Probe& probe) { return probe.kind; });
+  const auto overlaps = part_overlaps(run.probes, run.results, 2, [](const Probe& probe) { return probe.kind; });
   ASSERT_EQ(overlaps.size(), 3u);
   EXPECT_EQ(overlaps[0].a + " " + overlaps[0].b, "needle kv");
   EXPECT_EQ(overlaps[0].jaccard, 1.0 / 3);

@@ -18,7 +18,8 @@ void replay(const std::string& bytes) {
   for (int i = 0; i < kChanged && !bytes.empty(); ++i) {
     std::string changed = bytes;
     if (i % 4 == 0) changed.resize(rng.below(bytes.size()));
-    for (uint64_t n = rng.below(4); n > 0 && !changed.empty(); --n) changed[rng.below(changed.size())] = static_cast<char>(rng.below(256));
+    for (uint64_t n = rng.below(4); n > 0 && !changed.empty(); --n)
+      changed[rng.below(changed.size())] = static_cast<char>(rng.below(256));
     run(changed);
   }
 }

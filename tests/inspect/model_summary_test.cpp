@@ -29,8 +29,7 @@ TEST(ModelSummaryTest, CountsParametersBytesAndOperations) {
   EXPECT_EQ(s["flops_per_token"]["attention"], 3 * 4 * 8 * 4 * 512.5);
   EXPECT_NE(s["tokenizer"].get<std::string>().find("not usable"), std::string::npos);
   const std::string table = summary_table(s);
-  for (const char* part :
-       {"llama", "4 query, 2 key/value (groups of 2), 8 wide", "all earlier tokens", "base 10000"})
+  for (const char* part : {"llama", "4 query, 2 key/value (groups of 2), 8 wide", "all earlier tokens", "base 10000"})
     EXPECT_NE(table.find(part), std::string::npos) << table;
 }
 

@@ -37,8 +37,7 @@ std::vector<double> expected_row(const Inputs& in, int64_t head, int64_t row, co
   double sum = spec.sinks.defined() ? std::exp(spec.sinks[head].item<double>()) : 0.0;
   for (int64_t key = 0; key <= row; ++key) {
     if (spec.window > 0 && row - key >= spec.window) continue;
-    double score =
-        (in.q[row][head] * in.k[key][head / (kHeads / kKvHeads)]).sum().item<double>() * spec.scale;
+    double score = (in.q[row][head] * in.k[key][head / (kHeads / kKvHeads)]).sum().item<double>() * spec.scale;
     if (spec.softcap > 0) score = spec.softcap * std::tanh(score / spec.softcap);
     sum += shares[static_cast<size_t>(key)] = std::exp(score);
   }
@@ -58,15 +57,12 @@ void expect_equal_to_explicit(const AttentionSpec& spec, int64_t length, const s
       EXPECT_LT((found - expected).abs().max().item<double>(), kTolerance);
       const at::Tensor values = in.v.select(1, head / (kHeads / kKvHeads)).to(at::kDouble);
       const at::Tensor output = (expected.unsqueeze(1) * values).sum(0);
-      EXPECT_LT((attended[rows[i]][head] - output).abs().max().item<double>(), kTolerance)
-          << "row " << rows[i];
+      EXPECT_LT((attended[rows[i]][head] - output).abs().max().item<double>(), kTolerance) << "row " << rows[i];
     }
   }
 }
 
-TEST(AttentionTest, CausalRowsAreThoseOfTheMatrix) {
-  expect_equal_to_explicit({.scale = 0.3}, 20, {0, 7, 19});
-}
+TEST(AttentionTest, CausalRowsAreThoseOfTheMatrix) { expect_equal_to_explicit({.scale = 0.3}, 20, {0, 7, 19}); }
 
 TEST(AttentionTest, LongSequencesSeeNoKeyBehindThemselves) {
   // So long that a block's keys are no multiple of what they are rounded up to.
@@ -82,8 +78,7 @@ TEST(AttentionTest, WindowsReachAcrossBlocks) {
 
 TEST(AttentionTest, SoftCapsAreAppliedBeforeTheMask) {
   expect_equal_to_explicit({.scale = 2.0, .softcap = 1.5}, 30, {0, 29});
-  expect_equal_to_explicit({.scale = 2.0, .window = 40, .softcap = 1.5}, 700,
-                           {0, 39, 40, 511, 512, 513, 699});
+  expect_equal_to_explicit({.scale = 2.0, .window = 40, .softcap = 1.5}, 700, {0, 39, 40, 511, 512, 513, 699});
 }
 
 TEST(AttentionTest, SinksTakeTheirShare) {
@@ -98,13 +93,11 @@ TEST(AttentionTest, ZeroQueriesAreUniformOverTheVisibleKeys) {
   in.q.zero_();
   for (const double softcap : {0.0, 2.0}) {
     for (const int64_t window : {int64_t{0}, int64_t{9}}) {
-      const at::Tensor rows =
-          attention_rows(in.q, in.k, {3, 40}, {.scale = 0.7, .window = window, .softcap = softcap});
+      const at::Tensor rows = attention_rows(in.q, in.k, {3, 40}, {.scale = 0.7, .window = window, .softcap = softcap});
       for (const auto& [row, position] : {std::pair{0, 3}, {1, 40}}) {
         const int64_t first = window > 0 ? std::max<int64_t>(0, position - window + 1) : 0;
         at::Tensor expected = at::zeros({length});
-        expected.narrow(0, first, position + 1 - first)
-            .fill_(1.0 / static_cast<double>(position + 1 - first));
+        expected.narrow(0, first, position + 1 - first).fill_(1.0 / static_cast<double>(position + 1 - first));
         EXPECT_LT((rows.select(1, row) - expected).abs().max().item<double>(), 1e-7);
       }
     }
@@ -125,8 +118,8 @@ TEST(AttentionTest, SequencesDoNotSeeEachOther) {
   for (const AttentionSpec& spec : {AttentionSpec{.scale = 0.3}, AttentionSpec{.scale = 0.3, .window = 30},
                                     AttentionSpec{.scale = 0.3, .window = 30, .softcap = 3.0}}) {
     const at::Tensor packed = packed_attention(in.q, in.k, in.v, {{0, 130, 250}, {}}, spec);
-    const at::Tensor alone = packed_attention(in.q.narrow(0, 130, 120), in.k.narrow(0, 130, 120),
-                                              in.v.narrow(0, 130, 120), {{0, 120}, {}}, spec);
+    const at::Tensor alone =
+        packed_attention(in.q.narrow(0, 130, 120), in.k.narrow(0, 130, 120), in.v.narrow(0, 130, 120), {{0, 120}, {}}, spec);
     EXPECT_LT((packed.narrow(0, 130, 120) - alone).abs().max().item<double>(), kTolerance);
   }
 }
@@ -144,7 +137,8 @@ TEST(AttentionTest, APrefixIsSeenByAllThatGoOnFromIt) {
           AttentionSpec{.scale = 0.3, .window = 40, .softcap = 3.0}, AttentionSpec{.scale = 0.3, .sinks = at::ones({kHeads})}}) {
       const at::Tensor shared = packed_attention(in.q, in.k, in.v, sequences, spec);
       for (int64_t i = 0; i < 3; ++i) {
-        const at::Tensor alone = packed_attention(one_of_them(in.q, i), one_of_them(in.k, i), one_of_them(in.v, i), {{0, 160}, {}}, spec);
+        const at::Tensor alone =
+            packed_attention(one_of_them(in.q, i), one_of_them(in.k, i), one_of_them(in.v, i), {{0, 160}, {}}, spec);
         EXPECT_LT((shared.narrow(0, 0, 90) - alone.narrow(0, 0, 90)).abs().max().item<double>(), kTolerance);
         EXPECT_LT((shared.narrow(0, 90 + 70 * i, 70) - alone.narrow(0, 90, 70)).abs().max().item<double>(), kTolerance);
       }

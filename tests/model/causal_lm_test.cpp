@@ -207,7 +207,8 @@ TEST(CausalLMTest, NamesConfigKeysThatItDoesNotKnow) {
   };
   EXPECT_NE(with("model_type", "llamma").find("unknown model_type \"llamma\""), std::string::npos);
   EXPECT_NE(with("hidden_act", "relu6").find("unknown hidden_act \"relu6\""), std::string::npos);
-  EXPECT_NE(with("rope_scaling", {{"rope_type", "spiral"}, {"factor", 2.0}}).find("unknown rope_type \"spiral\""), std::string::npos);
+  EXPECT_NE(with("rope_scaling", {{"rope_type", "spiral"}, {"factor", 2.0}}).find("unknown rope_type \"spiral\""),
+            std::string::npos);
   EXPECT_NE(with("attention_multiplier", 0.5).find("unknown config key \"attention_multiplier\""), std::string::npos);
   EXPECT_NE(with("quantization_config", {{"quant_method", "gptq"}}).find("quantization_config"), std::string::npos);
   EXPECT_NE(with("num_key_value_heads", 3).find("not a multiple"), std::string::npos);

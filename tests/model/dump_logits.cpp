@@ -32,8 +32,7 @@ using air::Json;
 
 Json floats(const at::Tensor& tensor) {
   const at::Tensor flat = tensor.to(at::kFloat).contiguous();
-  if (flat.dim() == 1)
-    return std::vector<float>(flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel());
+  if (flat.dim() == 1) return std::vector<float>(flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel());
   Json list = Json::array();
   for (int64_t i = 0; i < flat.size(0); ++i) list.push_back(floats(flat[i]));
   return list;
@@ -68,10 +67,8 @@ Json run_model(const Json& job) {
     air::HeadSet& set = variants.emplace_back();
     for (const Json& head : heads) set.push_back({head[0].get<int64_t>(), head[1].get<int64_t>()});
   }
-  const air::MaskMode mode =
-      job.value("mode", "uniform") == "zero" ? air::MaskMode::kZero : air::MaskMode::kUniform;
-  const air::HeadMask mask(variants, mode, model.config().num_hidden_layers,
-                           model.config().num_attention_heads, at::kCPU, dtype);
+  const air::MaskMode mode = job.value("mode", "uniform") == "zero" ? air::MaskMode::kZero : air::MaskMode::kUniform;
+  const air::HeadMask mask(variants, mode, model.config().num_hidden_layers, model.config().num_attention_heads, at::kCPU, dtype);
   air::ForwardOptions options;
   options.mask = &mask;
   Json attention = Json::array();
@@ -92,8 +89,7 @@ Json run_model(const Json& job) {
 
 Json answer(const Json& job) {
   try {
-    if (job.contains("config"))
-      return {{"config", air::to_json(air::model_config_from_json(job["config"], "config.json"))}};
+    if (job.contains("config")) return {{"config", air::to_json(air::model_config_from_json(job["config"], "config.json"))}};
     return job.contains("load") ? load(job) : run_model(job);
   } catch (const air::Error& e) {
     return {{"error", e.what()}};

@@ -41,7 +41,8 @@ TEST(SafetensorsFileTest, ReadsWhatItWasGiven) {
 }
 
 TEST(SafetensorsFileTest, CopiesDataThatLieAtAnOddByte) {
-  const std::string header = R"({"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})";
+  const std::string header =
+      R"({"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})";
   const TemporaryFolder folder;
   const SafetensorsFile file(folder.write("x.safetensors", file_of(header, 5)));
   EXPECT_EQ(file.tensor("a").item<float>(), 0.0F);
@@ -67,12 +68,16 @@ TEST(SafetensorsFileTest, RefusesATruncatedFile) {
 }
 
 TEST(SafetensorsFileTest, RefusesBytesBehindTheLastTensor) {
-  EXPECT_NE(refusal(file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 5)).find("after the last"), std::string::npos);
+  EXPECT_NE(refusal(file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 5)).find("after the last"),
+            std::string::npos);
 }
 
 TEST(SafetensorsFileTest, RefusesOverlapsAndHoles) {
   const auto two = [](const char* b) {
-    return file_of(std::string(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":)") + b + "}}", 20);
+    return file_of(
+        std::string(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":)") +
+            b + "}}",
+        20);
   };
   EXPECT_NE(refusal(two("[4,12]")).find("overlap"), std::string::npos);
   EXPECT_NE(refusal(two("[12,20]")).find("hole"), std::string::npos);
@@ -81,11 +86,13 @@ TEST(SafetensorsFileTest, RefusesOverlapsAndHoles) {
 TEST(SafetensorsFileTest, RefusesShapesThatDoNotFitTheirBytes) {
   const auto one = [](const char* rest) { return file_of(std::string(R"({"a":{)") + rest + "}}", 4); };
   EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])")).find("needs 8 bytes"), std::string::npos);
-  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4])")).find("overflows"), std::string::npos);
+  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4])")).find("overflows"),
+            std::string::npos);
   EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])")).find("no length"), std::string::npos);
   EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])")).find("no length"), std::string::npos);
   EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])")).find("no range"), std::string::npos);
-  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615])")).find("outside"), std::string::npos);
+  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615])")).find("outside"),
+            std::string::npos);
   EXPECT_NE(refusal(one(R"("dtype":"F33","shape":[1],"data_offsets":[0,4])")).find("unknown dtype \"F33\""), std::string::npos);
   EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1)")).find("unknown key \"x\""), std::string::npos);
   EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1])")).find("data_offsets"), std::string::npos);

@@ -18,25 +18,44 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 std::string scored_line(const std::string& id, const std::string& response, double base_nll, double divergence) {
-  const Json step = {{"begin", 0}, {"end", response.size()}, {"num_tokens", 5}, {"base_nll", base_nll}, {"ref_nll", base_nll + divergence},
-                     {"entropy", 0.4}, {"influence", divergence / base_nll}, {"weight", 1.0}};
+  const Json step = {{"begin", 0},
+                     {"end", response.size()},
+                     {"num_tokens", 5},
+                     {"base_nll", base_nll},
+                     {"ref_nll", base_nll + divergence},
+                     {"entropy", 0.4},
+                     {"influence", divergence / base_nll},
+                     {"weight", 1.0}};
   Json line = {{"id", id}, {"source", id.substr(0, 1)}, {"prompt", "Why?"}, {"response", response}};
-  line["air"] = {{"schema", "air.score/1"}, {"line", 1}, {"influence", divergence / base_nll}, {"divergence", divergence}, {"base_nll", base_nll},
-                 {"ref_nll", base_nll + divergence}, {"entropy", 0.4}, {"num_tokens", 5}, {"num_prompt_tokens", 3}, {"num_steps", 1},
+  line["air"] = {{"schema", "air.score/1"},
+                 {"line", 1},
+                 {"influence", divergence / base_nll},
+                 {"divergence", divergence},
+                 {"base_nll", base_nll},
+                 {"ref_nll", base_nll + divergence},
+                 {"entropy", 0.4},
+                 {"num_tokens", 5},
+                 {"num_prompt_tokens", 3},
+                 {"num_steps", 1},
                  {"steps", Json::array({step})}};
   return line.dump();
 }
 
 ReportData read(const std::string& lines, int64_t max_traces = 30, const std::string& group_by = "") {
   const test::TemporaryFolder folder;
-  ReportData data = read_report_data({.inputs = {folder.write("scored.jsonl", lines).string()}, .title = "A <title>", .max_traces = max_traces, .group_by = group_by, .reading = {}});
+  ReportData data = read_report_data({.inputs = {folder.write("scored.jsonl", lines).string()},
+                                      .title = "A <title>",
+                                      .max_traces = max_traces,
+                                      .group_by = group_by,
+                                      .reading = {}});
   data.inputs = {"scored.jsonl"};  // the folder has another name each time
   return data;
 }
 
 std::string many_lines(int count) {
   std::string lines;
-  for (int i = 0; i < count; ++i) lines += scored_line("t" + std::to_string(i), "Step " + std::to_string(i) + ".", 0.5 + 0.01 * i, 0.1) + "\n";
+  for (int i = 0; i < count; ++i)
+    lines += scored_line("t" + std::to_string(i), "Step " + std::to_string(i) + ".", 0.5 + 0.01 * i, 0.1) + "\n";
   return lines;
 }
 
@@ -53,7 +72,8 @@ TEST(JoinedManifestTest, CountsAddUpAndWhatDiffersStandsSideBySide) {
 TEST(Sha256Test, EqualsKnownDigests) {
   EXPECT_EQ(csp_hash(""), "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='");
   EXPECT_EQ(csp_hash("abc"), "'sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0='");
-  EXPECT_EQ(csp_hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"), "'sha256-JI1qYdIGOLjlwCaTDD5gOaM85Flk/yFn9uzt1BnbBsE='");
+  EXPECT_EQ(csp_hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
+            "'sha256-JI1qYdIGOLjlwCaTDD5gOaM85Flk/yFn9uzt1BnbBsE='");
 }
 
 TEST(HtmlTest, NothingOfATextBecomesMarkup) {
@@ -110,7 +130,8 @@ TEST(ReportDataTest, ShowsTopMiddleAndBottomOnce) {
   for (const ShownTrace& shown : data.shown) positions.push_back(shown.position);
   EXPECT_EQ(positions, (std::vector<int64_t>{1, 2, 3, 50, 51, 52, 98, 99, 100}));
   EXPECT_EQ(data.shown.front().trace.id, "t0") << "the smallest base loss has the highest influence";
-  for (int64_t count : {1, 2, 3, 4, 5}) EXPECT_EQ(read(many_lines(static_cast<int>(count)), 30).shown.size(), static_cast<size_t>(count));
+  for (int64_t count : {1, 2, 3, 4, 5})
+    EXPECT_EQ(read(many_lines(static_cast<int>(count)), 30).shown.size(), static_cast<size_t>(count));
 }
 
 TEST(ReportDataTest, RepetitionIsHigherForTextThatRepeatsItself) {
@@ -144,12 +165,18 @@ TEST(PageTest, ShowsHostileTextAsText) {
 
 TEST(PageTest, StaysSmallWhateverTheTracesHold) {
   std::string lines;
-  for (int i = 0; i < 40; ++i) lines += scored_line("t" + std::to_string(i), std::string(1 << 20, i % 2 == 0 ? '<' : 'x'), 0.5 + 0.01 * i, 0.1) + "\n";
+  for (int i = 0; i < 40; ++i)
+    lines += scored_line("t" + std::to_string(i), std::string(1 << 20, i % 2 == 0 ? '<' : 'x'), 0.5 + 0.01 * i, 0.1) + "\n";
   ReportData data = read(lines);
   Rng rng(8);
   while (data.traces.size() < 100'000) {  // every point of the charts is drawn: none falls on another
-    data.traces.push_back({.influence = rng.uniform() * 3 - 1, .divergence = rng.uniform(), .base_nll = rng.uniform() * 3, .entropy = rng.uniform() * 3,
-                           .repetition = 1 + rng.uniform() * 5, .num_tokens = static_cast<int64_t>(1 + rng.below(9000)), .num_steps = 4});
+    data.traces.push_back({.influence = rng.uniform() * 3 - 1,
+                           .divergence = rng.uniform(),
+                           .base_nll = rng.uniform() * 3,
+                           .entropy = rng.uniform() * 3,
+                           .repetition = 1 + rng.uniform() * 5,
+                           .num_tokens = static_cast<int64_t>(1 + rng.below(9000)),
+                           .num_steps = 4});
     data.step_influence.push_back(rng.uniform() * 9 - 3);
   }
   const std::string page = render_page(data);

@@ -144,9 +144,11 @@ TEST(PartialFileTest, ARunWithoutScoresLeavesNothing) {
 }
 
 TEST(ScoreRecordTest, RankIsSplicedIntoTheAirObjectOnly) {
-  const std::string line = R"({"note":"\"air\":{\"schema\":\"air.score/1\",","air":{"schema":"air.score/1","line":1,"x":[{"y":2}]} } )";
-  EXPECT_EQ(with_rank(line, 7),
-            R"({"note":"\"air\":{\"schema\":\"air.score/1\",","air":{"schema":"air.score/1","rank":7,"line":1,"x":[{"y":2}]} } )");
+  const std::string line =
+      R"({"note":"\"air\":{\"schema\":\"air.score/1\",","air":{"schema":"air.score/1","line":1,"x":[{"y":2}]} } )";
+  EXPECT_EQ(
+      with_rank(line, 7),
+      R"({"note":"\"air\":{\"schema\":\"air.score/1\",","air":{"schema":"air.score/1","rank":7,"line":1,"x":[{"y":2}]} } )");
   EXPECT_EQ(find_air_object(line), R"({"schema":"air.score/1","line":1,"x":[{"y":2}]})");
   EXPECT_EQ(find_air_object(R"({"id":1})"), "");
 }

@@ -82,7 +82,7 @@ TEST_F(SplitBatchTest, WhatRunsOutOfMemoryIsRecognised) {
       [] { throw std::bad_alloc(); },
       [] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory. Tried to allocate 2.00 GiB"); },
       [] { TORCH_CHECK(false, "CUDA error: out of memory"); },
-      [] { at::empty({int64_t{1} << 55}); },  // the CPU's allocator itself
+      [] { at::empty({int64_t{1} << 55}); },                             // the CPU's allocator itself
       [] { throw std::runtime_error("could not create a primitive"); },  // oneDNN
   };
   for (const auto& way : ways) {

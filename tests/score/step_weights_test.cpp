@@ -62,8 +62,8 @@ TEST(StepWeightsTest, OneWildStepIsBounded) {
 // Ten steps of the trace's average divergence and loss but for noise, and one of two tokens whose loss is near 0.
 TEST(StepWeightsTest, ShortStepsOfLittleLossDoNotDominate) {
   std::vector<SpanScore> steps(10, SpanScore{.num_tokens = 40, .base_nll = 0.5, .ref_nll = 0.6});
-  steps[3].ref_nll = 0.8;                                                          // a long step that needs retrieval
-  steps.push_back({.num_tokens = 2, .base_nll = 0.001, .ref_nll = 0.201});         // ratio 4 at the floor, out of 0.4 nats in all
+  steps[3].ref_nll = 0.8;                                                   // a long step that needs retrieval
+  steps.push_back({.num_tokens = 2, .base_nll = 0.001, .ref_nll = 0.201});  // ratio 4 at the floor, out of 0.4 nats in all
   SpanScore trace;
   for (const SpanScore& step : steps) {
     const auto n = static_cast<double>(step.num_tokens);

@@ -36,13 +36,21 @@ std::string scored_line(const std::string& record, const std::vector<StepSpec>& 
   Json steps = Json::array();
   int64_t begin = 0, tokens = 0;
   for (const StepSpec& spec : specs) {
-    steps.push_back({{"begin", begin}, {"end", spec.end}, {"num_tokens", spec.num_tokens}, {"base_nll", 0.5}, {"ref_nll", 0.6},
-                     {"entropy", 0.4}, {"influence", 0.2}, {"weight", spec.weight}});
+    steps.push_back({{"begin", begin},
+                     {"end", spec.end},
+                     {"num_tokens", spec.num_tokens},
+                     {"base_nll", 0.5},
+                     {"ref_nll", 0.6},
+                     {"entropy", 0.4},
+                     {"influence", 0.2},
+                     {"weight", spec.weight}});
     begin = spec.end;
     tokens += spec.num_tokens;
   }
-  const Json air = {{"schema", "air.score/1"}, {"line", 1}, {"influence", 0.2}, {"divergence", 0.1}, {"base_nll", 0.5}, {"ref_nll", 0.6},
-                    {"entropy", 0.4}, {"num_tokens", tokens}, {"num_prompt_tokens", 3}, {"num_steps", specs.size()}, {"steps", steps}};
+  const Json air = {
+      {"schema", "air.score/1"}, {"line", 1},      {"influence", 0.2},     {"divergence", 0.1},      {"base_nll", 0.5},
+      {"ref_nll", 0.6},          {"entropy", 0.4}, {"num_tokens", tokens}, {"num_prompt_tokens", 3}, {"num_steps", specs.size()},
+      {"steps", steps}};
   return record.substr(0, record.size() - 1) + ",\"air\":" + air.dump() + "}";
 }
 
@@ -99,7 +107,8 @@ TEST(ExporterTest, MsSwiftDoesNotTrainEarlierTurns) {
 TEST(ExporterTest, AxolotlCountsCharactersAndIncludesTheLast) {
   const Json message = export_as("axolotl")["messages"][1];
   EXPECT_EQ(message["content"], "Ab.\nCé.\nD");
-  const Json expected = Json::parse(R"([{"begin_offset":0,"end_offset":3,"train":true},{"begin_offset":4,"end_offset":7,"train":false},
+  const Json expected =
+      Json::parse(R"([{"begin_offset":0,"end_offset":3,"train":true},{"begin_offset":4,"end_offset":7,"train":false},
                                         {"begin_offset":8,"end_offset":8,"train":true}])");
   EXPECT_EQ(message["train_detail"], expected);
 }
@@ -111,19 +120,22 @@ TEST(ExporterTest, TheBestStepTrainsWhateverTheThreshold) {
 }
 
 TEST(ExporterTest, TrlSeparatesPromptAndCompletion) {
-  EXPECT_EQ(export_as("trl"),
-            Json::parse(R"({"prompt":[{"role":"user","content":"Q?"}],"completion":[{"role":"assistant","content":"Ab.\nCé.\nD"}]})"));
+  EXPECT_EQ(
+      export_as("trl"),
+      Json::parse(R"({"prompt":[{"role":"user","content":"Q?"}],"completion":[{"role":"assistant","content":"Ab.\nCé.\nD"}]})"));
   EXPECT_EQ(export_as("trl", scored_line(R"({"text":"Doc"})", {{3, 2, 1}})), Json::parse(R"({"text":"Doc"})"));
 }
 
 TEST(ExporterTest, TrlStepwiseLeavesTheSeparatorToTheTrainer) {
-  EXPECT_EQ(export_as("trl-stepwise"), Json::parse(R"({"prompt":"Q?","completions":["Ab.","Cé.","D"],"labels":[true,false,true]})"));
+  EXPECT_EQ(export_as("trl-stepwise"),
+            Json::parse(R"({"prompt":"Q?","completions":["Ab.","Cé.","D"],"labels":[true,false,true]})"));
 }
 
 TEST(ExporterTest, LlamaFactoryV1WeighsContextTurnsZero) {
   const Json messages = export_as("llama-factory-v1")["messages"];
   EXPECT_EQ(messages[0]["loss_weight"], 0.0);
-  EXPECT_EQ(messages[1], Json::parse(R"({"role":"assistant","content":[{"type":"text","value":"Ab.\nCé.\nD"}],"loss_weight":1.0})"));
+  EXPECT_EQ(messages[1],
+            Json::parse(R"({"role":"assistant","content":[{"type":"text","value":"Ab.\nCé.\nD"}],"loss_weight":1.0})"));
 }
 
 TEST(ExporterTest, OpenWeightsWritesABlockAStep) {
@@ -170,7 +182,8 @@ TEST(ExporterTest, UnknownFormatsAndMissingTokenizersAreUsageErrors) {
 }
 
 TEST(ScoredTraceTest, RefusesStepsThatDoNotTileTheResponse) {
-  for (const auto& specs : {std::vector<StepSpec>{{4, 2, 1}, {9, 2, 1}}, std::vector<StepSpec>{{11, 2, 1}}, std::vector<StepSpec>{{4, 2, 1}, {4, 1, 1}, {10, 1, 1}}})
+  for (const auto& specs : {std::vector<StepSpec>{{4, 2, 1}, {9, 2, 1}}, std::vector<StepSpec>{{11, 2, 1}},
+                            std::vector<StepSpec>{{4, 2, 1}, {4, 1, 1}, {10, 1, 1}}})
     EXPECT_THROW(read_scored_trace(scored_line(kRecord, specs), {}, "f:1"), Error);
 }
 

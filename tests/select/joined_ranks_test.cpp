@@ -27,7 +27,8 @@ void rank_together(std::vector<RankedRow>& rows, double RankedRow::*score) {
 
 TEST(JoinedRanksTest, RowsThatWereRankedTogetherStayAsTheyAre) {
   EXPECT_THAT(joined_ranks({}), IsEmpty());
-  EXPECT_THAT(joined_ranks({{.influence = 1, .rank = 7}, {.influence = 3, .rank = 2}, {.influence = 9}, {.influence = 9}}), IsEmpty());
+  EXPECT_THAT(joined_ranks({{.influence = 1, .rank = 7}, {.influence = 3, .rank = 2}, {.influence = 9}, {.influence = 9}}),
+              IsEmpty());
 }
 
 TEST(JoinedRanksTest, TiesGoByLineThenTraceThenPlace) {
@@ -40,7 +41,8 @@ TEST(JoinedRanksTest, TiesGoByLineThenTraceThenPlace) {
 }
 
 TEST(JoinedRanksTest, ShardsOfOneRowDoNotShowWhatTheyWereRankedBy) {
-  const std::vector<RankedRow> rows = {{.influence = 1, .divergence = 9, .rank = 1}, {.influence = 2, .divergence = 8, .rank = 1}};
+  const std::vector<RankedRow> rows = {{.influence = 1, .divergence = 9, .rank = 1},
+                                       {.influence = 2, .divergence = 8, .rank = 1}};
   EXPECT_THAT(joined_ranks(rows, InfluenceKind::kAbsolute), ElementsAre(1, 2));
   EXPECT_THAT(joined_ranks(rows, InfluenceKind::kRelative), ElementsAre(2, 1));
 }
@@ -56,8 +58,10 @@ TEST(JoinedRanksTest, ShardsJoinToTheRanksOfOneRun) {
     const auto size = *rc::gen::inRange(40, 90);  // few rows can follow both scores by chance
     std::vector<RankedRow> rows;
     for (int i = 0; i < size; ++i)
-      rows.push_back({.influence = static_cast<double>(*rc::gen::inRange(0, 20)), .divergence = static_cast<double>(*rc::gen::inRange(0, 20)),
-                      .line = i / 2 + 1, .trace = i % 2});
+      rows.push_back({.influence = static_cast<double>(*rc::gen::inRange(0, 20)),
+                      .divergence = static_cast<double>(*rc::gen::inRange(0, 20)),
+                      .line = i / 2 + 1,
+                      .trace = i % 2});
     rank_together(rows, score);
     std::map<int64_t, std::vector<RankedRow>> shards;
     for (const RankedRow& row : rows) shards[row.line % num_shards].push_back(row);

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <unistd.h>
+#include <filesystem>
 
 #include <fstream>
 #include <string>
@@ -51,7 +51,9 @@ TEST_F(RowStoreTest, GivesLinesBackInAnyOrderByteForByte) {
 TEST_F(RowStoreTest, KeepsWhatCanBeReadOnlyOnce) {
   const std::string pipe = (folder_ / "pipe").string();
   ASSERT_EQ(std::system(("mkfifo " + pipe).c_str()), 0);
-  ASSERT_EQ(std::system(("(printf 'one\\n\\n'; head -c 3000000 /dev/zero | tr '\\0' x; printf '\\nlast') > " + pipe + " &").c_str()), 0);
+  ASSERT_EQ(
+      std::system(("(printf 'one\\n\\n'; head -c 3000000 /dev/zero | tr '\\0' x; printf '\\nlast') > " + pipe + " &").c_str()),
+      0);
   RowStore store;
   EXPECT_THAT(add(store, pipe), ElementsAre(":1", ":3", ":4"));
   EXPECT_EQ(store.line(2), "last");

@@ -12,10 +12,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::string kAir =
-    R"("air":{"schema":"air.score/1","rank":3,"influence":0.5,"divergence":0.1,"base_nll":2,"ref_nll":3,)"
-    R"("entropy":0.4,"num_tokens":118,"num_prompt_tokens":43,"num_steps":1,)"
-    R"("steps":[{"begin":0,"end":57,"num_tokens":14,"influence":9,"rank":8}]})";
+const std::string kAir = R"("air":{"schema":"air.score/1","rank":3,"influence":0.5,"divergence":0.1,"base_nll":2,"ref_nll":3,)"
+                         R"("entropy":0.4,"num_tokens":118,"num_prompt_tokens":43,"num_steps":1,)"
+                         R"("steps":[{"begin":0,"end":57,"num_tokens":14,"influence":9,"rank":8}]})";
 
 std::string line_with(const std::string& fields) { return "{" + fields + "," + kAir + "}"; }
 
@@ -41,8 +40,9 @@ TEST(ScoredRowTest, ReadsTheTracesOwnNumbersAndNotItsSteps) {
 }
 
 TEST(ScoredRowTest, TheLastStepsEndIsTheStepsAloneInWhateverOrder) {
-  const std::string air = R"({"a":1,"air":{"schema":"air.score/1","influence":1,"num_tokens":3,"steps":[{"num_tokens":1,"end":4},{"begin":4,"end":9}],)"
-                          R"("tokens":{"ids":[1,2,3],"begin":[0,4,8]},"other":[{"end":77}]}})";
+  const std::string air =
+      R"({"a":1,"air":{"schema":"air.score/1","influence":1,"num_tokens":3,"steps":[{"num_tokens":1,"end":4},{"begin":4,"end":9}],)"
+      R"("tokens":{"ids":[1,2,3],"begin":[0,4,8]},"other":[{"end":77}]}})";
   EXPECT_EQ(read(air).steps_end, 9);
 }
 

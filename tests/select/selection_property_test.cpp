@@ -44,8 +44,8 @@ SelectionRules any_rules() {
 }
 
 int64_t dropped(const Selection& s) {
-  return s.dropped_by_min_score + s.dropped_by_min_tokens + s.dropped_as_truncated + s.dropped_as_duplicates + s.dropped_by_best_of +
-         s.dropped_by_top_k + s.dropped_by_top_percent + s.dropped_by_max_tokens;
+  return s.dropped_by_min_score + s.dropped_by_min_tokens + s.dropped_as_truncated + s.dropped_as_duplicates +
+         s.dropped_by_best_of + s.dropped_by_top_k + s.dropped_by_top_percent + s.dropped_by_max_tokens;
 }
 
 TEST(SelectionPropertyTest, EveryRowIsKeptOrDroppedByOneRule) {
@@ -122,9 +122,11 @@ TEST(SelectionPropertyTest, AQuotaSharedByGroupsIsUsedUp) {
 
 TEST(SelectionPropertyTest, StrataOfEqualSizeGiveEquallyMany) {
   EXPECT_TRUE(rc::check([] {
-    const int per_stratum = *rc::gen::inRange(1, 8), strata = *rc::gen::inRange(2, 6), quota = *rc::gen::inRange(1, per_stratum + 1);
+    const int per_stratum = *rc::gen::inRange(1, 8), strata = *rc::gen::inRange(2, 6),
+              quota = *rc::gen::inRange(1, per_stratum + 1);
     std::vector<Candidate> rows;
-    for (int i = 0; i < per_stratum * strata; ++i) rows.push_back({.value = static_cast<double>(*rc::gen::inRange(0, 3)), .num_tokens = 1, .stratum = static_cast<double>(i)});
+    for (int i = 0; i < per_stratum * strata; ++i)
+      rows.push_back({.value = static_cast<double>(*rc::gen::inRange(0, 3)), .num_tokens = 1, .stratum = static_cast<double>(i)});
     SelectionRules rules;
     rules.num_strata = strata;
     rules.top_k = int64_t{quota} * strata;

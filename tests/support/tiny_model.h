@@ -1,10 +1,10 @@
 // Tiny random models as Hugging Face folders, for tests of equality.
 #pragma once
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/randn.h>
-#include <ATen/CPUGeneratorImpl.h>
 
 #include <cstring>
 #include <filesystem>
@@ -24,7 +24,9 @@ inline std::string safetensors_bytes(const Tensors& tensors) {
   std::string data;
   for (const auto& [name, tensor] : tensors) {
     const at::Tensor flat = tensor.contiguous();
-    header[name] = {{"dtype", tensor.scalar_type() == at::kByte ? "U8" : "F32"}, {"shape", tensor.sizes().vec()}, {"data_offsets", {data.size(), data.size() + flat.nbytes()}}};
+    header[name] = {{"dtype", tensor.scalar_type() == at::kByte ? "U8" : "F32"},
+                    {"shape", tensor.sizes().vec()},
+                    {"data_offsets", {data.size(), data.size() + flat.nbytes()}}};
     data.append(static_cast<const char*>(flat.const_data_ptr()), flat.nbytes());
   }
   const std::string text = header.dump();
@@ -34,10 +36,10 @@ inline std::string safetensors_bytes(const Tensors& tensors) {
 
 /// A llama of 3 layers × 4 query heads, 2 key/value heads of size 8, 50 tokens.
 struct TinyLlama {
-  Json config = {{"model_type", "llama"},   {"vocab_size", 50},          {"hidden_size", 32},
-                 {"intermediate_size", 48}, {"num_hidden_layers", 3},    {"num_attention_heads", 4},
-                 {"num_key_value_heads", 2}, {"head_dim", 8},            {"rms_norm_eps", 1e-5},
-                 {"max_position_embeddings", 512}, {"rope_theta", 10000.0}, {"hidden_act", "silu"},
+  Json config = {{"model_type", "llama"},          {"vocab_size", 50},       {"hidden_size", 32},
+                 {"intermediate_size", 48},        {"num_hidden_layers", 3}, {"num_attention_heads", 4},
+                 {"num_key_value_heads", 2},       {"head_dim", 8},          {"rms_norm_eps", 1e-5},
+                 {"max_position_embeddings", 512}, {"rope_theta", 10000.0},  {"hidden_act", "silu"},
                  {"tie_word_embeddings", false}};
   Tensors tensors;
 

@@ -57,8 +57,9 @@ TEST(ChatFormatTest, WritesTheFamilysStrings) {  // strings: the models' public 
 TEST(ChatFormatTest, EarlierAnswersLoseTheirThinking) {
   const std::string prompt = ChatFormat::named("qwen3").render_prompt(
       {{"user", "q"}, {"assistant", "<think>\nlong\n</think>\n\nanswer"}, {"user", "r"}});
-  EXPECT_EQ(prompt, "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\nanswer<|im_end|>\n<|im_start|>user\nr<|im_end|>\n"
-                    "<|im_start|>assistant\n");
+  EXPECT_EQ(prompt,
+            "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\nanswer<|im_end|>\n<|im_start|>user\nr<|im_end|>\n"
+            "<|im_start|>assistant\n");
 }
 
 TEST(ChatFormatTest, ThinkingIsOpenedOnce) {
@@ -91,9 +92,11 @@ TEST(ChatFormatTest, NamesWhatIsWrongInAFile) {
 
 TEST(ChatFormatTest, AModelsTemplateIsFoundWhereTransformersKeepsIt) {
   const std::string smollm2 =
-      "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are a helpful "
+      "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are a "
+      "helpful "
       "AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + "
-      "message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+      "message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% "
+      "endif %}";
   const TemporaryFolder folder;
   EXPECT_EQ(ChatFormat::of_model(folder.path()).name(), "none");
   write(folder.path() / "tokenizer_config.json", R"({"chat_template":"{{ x }}"})");

@@ -4,8 +4,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <thread>
 
@@ -123,7 +123,8 @@ double seconds(const Tokenizer& tokenizer, const std::string& unit, size_t size)
 TEST(TokenizerTest, NoTextTakesMoreThanNLogN) {
   for (const char* name : kNames) {
     const auto tokenizer = load_tokenizer(kFixtures / name);
-    for (const std::string unit : {" ", "a", "\n", "\u0301", "\u0301\u0323", "<|end|", "ab1", "<s>", "\u1100\u1161", "'", "\xf0\x9f\x91\xa9"}) {
+    for (const std::string unit :
+         {" ", "a", "\n", "\u0301", "\u0301\u0323", "<|end|", "ab1", "<s>", "\u1100\u1161", "'", "\xf0\x9f\x91\xa9"}) {
       const double small = seconds(*tokenizer, unit, 50000), large = seconds(*tokenizer, unit, 500000);
       EXPECT_LT(large, 40 * small + 0.5) << name << " on repetitions of " << unit;  // n log n: 12 times; n²: 100 times
     }
@@ -135,7 +136,9 @@ TEST(TokenizerTest, NamesThePartThatIsNotKnown) {
             "tokenizer.json: normalizer: the normalizer \"BertNormalizer\" is not known to air");
   EXPECT_EQ(error_of([](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["type"] = "UnicodeScripts"; }),
             "tokenizer.json: pre_tokenizer UnicodeScripts: the key \"pattern\" is not known to air");
-  EXPECT_EQ(error_of([](Json& j) { j["pre_tokenizer"] = {{"type", "UnicodeScripts"}}; }),
+  EXPECT_EQ(error_of([](Json& j) {
+              j["pre_tokenizer"] = {{"type", "UnicodeScripts"}};
+            }),
             "tokenizer.json: pre_tokenizer: the pre-tokenizer \"UnicodeScripts\" is not known to air");
   EXPECT_EQ(error_of([](Json& j) { j["model"]["type"] = "WordPiece"; }),
             "tokenizer.json: model: the model \"WordPiece\" is not known to air");
@@ -143,7 +146,9 @@ TEST(TokenizerTest, NamesThePartThatIsNotKnown) {
             "tokenizer.json: model BPE: dropout makes the tokens random: air can't use it");
   EXPECT_EQ(error_of([](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }),
             "tokenizer.json: model BPE: the key \"end_of_word_suffix\" is not known to air");
-  EXPECT_EQ(error_of([](Json& j) { j["post_processor"] = {{"type", "Other"}}; }),
+  EXPECT_EQ(error_of([](Json& j) {
+              j["post_processor"] = {{"type", "Other"}};
+            }),
             "tokenizer.json: post_processor: the post-processor \"Other\" is not known to air");
   EXPECT_EQ(error_of([](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "Eaten"; }),
             "tokenizer.json: pre_tokenizer Split: the behavior \"Eaten\" is not known to air");
@@ -151,12 +156,14 @@ TEST(TokenizerTest, NamesThePartThatIsNotKnown) {
 }
 
 TEST(TokenizerTest, RefusesBrokenFiles) {
-  EXPECT_NE(error_of([](Json& j) { j["model"]["merges"].push_back("qqq zzz"); }).find("not in the vocabulary"), std::string::npos);
+  EXPECT_NE(error_of([](Json& j) { j["model"]["merges"].push_back("qqq zzz"); }).find("not in the vocabulary"),
+            std::string::npos);
   EXPECT_NE(error_of([](Json& j) { j["model"]["merges"].push_back("one"); }).find("is not a pair"), std::string::npos);
   EXPECT_NE(error_of([](Json& j) { j["model"]["vocab"]["new"] = 5; }).find("twice"), std::string::npos);
   EXPECT_NE(error_of([](Json& j) { j["model"]["vocab"]["new"] = -1; }).find("not a token id"), std::string::npos);
   EXPECT_NE(error_of([](Json& j) { j["model"].erase("vocab"); }).find("has no \"vocab\""), std::string::npos);
-  EXPECT_NE(error_of([](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "(";}).find("can't compile"), std::string::npos);
+  EXPECT_NE(error_of([](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "("; }).find("can't compile"),
+            std::string::npos);
   EXPECT_THROW(JsonTokenizer("{\"model\":", "t"), Error);
   EXPECT_THROW(JsonTokenizer("\xff", "t"), Error);
   EXPECT_THROW(JsonTokenizer(std::string(1000000, '['), "t"), Error);

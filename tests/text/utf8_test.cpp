@@ -15,14 +15,14 @@ TEST(Utf8Test, NamesTheFirstInvalidByte) {
                         {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x91\xa9\xf4\x8f\xbf\xbf", -1},
                         {std::string_view("a\0b", 3), -1},
                         {"12345678\x80", 8},
-                        {"a\xc0\x80", 1},          // overlong NUL
-                        {"a\xc1\xbf", 1},          // overlong
-                        {"\xe0\x9f\xbf", 0},       // overlong
-                        {"\xf0\x8f\xbf\xbf", 0},   // overlong
-                        {"ab\xed\xa0\x80", 2},     // surrogate
-                        {"\xf4\x90\x80\x80", 0},   // beyond U+10FFFF
+                        {"a\xc0\x80", 1},         // overlong NUL
+                        {"a\xc1\xbf", 1},         // overlong
+                        {"\xe0\x9f\xbf", 0},      // overlong
+                        {"\xf0\x8f\xbf\xbf", 0},  // overlong
+                        {"ab\xed\xa0\x80", 2},    // surrogate
+                        {"\xf4\x90\x80\x80", 0},  // beyond U+10FFFF
                         {"\xf5\x80\x80\x80", 0},
-                        {"ok\xe2\x82", 2},         // cut off
+                        {"ok\xe2\x82", 2},  // cut off
                         {"\xc3(", 0}};
   for (const Case& c : cases) EXPECT_EQ(first_invalid_utf8(c.text).value_or(-1), c.position) << c.text;
 }

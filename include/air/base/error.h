@@ -44,5 +44,4 @@ struct Interrupted {
 }  // namespace air
 
 /// A condition that only a fault of air itself can break.
-#define AIR_CHECK(condition) \
-  ((condition) ? static_cast<void>(0) : ::air::throw_bug(#condition, __FILE__, __LINE__))
+#define AIR_CHECK(condition) ((condition) ? static_cast<void>(0) : ::air::throw_bug(#condition, __FILE__, __LINE__))

@@ -52,14 +52,14 @@ struct RecordShape {
 };
 
 // In the order in which they are tried.
-extern const RecordShape kPromptResponseShape;      // prompt + response, completion or output
-extern const RecordShape kThinkingShape;            // s1K: question, thinking_trajectories[], attempt
-extern const RecordShape kGenerationsShape;         // problem + generations[]
-extern const RecordShape kInstructionShape;         // instruction (+ input) + output
-extern const RecordShape kQuestionSolutionShape;    // question + solution or answer
-extern const RecordShape kMessagesShape;            // messages[]: role, content
-extern const RecordShape kConversationsShape;       // conversations[]: from, value
-extern const RecordShape kTextShape;                // text alone: a document
+extern const RecordShape kPromptResponseShape;    // prompt + response, completion or output
+extern const RecordShape kThinkingShape;          // s1K: question, thinking_trajectories[], attempt
+extern const RecordShape kGenerationsShape;       // problem + generations[]
+extern const RecordShape kInstructionShape;       // instruction (+ input) + output
+extern const RecordShape kQuestionSolutionShape;  // question + solution or answer
+extern const RecordShape kMessagesShape;          // messages[]: role, content
+extern const RecordShape kConversationsShape;     // conversations[]: from, value
+extern const RecordShape kTextShape;              // text alone: a document
 
 /// A trace of one question.
 TraceRecord single_turn(std::string prompt, std::string response);

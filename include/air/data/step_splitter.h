@@ -34,8 +34,7 @@ struct StepRule {
 /// @param record_steps the record's own steps, for kRecord: they must follow one another in the response with nothing but
 ///        white space between.   @throws Error(kInput) when they do not, or there are none.
 /// @return spans that tile [0, response.size()); empty only for an empty response.
-std::vector<Span> split_steps(std::string_view response, const StepRule& rule,
-                              const std::vector<std::string>& record_steps = {});
+std::vector<Span> split_steps(std::string_view response, const StepRule& rule, const std::vector<std::string>& record_steps = {});
 
 /// Ends of sentences: byte positions in rising order, each behind the white space that follows the sentence. None lies in a
 /// code block, in LaTeX, in a number or behind a common abbreviation. (src/data/sentence.cpp)

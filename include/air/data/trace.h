@@ -30,7 +30,7 @@ struct Trace {
   int64_t response_byte = 0;   ///< where the response begins in the encoded text
   std::vector<Step> steps;
   ThinkingFrom thinking_from = ThinkingFrom::kNobody;
-  bool truncated = false;      ///< tokens were cut off behind: the steps end with the one that holds the last token left
+  bool truncated = false;  ///< tokens were cut off behind: the steps end with the one that holds the last token left
 
   int64_t num_tokens() const { return static_cast<int64_t>(ids.size()); }
   int64_t num_response_tokens() const { return num_tokens() - response_begin; }
@@ -54,7 +54,6 @@ std::string response_text(const TraceRecord& record, const ChatFormat& format);
 /// Tokens that the tokenizer adds behind the text (EOS) are left out. Source: docs/method.md section 3.
 /// Truncation comes before the steps: those that lie beyond the cut are left out, the last one counts the tokens left.
 /// @throws Error(kInput) when no response token is left.
-Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer, const TraceOptions& options,
-                 const std::string& where);
+Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer, const TraceOptions& options, const std::string& where);
 
 }  // namespace air

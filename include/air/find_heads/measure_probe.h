@@ -3,17 +3,17 @@
 
 #include <vector>
 
-#include "air/model/head_ranking.h"
 #include "air/find_heads/probe.h"
 #include "air/model/causal_lm.h"
+#include "air/model/head_ranking.h"
 
 namespace air {
 
 /// What a model does with a probe, the gold answer given.
 struct ProbeResult {
-  HeadScores scores;      ///< retrieval score of every head, [L][H]
-  double recall = 0;      ///< share of answer positions where the model's top-1 token is the gold token
-  double nll = 0;         ///< mean loss of the answer tokens, nats
+  HeadScores scores;  ///< retrieval score of every head, [L][H]
+  double recall = 0;  ///< share of answer positions where the model's top-1 token is the gold token
+  double nll = 0;     ///< mean loss of the answer tokens, nats
   bool answered() const { return recall >= kAnsweredRecall; }
 
   static constexpr double kAnsweredRecall = 0.5;

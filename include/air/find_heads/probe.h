@@ -45,8 +45,7 @@ std::string probe_prompt(const std::string& text, const std::string& question, c
 
 /// Encodes the text. A token belongs to a span when its first byte does.
 /// @throws Error(kInput) when a span holds no token, or when the first answer token has nothing before it.
-Probe encode_probe(const ProbeText& text, const Tokenizer& tokenizer, const ProbeFormat& format,
-                   const std::string& where);
+Probe encode_probe(const ProbeText& text, const Tokenizer& tokenizer, const ProbeFormat& format, const std::string& where);
 
 /// True when the answer's tokens are the needle's tokens: only then can every answer token be a copy.
 bool answer_repeats_needle(const Probe& probe);
@@ -54,7 +53,7 @@ bool answer_repeats_needle(const Probe& probe);
 /// Makes a probe as long as asked, or as close below as whole words allow.
 /// @param build  the probe's text around a filler of about so many tokens.
 /// @throws Error(kUsage) when it does not fit even without a filler.
-Probe fit_probe(int64_t length, const std::function<ProbeText(int64_t filler_tokens)>& build,
-                const Tokenizer& tokenizer, const ProbeFormat& format);
+Probe fit_probe(int64_t length, const std::function<ProbeText(int64_t filler_tokens)>& build, const Tokenizer& tokenizer,
+                const ProbeFormat& format);
 
 }  // namespace air

@@ -13,7 +13,8 @@ namespace air {
 /// `--chat-template` as a format.
 ProbeFormat probe_format(const FindHeadsFlags& flags);
 
-/// The probes of `--probes-file`, or `--num-probes` made ones, shared evenly between the kinds, and that again for each repeat with the next seed.
+/// The probes of `--probes-file`, or `--num-probes` made ones, shared evenly between the kinds, and that again for each repeat
+/// with the next seed.
 /// @throws Error(kUsage), Error(kInput), Error(kModel).
 std::vector<Probe> make_probes(const FindHeadsFlags& flags, const ModelConfig& config, const Tokenizer& tokenizer);
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "air/model/head_ranking.h"
 #include "air/find_heads/measure_probe.h"
 #include "air/find_heads/probe.h"
+#include "air/model/head_ranking.h"
 #include "air/model/head_set.h"
 
 namespace air {
@@ -19,9 +19,9 @@ double jaccard(const HeadSet& a, const HeadSet& b);
 /// Percentile bootstrap (Efron 1979) over the answered probes.
 struct Bootstrap {
   int64_t num_draws = 0;
-  double level = 0;         ///< 0.95: the interval from the 2.5 % to the 97.5 % quantile
-  HeadScores low, high;     ///< [L][H]
-  HeadScores critical;      ///< share of the draws in which a head belongs to the critical set, [L][H]
+  double level = 0;      ///< 0.95: the interval from the 2.5 % to the 97.5 % quantile
+  HeadScores low, high;  ///< [L][H]
+  HeadScores critical;   ///< share of the draws in which a head belongs to the critical set, [L][H]
 };
 Bootstrap bootstrap_scores(const std::vector<ProbeResult>& results, int64_t count, uint64_t seed);
 
@@ -39,7 +39,7 @@ struct PartOverlap {
 
 /// Overlaps of the critical sets between each two parts that `part_of` tells apart; parts without an answered probe are
 /// left out.
-std::vector<PartOverlap> part_overlaps(const std::vector<Probe>& probes, const std::vector<ProbeResult>& results,
-                                       int64_t count, const std::function<std::string(const Probe&)>& part_of);
+std::vector<PartOverlap> part_overlaps(const std::vector<Probe>& probes, const std::vector<ProbeResult>& results, int64_t count,
+                                       const std::function<std::string(const Probe&)>& part_of);
 
 }  // namespace air

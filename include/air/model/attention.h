@@ -21,14 +21,13 @@ struct AttentionSpec {
 /// @param q [N, H, D]   @param k, v [N, K, D]
 /// @return [N, H, D]; token i of a sequence sees its prefix and its tokens 0..i, those within the window.
 /// Memory is linear in N: where no fused kernel fits, rows are computed in blocks.
-at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const PackedSequences& sequences, const AttentionSpec& spec);
+at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const PackedSequences& sequences,
+                            const AttentionSpec& spec);
 
 /// Attention probabilities of a few rows of one sequence. With sinks a row sums to less than 1: the rest is
 /// the sink's.
 /// @param q [T, H, D]   @param k [T, K, D]   @param rows positions, [A]   @return [H, A, T] float32; 0 for
 /// keys not visible.
-at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k, const std::vector<int64_t>& rows,
-                          const AttentionSpec& spec);
+at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k, const std::vector<int64_t>& rows, const AttentionSpec& spec);
 
 }  // namespace air

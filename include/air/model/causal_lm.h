@@ -38,8 +38,7 @@ class CausalLM {
   /// only describes.
   static CausalLM load(const std::filesystem::path& folder, at::Device device, at::ScalarType dtype);
   /// The same with a config that the caller read.
-  static CausalLM load(const std::filesystem::path& folder, ModelConfig config, at::Device device,
-                       at::ScalarType dtype);
+  static CausalLM load(const std::filesystem::path& folder, ModelConfig config, at::Device device, at::ScalarType dtype);
 
   const ModelConfig& config() const { return config_; }
   const std::string& fingerprint() const { return fingerprint_; }

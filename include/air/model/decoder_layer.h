@@ -33,11 +33,11 @@ struct DecoderLayer {
 /// What a block needs to know of the batch. All rows: V variants × N tokens, one variant behind another.
 struct LayerContext {
   const ModelConfig& config;
-  const PackedSequences& sequences;        ///< of all rows, V · B
-  const RopeTable* rope = nullptr;         ///< of all rows; null: this layer has no positions
-  int64_t num_variants = 1;                ///< V at this layer: 1 below the fork
-  const HeadMask* mask = nullptr;          ///< null below the fork
-  int64_t index = 0;                       ///< of this layer
+  const PackedSequences& sequences;  ///< of all rows, V · B
+  const RopeTable* rope = nullptr;   ///< of all rows; null: this layer has no positions
+  int64_t num_variants = 1;          ///< V at this layer: 1 below the fork
+  const HeadMask* mask = nullptr;    ///< null below the fork
+  int64_t index = 0;                 ///< of this layer
   /// When set: called with q [N, H, D] and k [N, K, D] after RoPE, before masking.
   const std::function<void(const at::Tensor& q, const at::Tensor& k)>* observer = nullptr;
 };

@@ -29,8 +29,8 @@ bool depends_on_length(const RopeConfig& config);
 /// Angles in float32 as in Hugging Face, then cast. @param positions [N] int64
 /// `dynamic` and `longrope` take the length of each packed sequence by itself, so that packing changes
 /// nothing; there no sequence may have a prefix.
-RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
-                          const PackedSequences& sequences, at::ScalarType dtype);
+RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions, const PackedSequences& sequences,
+                          at::ScalarType dtype);
 
 /// The table of rows [begin, begin + length).
 RopeTable rows_of(const RopeTable& table, int64_t begin, int64_t length);

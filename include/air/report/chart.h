@@ -30,8 +30,8 @@ std::vector<int64_t> bin(const std::vector<double>& values, const Axis& axis, si
 /// What a chart says beside its data.
 struct ChartText {
   std::string title;
-  std::string x, y;   ///< axis labels
-  std::string id;     ///< for references inside the page
+  std::string x, y;  ///< axis labels
+  std::string id;    ///< for references inside the page
 };
 
 /// Bars of a distribution, its median marked.

@@ -35,8 +35,8 @@ enum class ShownPlace { kTop, kMiddle, kBottom };
 
 /// A trace whose text is shown.
 struct ShownTrace {
-  size_t index = 0;       ///< in ReportData::traces
-  int64_t position = 0;   ///< in the order of the score, from 1
+  size_t index = 0;      ///< in ReportData::traces
+  int64_t position = 0;  ///< in the order of the score, from 1
   ShownPlace place = ShownPlace::kTop;
   ScoredTrace trace;
 };

@@ -35,8 +35,8 @@ struct SpanScore {
   double ranked_by(InfluenceKind kind, double loss_floor) const;
 };
 
-/// The step as if `num_tokens` more of the trace's average tokens stood in it: what a short step shows by chance, and a loss near 0
-/// in a denominator, shrinks towards the trace (docs/decisions/0008). 0 tokens: the step as it is.
+/// The step as if `num_tokens` more of the trace's average tokens stood in it: what a short step shows by chance, and a loss near
+/// 0 in a denominator, shrinks towards the trace (docs/decisions/0008). 0 tokens: the step as it is.
 /// @param num_tokens  ≥ 0.
 SpanScore shrunk_towards(const SpanScore& step, const SpanScore& trace, double num_tokens);
 

@@ -9,7 +9,7 @@ namespace air {
 
 /// What packing needs to know of a trace.
 struct TraceLength {
-  int64_t num_tokens = 0;         ///< prompt and response
+  int64_t num_tokens = 0;  ///< prompt and response
   int64_t num_prompt_tokens = 0;
   /// The same for traces whose prompts are computed once when they are in the same batch; −1: this one's is its own.
   int64_t prompt = -1;

@@ -31,28 +31,28 @@ struct ScoreOptions {
   RecordStyle style;
   Shard shard;
   std::string output = "-";
-  std::string rejects;         ///< file for the records that were skipped; empty: none
-  int64_t max_length = 0;      ///< tokens of a trace, prompt included
+  std::string rejects;     ///< file for the records that were skipped; empty: none
+  int64_t max_length = 0;  ///< tokens of a trace, prompt included
   int64_t max_batch_tokens = 0;
   int64_t longest_trace = std::numeric_limits<int64_t>::max();  ///< tokens of a trace that memory holds (memory_plan.h)
-  bool rank_order = true;      ///< false: the output keeps the input's order
+  bool rank_order = true;                                       ///< false: the output keeps the input's order
   bool skip_bad_records = false;
-  bool overwrite = false;      ///< replace an `air` key that a record already has
+  bool overwrite = false;  ///< replace an `air` key that a record already has
   bool resume = false;
 };
 
 /// What a run did.
 struct ScoreSummary {
   int64_t num_traces = 0;
-  int64_t num_resumed = 0;   ///< of them finished by an earlier run
+  int64_t num_resumed = 0;  ///< of them finished by an earlier run
   int64_t num_rejected = 0;
   int64_t thinking_from_format = 0;    ///< traces whose `<think>` the chat format wrote
   int64_t thinking_from_response = 0;  ///< … the response brought
-  int64_t num_tokens = 0;    ///< scored by this run: prompt and response, each once
-  double seconds = 0;        ///< first batch to last score
-  double flops = 0;          ///< arithmetic that the scores of this run needed (Scorer::flops)
-  double correlation_base_nll = 0;    ///< rank correlation of what ranks with the base loss
-  double correlation_num_tokens = 0;  ///< … with the length
+  int64_t num_tokens = 0;              ///< scored by this run: prompt and response, each once
+  double seconds = 0;                  ///< first batch to last score
+  double flops = 0;                    ///< arithmetic that the scores of this run needed (Scorer::flops)
+  double correlation_base_nll = 0;     ///< rank correlation of what ranks with the base loss
+  double correlation_num_tokens = 0;   ///< … with the length
 };
 
 /// Runs once.

@@ -18,10 +18,10 @@ namespace air {
 struct ExportOptions {
   std::string format = "jsonl";
   std::filesystem::path tokenizer = {};  ///< folder; empty: none
-  std::string chat_template = "auto";  ///< of the pretokenized text; auto: the tokenizer folder's own
-  std::string end_token = "auto";    ///< after the response; auto: eos_token of tokenizer_config.json; none; or a token
-  double train_above = 1.0;          ///< weight from which on a step is trained, in formats that know only yes and no
-  bool step_weights = true;          ///< false: every step weighs 1
+  std::string chat_template = "auto";    ///< of the pretokenized text; auto: the tokenizer folder's own
+  std::string end_token = "auto";        ///< after the response; auto: eos_token of tokenizer_config.json; none; or a token
+  double train_above = 1.0;              ///< weight from which on a step is trained, in formats that know only yes and no
+  bool step_weights = true;              ///< false: every step weighs 1
 };
 
 /// What the formats need beside the trace.

@@ -19,15 +19,15 @@ struct RowFields {
 
 /// One scored record.
 struct ScoredRow {
-  double value = 0;        ///< of `by`
-  double stratum = 0;      ///< of `stratify_by`
+  double value = 0;    ///< of `by`
+  double stratum = 0;  ///< of `stratify_by`
   double influence = 0, divergence = 0, base_nll = 0;
-  int64_t rank = 0;        ///< of air; 0 when the file is not ranked
+  int64_t rank = 0;             ///< of air; 0 when the file is not ranked
   int64_t line = 0, trace = 0;  ///< of air: which line of the input of `air score`, and which of its traces
-  int64_t num_tokens = 0;  ///< of the response
-  int64_t steps_end = 0;   ///< byte of the response at which the last step ends
+  int64_t num_tokens = 0;       ///< of the response
+  int64_t steps_end = 0;        ///< byte of the response at which the last step ends
   bool scored_in_part = false;  ///< `air score --overlong truncate` cut the trace: that need not be the response's end
-  std::string group;       ///< the field's text, or its JSON when it is no string
+  std::string group;            ///< the field's text, or its JSON when it is no string
   std::string best_of;
   bool truncated = false;
 };

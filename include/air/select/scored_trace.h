@@ -30,9 +30,9 @@ struct ScoredStep {
 
 /// A scored trace.
 struct ScoredTrace {
-  std::string id;     ///< empty when the record has none
-  int64_t line = 0;   ///< in the input of `air score`, from 1
-  int64_t rank = 0;   ///< 0: not ranked
+  std::string id;    ///< empty when the record has none
+  int64_t line = 0;  ///< in the input of `air score`, from 1
+  int64_t rank = 0;  ///< 0: not ranked
   double influence = 0, divergence = 0, base_nll = 0, ref_nll = 0, entropy = 0;
   std::optional<double> controlled;  ///< nats per token; none without --controls
   int64_t num_tokens = 0, num_prompt_tokens = 0;
@@ -64,7 +64,8 @@ struct ScoredText {
   std::string response;  ///< thinking and answer joined, as they were scored
 };
 
-/// @param trace  which of the record's traces, from 0.   @param steps_end  byte at which the last of its steps ends.   @param in_part  that need not be the response's end.
+/// @param trace  which of the record's traces, from 0.   @param steps_end  byte at which the last of its steps ends.   @param
+/// in_part  that need not be the response's end.
 /// @throws Error(kInput) when there is no such trace, or its response does not end there: then it was scored with other flags.
 ScoredText read_scored_text(std::string_view line, const ScoredReading& reading, int64_t trace, int64_t steps_end, bool in_part,
                             const std::string& where);

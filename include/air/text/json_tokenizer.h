@@ -31,8 +31,8 @@ class JsonTokenizer : public Tokenizer {
   void encode_section(std::string_view text, int64_t begin, Encoding& out) const;
   void encode_text(NormalizedText text, Encoding& out) const;
 
-  std::unique_ptr<Normalizer> normalizer_;        // may be null
-  std::unique_ptr<PreTokenizer> pre_tokenizer_;   // may be null
+  std::unique_ptr<Normalizer> normalizer_;       // may be null
+  std::unique_ptr<PreTokenizer> pre_tokenizer_;  // may be null
   std::unique_ptr<TokenModel> model_;
   AddedTokens added_tokens_;
   SpecialTokens special_tokens_;

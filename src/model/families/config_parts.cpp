@@ -31,18 +31,15 @@ void pass_harmless_keys(ConfigReader& reader) {
                    "vocab_padding"});
   // how transformers runs it
   reader.harmless({"use_cache", "cache_implementation", "attn_implementation", "_attn_implementation",
-                   "_attn_implementation_autoset", "experts_implementation", "_experts_implementation",
-                   "return_dict", "output_attentions", "output_hidden_states", "torchscript", "use_bfloat16",
-                   "chunk_size_feed_forward", "tf_legacy_loss", "use_flash_attention_2",
-                   "gradient_checkpointing"});
+                   "_attn_implementation_autoset", "experts_implementation", "_experts_implementation", "return_dict",
+                   "output_attentions", "output_hidden_states", "torchscript", "use_bfloat16", "chunk_size_feed_forward",
+                   "tf_legacy_loss", "use_flash_attention_2", "gradient_checkpointing"});
   // training
-  reader.harmless({"initializer_range", "attention_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop",
-                   "embedding_dropout", "residual_dropout", "hidden_dropout", "output_router_logits",
-                   "router_aux_loss_coef", "router_jitter_noise"});
+  reader.harmless({"initializer_range", "attention_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop", "embedding_dropout",
+                   "residual_dropout", "hidden_dropout", "output_router_logits", "router_aux_loss_coef", "router_jitter_noise"});
   // other tasks and kinds of model
-  reader.harmless({"id2label", "label2id", "num_labels", "problem_type", "task_specific_params",
-                   "finetuning_task", "is_decoder", "tie_encoder_decoder", "prefix",
-                   "cross_attention_hidden_size"});
+  reader.harmless({"id2label", "label2id", "num_labels", "problem_type", "task_specific_params", "finetuning_task", "is_decoder",
+                   "tie_encoder_decoder", "prefix", "cross_attention_hidden_size"});
   reader.expect("is_encoder_decoder", false);
   reader.expect("add_cross_attention", false);
   reader.expect("pruned_heads", Json::object());
@@ -83,12 +80,11 @@ ModelConfig read_sizes(ConfigReader& reader, const SizeDefaults& defaults) {
   config.intermediate_size = reader.integer("intermediate_size", defaults.intermediate_size);
   config.num_hidden_layers = reader.integer("num_hidden_layers", defaults.num_hidden_layers);
   config.num_attention_heads = reader.integer("num_attention_heads", defaults.num_attention_heads);
-  config.num_key_value_heads = reader.optional_integer("num_key_value_heads", defaults.num_key_value_heads)
-                                   .value_or(config.num_attention_heads);
+  config.num_key_value_heads =
+      reader.optional_integer("num_key_value_heads", defaults.num_key_value_heads).value_or(config.num_attention_heads);
   const int64_t heads = std::max<int64_t>(config.num_attention_heads, 1);
   config.head_dim = reader.integer("head_dim", defaults.head_dim.value_or(config.hidden_size / heads));
-  config.max_position_embeddings =
-      reader.integer("max_position_embeddings", defaults.max_position_embeddings);
+  config.max_position_embeddings = reader.integer("max_position_embeddings", defaults.max_position_embeddings);
   config.attention_scale = 1.0 / std::sqrt(static_cast<double>(std::max<int64_t>(config.head_dim, 1)));
   // A negative count is an error later on; here it only must not be one of the list.
   config.layers.resize(static_cast<size_t>(std::clamp<int64_t>(config.num_hidden_layers, 0, 100'000)));
@@ -109,8 +105,7 @@ Activation read_activation(ConfigReader& reader, const std::string& key, const s
   if (name == "gelu") return Activation::kGelu;
   for (const char* tanh : {"gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_python_tanh"})
     if (name == tanh) return Activation::kGeluTanh;
-  reader.fail("unknown " + key + " \"" + name + "\"",
-              "known: silu, gelu, gelu_pytorch_tanh, gelu_new, gelu_fast");
+  reader.fail("unknown " + key + " \"" + name + "\"", "known: silu, gelu, gelu_pytorch_tanh, gelu_new, gelu_fast");
 }
 
 std::vector<bool> read_layer_types(ConfigReader& reader, int64_t num_hidden_layers) {
@@ -130,9 +125,7 @@ void set_windows(const ConfigReader& reader, ModelConfig& config, const std::vec
                  std::optional<int64_t> window) {
   for (size_t i = 0; i < config.layers.size(); ++i) {
     if (!sliding[i]) continue;
-    if (!window)
-      reader.fail("layer " + std::to_string(i) +
-                  " has sliding attention, and there is no \"sliding_window\"");
+    if (!window) reader.fail("layer " + std::to_string(i) + " has sliding attention, and there is no \"sliding_window\"");
     if (*window <= 0) reader.fail("\"sliding_window\" must be positive, not " + std::to_string(*window));
     config.layers[i].window = *window;
   }

@@ -78,8 +78,8 @@ RopeConfig read_rope(ConfigReader& reader, const ModelConfig& config, const Rope
 
 /// Two of them, [full attention, sliding attention]: `rope_scaling` is for the full layers only; in
 /// transformers 5 an object for each layer type.
-std::vector<RopeConfig> read_ropes_by_layer_type(ConfigReader& reader, const ModelConfig& config,
-                                                 double full_theta, double sliding_theta);
+std::vector<RopeConfig> read_ropes_by_layer_type(ConfigReader& reader, const ModelConfig& config, double full_theta,
+                                                 double sliding_theta);
 
 /// Each layer takes the rotary embedding of its type. @param ropes [full, sliding]
 void set_ropes(ModelConfig& config, std::vector<RopeConfig> ropes);
