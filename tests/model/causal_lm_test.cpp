@@ -1,11 +1,14 @@
 // Laws of the forward pass, on a tiny random model. Equality with transformers is held by tests/golden.
 #include "air/model/causal_lm.h"
 
+#include <ATen/ExpandUtils.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
+#include <torch/library.h>
 
 #include "air/base/error.h"
 #include "air/base/rng.h"
@@ -142,8 +145,34 @@ TEST(CausalLMTest, TokenNllEqualsLogSoftmaxOfAllLogits) {
   }
 }
 
+// What libtorch leaves to Python: the shapes of some operators' results, for tensors without values.
+at::Tensor index_select_meta(const at::Tensor& self, int64_t dim, const at::Tensor& index) {
+  std::vector<int64_t> shape = self.sizes().vec();
+  shape.at(static_cast<size_t>(dim)) = index.numel();
+  return at::empty(shape, self.options());
+}
+
+at::Tensor where_meta(const at::Tensor& condition, const at::Tensor& self, const at::Tensor& other) {
+  const at::Tensor value = self.dim() > 0 ? self : other;
+  return at::empty(at::infer_size(condition.sizes(), at::infer_size(self.sizes(), other.sizes())), value.options());
+}
+
+at::Tensor safe_softmax_meta(const at::Tensor& self, int64_t, std::optional<at::ScalarType> dtype) {
+  return at::empty(self.sizes(), self.options().dtype(dtype.value_or(self.scalar_type())));
+}
+
+at::Tensor logical_and_meta(const at::Tensor& self, const at::Tensor& other) {
+  return at::empty(at::infer_size(self.sizes(), other.sizes()), self.options().dtype(at::kBool));
+}
+
+TORCH_LIBRARY_IMPL(aten, Meta, library) {
+  library.impl("index_select", index_select_meta);
+  library.impl("where.self", where_meta);
+  library.impl("logical_and", logical_and_meta);
+  library.impl("_safe_softmax", safe_softmax_meta);
+}
+
 // A tensor of the meta device has no values: reading one back throws, as reading one from a GPU would make the host wait.
-// Mixing it with a tensor of the host throws too.
 TEST(CausalLMTest, APassElsewhereNeverReadsBackWhatItComputes) {
   const at::Tensor on_meta = at::zeros({2}, at::TensorOptions().device(at::kMeta));
   ASSERT_ANY_THROW(on_meta.cpu());
