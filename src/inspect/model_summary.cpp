@@ -7,6 +7,7 @@
 
 #include "air/base/error.h"
 #include "air/model/checkpoint.h"
+#include "air/model/flops.h"
 #include "air/model/memory_plan.h"
 #include "air/text/chat_format.h"
 #include "air/text/tokenizer.h"
@@ -18,14 +19,6 @@ namespace {
 // What the estimates stand on; the summary says so.
 constexpr int64_t kContext = 1024;
 constexpr int64_t kBatchTokens = 4096;
-
-/// Mean number of keys that a query sees over a text of `context` tokens.
-double mean_visible_keys(int64_t context, int64_t window) {
-  const auto t = static_cast<double>(context);
-  if (window <= 0 || window >= context) return (t + 1) / 2;
-  const auto w = static_cast<double>(window);
-  return (w * (w + 1) / 2 + (t - w) * w) / t;
-}
 
 /// Runs of layers that are alike: [{"layers": "0-4", "window": 512, "rope": 1, "experts": false}, …].
 Json layer_groups(const ModelConfig& config) {
@@ -125,9 +118,7 @@ std::string weights_text(const Json& weights) {
 TokenFlops token_flops(const ModelConfig& config, int64_t num_active_parameters, int64_t context) {
   TokenFlops flops;
   flops.weights = 2.0 * static_cast<double>(num_active_parameters);
-  for (const LayerConfig& layer : config.layers)
-    flops.attention +=
-        4.0 * static_cast<double>(config.num_attention_heads * config.head_dim) * mean_visible_keys(context, layer.window);
+  flops.attention = attention_flops(config, {{0, context}, {}}) / static_cast<double>(context);
   return flops;
 }
 

@@ -19,6 +19,11 @@ double visible_pairs(const PackedSequences& sequences, int64_t window) {
   return pairs;
 }
 
+/// Scores and sums of one layer's attention.
+double attention_flops_of(const ModelConfig& config, const LayerConfig& layer, const PackedSequences& sequences) {
+  return 4 * static_cast<double>(config.num_attention_heads * config.head_dim) * visible_pairs(sequences, layer.window);
+}
+
 /// Of one token in one layer, attention's scores and values apart.
 double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
   const auto hidden = static_cast<double>(config.hidden_size);
@@ -36,14 +41,19 @@ double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
 
 }  // namespace
 
+double attention_flops(const ModelConfig& config, const PackedSequences& sequences) {
+  double flops = 0;
+  for (const LayerConfig& layer : config.layers) flops += attention_flops_of(config, layer, sequences);
+  return flops;
+}
+
 double forward_flops(const ModelConfig& config, const PackedSequences& sequences, int64_t output_rows, int64_t fork_layer,
                      int64_t num_variants) {
   const auto tokens = static_cast<double>(sequences.num_tokens());
   double flops = 0;
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const LayerConfig& layer = config.layers[static_cast<size_t>(i)];
-    const double per_pair = 4 * static_cast<double>(config.num_attention_heads * config.head_dim);
-    const double once = tokens * layer_flops(config, layer) + per_pair * visible_pairs(sequences, layer.window);
+    const double once = tokens * layer_flops(config, layer) + attention_flops_of(config, layer, sequences);
     flops += once * static_cast<double>(i < fork_layer ? 1 : num_variants);
   }
   return flops +

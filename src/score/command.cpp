@@ -213,6 +213,8 @@ Shard find_shard(const std::string& flag) {
   const Shard shard{(id - first) / step, count};
   spdlog::info("Slurm array task {}: --shard {} (lines {}, {}, … of the input)", id, shard.text(), shard.index + 1,
                shard.index + 1 + count);
+  if (count == 1)
+    spdlog::warn("an array of one task scores all lines; a task of a larger array that is run again takes --shard I/N");
   return shard;
 }
 

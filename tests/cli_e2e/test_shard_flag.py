@@ -39,6 +39,12 @@ def test_a_task_of_an_array_job_takes_its_share(score, first, step):
         assert lines_of(result.stdout) == lines_of(succeed(*score, "--shard", f"{index}/3"))
 
 
+def test_an_array_of_one_task_scores_all_and_warns(score):
+    result = run(*score, env=array(0, 1))
+    assert result.returncode == 0 and b"warning: an array of one task scores all lines" in result.stderr
+    assert len(lines_of(result.stdout)) == 22
+
+
 def test_a_flag_a_variable_and_a_config_file_come_before_the_array_job(score, tmp_path):
     config = tmp_path / "air.toml"
     config.write_text('shard = "3/5"\n')

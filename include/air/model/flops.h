@@ -12,4 +12,7 @@ namespace air {
 double forward_flops(const ModelConfig& config, const PackedSequences& sequences, int64_t output_rows, int64_t fork_layer,
                      int64_t num_variants);
 
+/// Of these, those of attention in one pass of one variant: scores, and sums of values.
+double attention_flops(const ModelConfig& config, const PackedSequences& sequences);
+
 }  // namespace air
