@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "air/model/device.h"
 #include "air/model/matrix_product.h"
 #include "model/cpu_attention.h"
 
@@ -145,7 +146,7 @@ at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::
 }
 
 at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k, const std::vector<int64_t>& rows, const AttentionSpec& spec) {
-  const at::Tensor positions = at::tensor(rows, at::TensorOptions().dtype(at::kLong)).to(q.device());
+  const at::Tensor positions = upload(at::tensor(rows, at::TensorOptions().dtype(at::kLong)), q.device());
   return probabilities(q.index_select(0, positions), k, positions, range(0, k.size(0), q.device()), spec);
 }
 

@@ -10,6 +10,7 @@
 #include <numbers>
 
 #include "air/base/error.h"
+#include "air/model/device.h"
 #include "model/row_kernels.h"
 
 namespace air {
@@ -85,7 +86,7 @@ void stretch_longrope(const RopeConfig& c, int64_t length, const at::Tensor& pow
 }
 
 at::Tensor angles_of(const at::Tensor& positions, const at::Tensor& frequencies) {
-  return positions.to(at::kFloat).unsqueeze(1) * frequencies.to(positions.device()).unsqueeze(0);
+  return positions.to(at::kFloat).unsqueeze(1) * upload(frequencies, positions.device()).unsqueeze(0);
 }
 
 void rotate(at::Tensor first, at::Tensor second, const RopeTable& table) {
