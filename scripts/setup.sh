@@ -51,14 +51,29 @@ install_packages() {
     [[ $installed == *" $package "* ]] || missing+=("$package")
   done
   [ ${#missing[@]} = 0 ] && return
+  say "installing ${#missing[@]} Debian packages: ${missing[*]}"
+  apt_install "${missing[@]}" || die "these could not be installed: apt-get install ${missing[*]} (as root)"
+}
+
+apt_install() {
   local as_root=()
   if [ "$(id -u)" != 0 ]; then
-    command -v sudo > /dev/null || die "run as root: apt-get install ${missing[*]}"
+    command -v sudo > /dev/null || return 1
     as_root=(sudo)
   fi
-  say "installing ${#missing[@]} Debian packages: ${missing[*]}"
-  "${as_root[@]}" apt-get update -q >&2
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >&2
+  "${as_root[@]}" apt-get update -q >&2 &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >&2
+}
+
+# For the test that opens a report. Not every system has the package: without a browser that test skips itself.
+install_browser() {
+  [ "${AIR_SKIP_PACKAGES:-0}" = 1 ] && return
+  local name
+  for name in chromium chromium-browser google-chrome; do
+    if command -v "$name" > /dev/null; then return; fi
+  done
+  say "installing chromium"
+  apt_install chromium || say "no chromium: the test report.browser will be skipped"
 }
 
 # ---- libtorch and the virtual environment ----------------------------------------------------------------------------
@@ -132,5 +147,6 @@ build() {
 }
 
 install_packages
+[ $with_tests = 0 ] || install_browser
 prepare_python
 build
