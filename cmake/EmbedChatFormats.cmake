@@ -2,7 +2,7 @@
 function(embed_chat_formats target)
   file(GLOB files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/configs/chat/*.json")
   list(SORT files)
-  set(source "#include \"embedded_files.h\"\n\n#include <array>\n\nnamespace air {\n\nnamespace {\n\nconstexpr std::array kFiles{\n")
+  set(source "#include \"text/embedded_files.h\"\n\n#include <array>\n\nnamespace air {\n\nnamespace {\n\nconstexpr std::array kFiles{\n")
   foreach(file IN LISTS files)
     set_property(DIRECTORY "${PROJECT_SOURCE_DIR}" APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
     get_filename_component(name "${file}" NAME_WLE)

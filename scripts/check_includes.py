@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Holds #include lines against the module dependencies in CMakeLists.txt.
 
-Refused: an include of another module's header that the module's DEPS do not reach, a cycle of modules, a folder under
-src/ or include/air/ that no air_module() line names. Prints each as FILE:LINE: WHAT; exit code 1 if there is any.
+Refused: an include of another module's header that the module's DEPS do not reach, an include of a project header that
+is not written as "MODULE/x.h", a cycle of modules, a folder under src/ that no air_module() line names. Prints each as FILE:LINE: WHAT; exit code 1 if there is any.
 """
 import re
 import sys
@@ -28,24 +28,26 @@ def reachable(module, dependencies, path=()):
 
 
 def includes(path):
-    """(line number, module) of each #include "air/MODULE/…" line."""
+    """(line number, module or None, the quoted path) of each #include "…" line; None: the path names no folder."""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if match := re.match(r'\s*#\s*include\s*[<"]air/(\w+)/', line):
-            yield number, match[1]
+        if match := re.match(r'\s*#\s*include\s*"((?:(\w+)/)?[^"]*)"', line):
+            yield number, match[2], match[1]
 
 
 def violations(repository, dependencies):
     allowed = {module: reachable(module, dependencies) for module in dependencies}
-    for parent in (repository / "include" / "air", repository / "src"):
-        for folder in sorted(path for path in parent.iterdir() if path.is_dir()):
-            files = sorted(path for path in folder.rglob("*") if path.suffix in (".h", ".cpp"))
-            if files and folder.name not in dependencies:
-                yield f"{folder.relative_to(repository)}: no air_module({folder.name} …) in CMakeLists.txt"
-                continue
-            for path in files:
-                for number, module in includes(path):
-                    if module not in allowed[folder.name]:
-                        yield f"{path.relative_to(repository)}:{number}: {folder.name} must not include {module}"
+    for folder in sorted(path for path in (repository / "src").iterdir() if path.is_dir()):
+        files = sorted(path for path in folder.rglob("*") if path.suffix in (".h", ".cpp"))
+        if files and folder.name not in dependencies:
+            yield f"{folder.relative_to(repository)}: no air_module({folder.name} …) in CMakeLists.txt"
+            continue
+        for path in files:
+            for number, module, header in includes(path):
+                where = f"{path.relative_to(repository)}:{number}"
+                if module not in dependencies:
+                    yield f'{where}: "{header}" must be written as "MODULE/{header}"'
+                elif module not in allowed[folder.name]:
+                    yield f"{where}: {folder.name} must not include {module}"
 
 
 def main():

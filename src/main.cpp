@@ -12,15 +12,15 @@
 #include <utility>
 #include <vector>
 
-#include "air/base/error.h"
-#include "air/base/log.h"
-#include "air/cli/shared_flags.h"
-#include "air/find_heads/command.h"
-#include "air/inspect/command.h"
-#include "air/report/command.h"
-#include "air/score/command.h"
-#include "air/score/split_batch.h"
-#include "air/select/command.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/shared_flags.h"
+#include "find_heads/command.h"
+#include "inspect/command.h"
+#include "report/command.h"
+#include "score/command.h"
+#include "score/split_batch.h"
+#include "select/command.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "air/base/byte_source.h"
+#include "base/byte_source.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

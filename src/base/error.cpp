@@ -1,4 +1,4 @@
-#include "air/base/error.h"
+#include "base/error.h"
 
 #include <utility>
 

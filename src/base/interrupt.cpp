@@ -1,4 +1,4 @@
-#include "air/base/interrupt.h"
+#include "base/interrupt.h"
 
 #include <csignal>
 

@@ -1,4 +1,4 @@
-#include "air/base/json.h"
+#include "base/json.h"
 
 #include <cerrno>
 #include <charconv>

@@ -1,6 +1,6 @@
-#include "air/base/line_reader.h"
+#include "base/line_reader.h"
 
-#include "air/base/byte_source.h"
+#include "base/byte_source.h"
 
 namespace air {
 

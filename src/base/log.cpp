@@ -1,4 +1,4 @@
-#include "air/base/log.h"
+#include "base/log.h"
 
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <unistd.h>

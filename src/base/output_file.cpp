@@ -1,4 +1,4 @@
-#include "air/base/output_file.h"
+#include "base/output_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/base/progress.h"
+#include "base/progress.h"
 
 #include <unistd.h>
 

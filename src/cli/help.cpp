@@ -1,4 +1,4 @@
-#include "air/cli/help.h"
+#include "cli/help.h"
 
 #include <memory>
 

@@ -1,10 +1,10 @@
-#include "air/cli/record_flags.h"
+#include "cli/record_flags.h"
 
 #include <unistd.h>
 
 #include <algorithm>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

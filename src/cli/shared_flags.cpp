@@ -1,4 +1,4 @@
-#include "air/cli/shared_flags.h"
+#include "cli/shared_flags.h"
 
 #include <ATen/Parallel.h>
 #include <sched.h>
@@ -8,10 +8,10 @@
 #include <iostream>
 #include <optional>
 
-#include "air/base/error.h"
-#include "air/base/json.h"
-#include "air/base/log.h"
-#include "air/base/progress.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/progress.h"
 
 namespace air {
 

@@ -1,6 +1,6 @@
-#include "air/data/air_key.h"
+#include "data/air_key.h"
 
-#include "air/base/json.h"
+#include "base/json.h"
 
 namespace air {
 

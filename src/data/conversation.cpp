@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <array>
 
-#include "air/data/record_shape.h"
+#include "data/record_shape.h"
 
 namespace air {
 

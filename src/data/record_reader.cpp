@@ -1,9 +1,9 @@
-#include "air/data/record_reader.h"
+#include "data/record_reader.h"
 
 #include <charconv>
 #include <utility>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

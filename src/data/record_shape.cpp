@@ -1,8 +1,8 @@
-#include "air/data/record_shape.h"
+#include "data/record_shape.h"
 
 #include <algorithm>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

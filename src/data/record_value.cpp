@@ -1,7 +1,7 @@
-#include "air/data/record_value.h"
+#include "data/record_value.h"
 
-#include "air/base/error.h"
-#include "air/text/utf8.h"
+#include "base/error.h"
+#include "text/utf8.h"
 
 namespace air {
 

@@ -3,8 +3,8 @@
 #include <map>
 #include <string>
 
-#include "air/data/step_splitter.h"
-#include "air/text/utf8.h"
+#include "data/step_splitter.h"
+#include "text/utf8.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/data/record_shape.h"
+#include "data/record_shape.h"
 
 namespace air {
 

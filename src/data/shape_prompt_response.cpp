@@ -1,6 +1,6 @@
 #include <array>
 
-#include "air/data/record_shape.h"
+#include "data/record_shape.h"
 
 namespace air {
 

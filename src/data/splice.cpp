@@ -1,5 +1,5 @@
-#include "air/data/record_value.h"
-#include "air/data/trace_record.h"
+#include "data/record_value.h"
+#include "data/trace_record.h"
 
 namespace air {
 

@@ -1,9 +1,9 @@
-#include "air/data/step_splitter.h"
+#include "data/step_splitter.h"
 
 #include <algorithm>
 
-#include "air/base/error.h"
-#include "air/text/utf8.h"
+#include "base/error.h"
+#include "text/utf8.h"
 
 namespace air {
 

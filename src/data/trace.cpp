@@ -1,8 +1,8 @@
-#include "air/data/trace.h"
+#include "data/trace.h"
 
 #include <algorithm>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

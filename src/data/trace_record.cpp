@@ -1,9 +1,9 @@
-#include "air/data/trace_record.h"
+#include "data/trace_record.h"
 
 #include <array>
 
-#include "air/base/error.h"
-#include "air/data/record_shape.h"
+#include "base/error.h"
+#include "data/record_shape.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/find_heads/command.h"
+#include "find_heads/command.h"
 
 #include <spdlog/spdlog.h>
 
@@ -8,22 +8,22 @@
 #include <filesystem>
 #include <memory>
 
-#include "air/base/error.h"
-#include "air/base/interrupt.h"
-#include "air/base/output_file.h"
-#include "air/base/progress.h"
-#include "air/find_heads/heads_result.h"
-#include "air/find_heads/heads_svg.h"
-#include "air/find_heads/measure_probe.h"
-#include "air/find_heads/options.h"
-#include "air/find_heads/probe_dump.h"
-#include "air/find_heads/probe_set.h"
-#include "air/find_heads/result_journal.h"
-#include "air/find_heads/verification.h"
-#include "air/model/causal_lm.h"
-#include "air/model/device.h"
-#include "air/model/heads_file.h"
-#include "air/text/tokenizer.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/output_file.h"
+#include "base/progress.h"
+#include "find_heads/heads_result.h"
+#include "find_heads/heads_svg.h"
+#include "find_heads/measure_probe.h"
+#include "find_heads/options.h"
+#include "find_heads/probe_dump.h"
+#include "find_heads/probe_set.h"
+#include "find_heads/result_journal.h"
+#include "find_heads/verification.h"
+#include "model/causal_lm.h"
+#include "model/device.h"
+#include "model/heads_file.h"
+#include "text/tokenizer.h"
 
 namespace air {
 namespace {

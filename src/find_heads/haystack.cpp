@@ -1,10 +1,10 @@
-#include "air/find_heads/haystack.h"
+#include "find_heads/haystack.h"
 
 #include <algorithm>
 
-#include "air/base/error.h"
-#include "air/base/json.h"
-#include "air/text/utf8.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "text/utf8.h"
 
 namespace air {
 namespace {

@@ -1,12 +1,12 @@
-#include "air/find_heads/heads_result.h"
+#include "find_heads/heads_result.h"
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
 
-#include "air/base/error.h"
-#include "air/find_heads/probe_set.h"
+#include "base/error.h"
+#include "find_heads/probe_set.h"
 
 namespace air {
 namespace {

@@ -1,11 +1,11 @@
-#include "air/find_heads/heads_svg.h"
+#include "find_heads/heads_svg.h"
 
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 namespace {

@@ -1,13 +1,13 @@
-#include "air/find_heads/kv_probe.h"
+#include "find_heads/kv_probe.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
 
-#include "air/base/error.h"
-#include "air/base/rng.h"
-#include "air/find_heads/haystack.h"
+#include "base/error.h"
+#include "base/rng.h"
+#include "find_heads/haystack.h"
 
 namespace air {
 namespace {

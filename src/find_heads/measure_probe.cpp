@@ -1,12 +1,12 @@
-#include "air/find_heads/measure_probe.h"
+#include "find_heads/measure_probe.h"
 
 #include <ATen/ops/from_blob.h>
 
 #include <numeric>
 #include <span>
 
-#include "air/base/error.h"
-#include "air/find_heads/retrieval_score.h"
+#include "base/error.h"
+#include "find_heads/retrieval_score.h"
 
 namespace air {
 

@@ -1,11 +1,11 @@
-#include "air/find_heads/needle_probe.h"
+#include "find_heads/needle_probe.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <optional>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 namespace {

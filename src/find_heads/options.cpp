@@ -1,9 +1,9 @@
-#include "air/find_heads/options.h"
+#include "find_heads/options.h"
 
 #include <algorithm>
 
-#include "air/base/error.h"
-#include "air/cli/help.h"
+#include "base/error.h"
+#include "cli/help.h"
 
 namespace air {
 namespace {

@@ -1,9 +1,9 @@
-#include "air/find_heads/probe.h"
+#include "find_heads/probe.h"
 
 #include <algorithm>
 #include <set>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 namespace {

@@ -1,6 +1,6 @@
-#include "air/find_heads/probe_dump.h"
+#include "find_heads/probe_dump.h"
 
-#include "air/base/json.h"
+#include "base/json.h"
 
 namespace air {
 

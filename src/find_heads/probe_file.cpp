@@ -1,10 +1,10 @@
-#include "air/find_heads/probe_file.h"
+#include "find_heads/probe_file.h"
 
 #include <algorithm>
 
-#include "air/base/error.h"
-#include "air/base/json.h"
-#include "air/base/line_reader.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/line_reader.h"
 
 namespace air {
 namespace {

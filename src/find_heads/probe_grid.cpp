@@ -1,4 +1,4 @@
-#include "air/find_heads/probe_grid.h"
+#include "find_heads/probe_grid.h"
 
 #include <algorithm>
 #include <cmath>

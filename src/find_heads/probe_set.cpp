@@ -1,12 +1,12 @@
-#include "air/find_heads/probe_set.h"
+#include "find_heads/probe_set.h"
 
 #include <algorithm>
 #include <iterator>
 
-#include "air/find_heads/haystack.h"
-#include "air/find_heads/kv_probe.h"
-#include "air/find_heads/needle_probe.h"
-#include "air/find_heads/probe_file.h"
+#include "find_heads/haystack.h"
+#include "find_heads/kv_probe.h"
+#include "find_heads/needle_probe.h"
+#include "find_heads/probe_file.h"
 
 namespace air {
 namespace {

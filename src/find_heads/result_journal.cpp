@@ -1,4 +1,4 @@
-#include "air/find_heads/result_journal.h"
+#include "find_heads/result_journal.h"
 
 #include <spdlog/fmt/fmt.h>
 #include <xxhash.h>
@@ -7,8 +7,8 @@
 #include <cstring>
 #include <filesystem>
 
-#include "air/base/error.h"
-#include "air/base/json.h"
+#include "base/error.h"
+#include "base/json.h"
 
 namespace air {
 namespace {

@@ -1,10 +1,10 @@
-#include "air/find_heads/retrieval_score.h"
+#include "find_heads/retrieval_score.h"
 
 #include <ATen/ops/argmax.h>
 
 #include <set>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/find_heads/sample_text.h"
+#include "find_heads/sample_text.h"
 
 namespace air {
 

@@ -1,11 +1,11 @@
-#include "air/find_heads/stability.h"
+#include "find_heads/stability.h"
 
 #include <algorithm>
 #include <limits>
 #include <map>
 #include <tuple>
 
-#include "air/base/rng.h"
+#include "base/rng.h"
 
 namespace air {
 namespace {

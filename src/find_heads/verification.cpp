@@ -1,14 +1,14 @@
-#include "air/find_heads/verification.h"
+#include "find_heads/verification.h"
 
 #include <algorithm>
 
-#include "air/base/error.h"
-#include "air/base/line_reader.h"
-#include "air/base/progress.h"
-#include "air/data/trace_record.h"
-#include "air/find_heads/measure_probe.h"
-#include "air/find_heads/probe_set.h"
-#include "air/find_heads/sample_text.h"
+#include "base/error.h"
+#include "base/line_reader.h"
+#include "base/progress.h"
+#include "data/trace_record.h"
+#include "find_heads/measure_probe.h"
+#include "find_heads/probe_set.h"
+#include "find_heads/sample_text.h"
 
 namespace air {
 namespace {

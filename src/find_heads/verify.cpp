@@ -1,4 +1,4 @@
-#include "air/find_heads/verify.h"
+#include "find_heads/verify.h"
 
 #include <ATen/ops/from_blob.h>
 #include <spdlog/fmt/fmt.h>
@@ -7,9 +7,9 @@
 #include <numeric>
 #include <span>
 
-#include "air/base/rng.h"
-#include "air/model/head_mask.h"
-#include "air/model/random_heads.h"
+#include "base/rng.h"
+#include "model/head_mask.h"
+#include "model/random_heads.h"
 
 namespace air {
 namespace {

@@ -1,16 +1,16 @@
-#include "air/inspect/command.h"
+#include "inspect/command.h"
 
 #include <filesystem>
 #include <memory>
 #include <string>
 
-#include "air/base/error.h"
-#include "air/base/json.h"
-#include "air/base/output_file.h"
-#include "air/cli/record_flags.h"
-#include "air/cli/shared_flags.h"
-#include "air/data/record_reader.h"
-#include "air/text/tokenizer.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/output_file.h"
+#include "cli/record_flags.h"
+#include "cli/shared_flags.h"
+#include "data/record_reader.h"
+#include "text/tokenizer.h"
 #include "inspect/model_summary.h"
 
 namespace air {

@@ -5,12 +5,12 @@
 #include <map>
 #include <vector>
 
-#include "air/base/error.h"
-#include "air/model/checkpoint.h"
-#include "air/model/flops.h"
-#include "air/model/memory_plan.h"
-#include "air/text/chat_format.h"
-#include "air/text/tokenizer.h"
+#include "base/error.h"
+#include "model/checkpoint.h"
+#include "model/flops.h"
+#include "model/memory_plan.h"
+#include "text/chat_format.h"
+#include "text/tokenizer.h"
 
 namespace air {
 

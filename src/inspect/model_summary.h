@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <string>
 
-#include "air/base/json.h"
-#include "air/model/causal_lm.h"
+#include "base/json.h"
+#include "model/causal_lm.h"
 
 namespace air {
 

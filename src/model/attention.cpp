@@ -1,4 +1,4 @@
-#include "air/model/attention.h"
+#include "model/attention.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
@@ -13,8 +13,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "air/model/device.h"
-#include "air/model/matrix_product.h"
+#include "model/device.h"
+#include "model/matrix_product.h"
 #include "model/cpu_attention.h"
 
 namespace air {

@@ -1,11 +1,11 @@
-#include "air/model/batch.h"
+#include "model/batch.h"
 
 #include <ATen/ops/empty.h>
 
 #include <utility>
 
-#include "air/base/error.h"
-#include "air/model/device.h"
+#include "base/error.h"
+#include "model/device.h"
 
 namespace air {
 

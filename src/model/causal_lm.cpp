@@ -1,4 +1,4 @@
-#include "air/model/causal_lm.h"
+#include "model/causal_lm.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
@@ -12,9 +12,9 @@
 
 #include <algorithm>
 
-#include "air/base/error.h"
-#include "air/model/checkpoint.h"
-#include "air/model/device.h"
+#include "base/error.h"
+#include "model/checkpoint.h"
+#include "model/device.h"
 #include "model/row_blocks.h"
 #include "model/weight_reader.h"
 

@@ -1,4 +1,4 @@
-#include "air/model/checkpoint.h"
+#include "model/checkpoint.h"
 
 #include <ATen/ops/from_blob.h>
 #include <xxhash.h>
@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <fstream>
 
-#include "air/base/error.h"
-#include "air/base/json.h"
+#include "base/error.h"
+#include "base/json.h"
 
 namespace air {
 

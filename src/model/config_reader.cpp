@@ -1,4 +1,4 @@
-#include "air/model/config_reader.h"
+#include "model/config_reader.h"
 
 #include <utility>
 

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-#include "air/model/matrix_product.h"
+#include "model/matrix_product.h"
 #include "model/softmax_row.h"
 
 namespace air {

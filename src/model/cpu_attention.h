@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "air/model/attention.h"
+#include "model/attention.h"
 
 namespace air {
 

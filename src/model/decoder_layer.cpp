@@ -1,11 +1,11 @@
-#include "air/model/decoder_layer.h"
+#include "model/decoder_layer.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
 
-#include "air/base/error.h"
+#include "base/error.h"
 #include "model/row_blocks.h"
 
 namespace air {

@@ -1,11 +1,11 @@
-#include "air/model/device.h"
+#include "model/device.h"
 
 #include <ATen/Context.h>
 #include <ATen/DeviceAccelerator.h>
 
 #include <charconv>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/model/flops.h"
+#include "model/flops.h"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
-#include "air/model/head_mask.h"
+#include "model/head_mask.h"
 
 #include <ATen/ops/ones.h>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

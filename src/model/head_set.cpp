@@ -1,9 +1,9 @@
-#include "air/model/head_set.h"
+#include "model/head_set.h"
 
 #include <algorithm>
 #include <charconv>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

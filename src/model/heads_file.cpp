@@ -1,11 +1,11 @@
-#include "air/model/heads_file.h"
+#include "model/heads_file.h"
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 
-#include "air/model/head_ranking.h"
-#include "air/model/heads_import.h"
+#include "model/head_ranking.h"
+#include "model/heads_import.h"
 
 namespace air {
 namespace {

@@ -1,11 +1,11 @@
-#include "air/model/heads_import.h"
+#include "model/heads_import.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "air/base/error.h"
-#include "air/base/json.h"
+#include "base/error.h"
+#include "base/json.h"
 
 namespace air {
 namespace {

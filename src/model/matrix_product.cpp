@@ -1,4 +1,4 @@
-#include "air/model/matrix_product.h"
+#include "model/matrix_product.h"
 
 #include <ATen/core/List.h>
 #include <ATen/core/dispatch/Dispatcher.h>

@@ -1,4 +1,4 @@
-#include "air/model/matrix_rate.h"
+#include "model/matrix_rate.h"
 
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/ops/rand.h>
@@ -8,7 +8,7 @@
 #include <chrono>
 #include <vector>
 
-#include "air/model/matrix_product.h"
+#include "model/matrix_product.h"
 
 namespace air {
 

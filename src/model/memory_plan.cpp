@@ -1,4 +1,4 @@
-#include "air/model/memory_plan.h"
+#include "model/memory_plan.h"
 
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>

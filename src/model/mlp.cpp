@@ -1,4 +1,4 @@
-#include "air/model/mlp.h"
+#include "model/mlp.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/argsort.h>
@@ -10,8 +10,8 @@
 #include <ATen/ops/topk.h>
 #include <ATen/ops/zeros_like.h>
 
-#include "air/base/error.h"
-#include "air/model/matrix_product.h"
+#include "base/error.h"
+#include "model/matrix_product.h"
 #include "model/row_kernels.h"
 
 namespace air {

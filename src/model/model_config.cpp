@@ -1,6 +1,6 @@
-#include "air/model/model_config.h"
+#include "model/model_config.h"
 
-#include "air/model/config_reader.h"
+#include "model/config_reader.h"
 #include "model/families/families.h"
 
 namespace air {

@@ -5,7 +5,7 @@
 #include <array>
 #include <cmath>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

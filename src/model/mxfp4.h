@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "air/model/checkpoint.h"
+#include "model/checkpoint.h"
 
 namespace air {
 

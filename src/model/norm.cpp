@@ -1,4 +1,4 @@
-#include "air/model/norm.h"
+#include "model/norm.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty_like.h>

@@ -1,4 +1,4 @@
-#include "air/model/rope.h"
+#include "model/rope.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
@@ -9,8 +9,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "air/base/error.h"
-#include "air/model/device.h"
+#include "base/error.h"
+#include "model/device.h"
 #include "model/row_kernels.h"
 
 namespace air {

@@ -1,4 +1,4 @@
-#include "air/model/safetensors.h"
+#include "model/safetensors.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
@@ -9,8 +9,8 @@
 #include <optional>
 #include <set>
 
-#include "air/base/error.h"
-#include "air/base/json.h"
+#include "base/error.h"
+#include "base/json.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/model/token_nll.h"
+#include "model/token_nll.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
@@ -13,9 +13,9 @@
 
 #include <algorithm>
 
-#include "air/base/error.h"
-#include "air/model/device.h"
-#include "air/model/matrix_product.h"
+#include "base/error.h"
+#include "model/device.h"
+#include "model/matrix_product.h"
 #include "model/logit_stats.h"
 #include "model/row_blocks.h"
 

@@ -4,7 +4,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
 
-#include "air/base/error.h"
+#include "base/error.h"
 #include "model/mxfp4.h"
 
 namespace air {

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <string>
 
-#include "air/model/checkpoint.h"
-#include "air/model/decoder_layer.h"
-#include "air/model/model_config.h"
+#include "model/checkpoint.h"
+#include "model/decoder_layer.h"
+#include "model/model_config.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/report/chart.h"
+#include "report/chart.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "air/report/html.h"
+#include "report/html.h"
 
 namespace air {
 

@@ -1,18 +1,18 @@
-#include "air/report/command.h"
+#include "report/command.h"
 
 #include <unistd.h>
 
 #include <filesystem>
 #include <memory>
 
-#include "air/base/error.h"
-#include "air/base/log.h"
-#include "air/base/output_file.h"
-#include "air/cli/help.h"
-#include "air/cli/shared_flags.h"
-#include "air/report/joined_manifest.h"
-#include "air/report/page.h"
-#include "air/report/report_data.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/output_file.h"
+#include "cli/help.h"
+#include "cli/shared_flags.h"
+#include "report/joined_manifest.h"
+#include "report/page.h"
+#include "report/report_data.h"
 
 namespace air {
 

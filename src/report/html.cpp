@@ -1,9 +1,9 @@
-#include "air/report/html.h"
+#include "report/html.h"
 
 #include <cmath>
 #include <cstdio>
 
-#include "air/text/utf8.h"
+#include "text/utf8.h"
 
 namespace air {
 

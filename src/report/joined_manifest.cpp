@@ -1,4 +1,4 @@
-#include "air/report/joined_manifest.h"
+#include "report/joined_manifest.h"
 
 #include <algorithm>
 #include <set>

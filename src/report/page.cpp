@@ -1,10 +1,10 @@
-#include "air/report/page.h"
+#include "report/page.h"
 
 #include <fmt/format.h>
 
-#include "air/report/html.h"
-#include "air/report/sha256.h"
-#include "page_parts.h"
+#include "report/html.h"
+#include "report/sha256.h"
+#include "report/page_parts.h"
 
 namespace air {
 

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "air/report/chart.h"
-#include "air/report/html.h"
-#include "page_parts.h"
+#include "report/chart.h"
+#include "report/html.h"
+#include "report/page_parts.h"
 
 namespace air {
 

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "air/report/report_data.h"
-#include "air/report/sanity.h"
+#include "report/report_data.h"
+#include "report/sanity.h"
 
 namespace air {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "air/report/html.h"
-#include "page_parts.h"
+#include "report/html.h"
+#include "report/page_parts.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/report/report_data.h"
+#include "report/report_data.h"
 
 #include <unistd.h>
 #include <zlib.h>
@@ -10,11 +10,11 @@
 #include <numeric>
 #include <unordered_map>
 
-#include "air/base/error.h"
-#include "air/base/line_reader.h"
-#include "air/base/output_file.h"
-#include "air/data/record_value.h"
-#include "air/score/score_record.h"
+#include "base/error.h"
+#include "base/line_reader.h"
+#include "base/output_file.h"
+#include "data/record_value.h"
+#include "score/score_record.h"
 
 namespace air {
 

@@ -1,10 +1,10 @@
-#include "air/report/sanity.h"
+#include "report/sanity.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "air/report/html.h"
-#include "air/score/influence.h"
+#include "report/html.h"
+#include "score/influence.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/report/sha256.h"
+#include "report/sha256.h"
 
 #include <bit>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "air/score/command.h"
+#include "score/command.h"
 
 #include <xxhash.h>
 
@@ -6,20 +6,20 @@
 #include <filesystem>
 #include <memory>
 
-#include "air/base/error.h"
-#include "air/base/interrupt.h"
-#include "air/base/log.h"
-#include "air/base/mapped_file.h"
-#include "air/cli/record_flags.h"
-#include "air/cli/shared_flags.h"
-#include "air/model/device.h"
-#include "air/model/heads_file.h"
-#include "air/model/matrix_rate.h"
-#include "air/model/memory_plan.h"
-#include "air/model/random_heads.h"
-#include "air/score/manifest.h"
-#include "air/score/partial_file.h"
-#include "air/score/score_run.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/mapped_file.h"
+#include "cli/record_flags.h"
+#include "cli/shared_flags.h"
+#include "model/device.h"
+#include "model/heads_file.h"
+#include "model/matrix_rate.h"
+#include "model/memory_plan.h"
+#include "model/random_heads.h"
+#include "score/manifest.h"
+#include "score/partial_file.h"
+#include "score/score_run.h"
 
 namespace air {
 

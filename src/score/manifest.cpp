@@ -1,4 +1,4 @@
-#include "air/score/manifest.h"
+#include "score/manifest.h"
 
 #include <sys/resource.h>
 

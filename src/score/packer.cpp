@@ -1,10 +1,10 @@
-#include "air/score/packer.h"
+#include "score/packer.h"
 
 #include <algorithm>
 #include <map>
 #include <numeric>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/score/partial_file.h"
+#include "score/partial_file.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -11,9 +11,9 @@
 #include <cstring>
 #include <utility>
 
-#include "air/base/error.h"
-#include "air/base/line_reader.h"
-#include "air/score/score_record.h"
+#include "base/error.h"
+#include "base/line_reader.h"
+#include "score/score_record.h"
 
 namespace air {
 

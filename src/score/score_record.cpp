@@ -1,9 +1,9 @@
-#include "air/score/score_record.h"
+#include "score/score_record.h"
 
 #include <cmath>
 
-#include "air/base/error.h"
-#include "air/base/json.h"
+#include "base/error.h"
+#include "base/json.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/score/score_run.h"
+#include "score/score_run.h"
 
 #include <algorithm>
 #include <chrono>
@@ -6,13 +6,13 @@
 #include <map>
 #include <utility>
 
-#include "air/base/error.h"
-#include "air/base/interrupt.h"
-#include "air/base/log.h"
-#include "air/data/air_key.h"
-#include "air/score/packer.h"
-#include "air/score/split_batch.h"
-#include "air/text/utf8.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "data/air_key.h"
+#include "score/packer.h"
+#include "score/split_batch.h"
+#include "text/utf8.h"
 
 namespace air {
 

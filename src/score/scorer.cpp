@@ -1,4 +1,4 @@
-#include "air/score/scorer.h"
+#include "score/scorer.h"
 
 #include <ATen/ops/empty.h>
 
@@ -6,8 +6,8 @@
 #include <numeric>
 #include <utility>
 
-#include "air/base/error.h"
-#include "air/model/flops.h"
+#include "base/error.h"
+#include "model/flops.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/score/split_batch.h"
+#include "score/split_batch.h"
 
 #include <c10/util/Exception.h>
 #include <malloc.h>
@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

@@ -1,10 +1,10 @@
-#include "air/score/step_weights.h"
+#include "score/step_weights.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/select/command.h"
+#include "select/command.h"
 
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -12,17 +12,17 @@
 #include <unordered_map>
 #include <vector>
 
-#include "air/base/error.h"
-#include "air/base/json.h"
-#include "air/base/output_file.h"
-#include "air/cli/help.h"
-#include "air/cli/shared_flags.h"
-#include "air/select/exporter.h"
-#include "air/select/joined_ranks.h"
-#include "air/select/row_store.h"
-#include "air/select/scored_row.h"
-#include "air/select/scored_trace.h"
-#include "air/select/selection.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/output_file.h"
+#include "cli/help.h"
+#include "cli/shared_flags.h"
+#include "select/exporter.h"
+#include "select/joined_ranks.h"
+#include "select/row_store.h"
+#include "select/scored_row.h"
+#include "select/scored_trace.h"
+#include "select/selection.h"
 
 namespace air {
 namespace {

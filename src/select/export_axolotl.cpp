@@ -1,5 +1,5 @@
 // Axolotl: the response as one message, with the steps that train in `train_detail`; see docs/trainers/axolotl.md.
-#include "export_writing.h"
+#include "select/export_writing.h"
 
 namespace air {
 

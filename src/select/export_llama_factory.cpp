@@ -1,5 +1,5 @@
 // LLaMA-Factory: messages for the classic engine, typed blocks with `loss_weight` for v1; see docs/trainers/llama-factory.md.
-#include "export_writing.h"
+#include "select/export_writing.h"
 
 namespace air {
 

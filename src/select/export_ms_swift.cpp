@@ -1,5 +1,5 @@
 // ms-swift: one assistant message a step, each with its `loss_scale`; see docs/trainers/ms-swift.md.
-#include "export_writing.h"
+#include "select/export_writing.h"
 
 namespace air {
 

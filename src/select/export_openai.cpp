@@ -1,5 +1,5 @@
 // OpenAI chat messages, which most fine-tuning services read; see docs/trainers/openai.md.
-#include "export_writing.h"
+#include "select/export_writing.h"
 
 namespace air {
 

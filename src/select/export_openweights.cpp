@@ -1,5 +1,5 @@
 // OpenWeights: content blocks, each with its weight; see docs/trainers/openweights.md.
-#include "export_writing.h"
+#include "select/export_writing.h"
 
 namespace air {
 

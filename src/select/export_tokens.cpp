@@ -1,7 +1,7 @@
 // Pretokenized traces: input_ids, labels, loss_weights; see docs/trainers/tokens.md.
-#include "air/base/error.h"
-#include "air/data/trace.h"
-#include "export_writing.h"
+#include "base/error.h"
+#include "data/trace.h"
+#include "select/export_writing.h"
 
 namespace air {
 

@@ -1,5 +1,5 @@
 // TRL: prompt and completion for SFTTrainer, stepwise supervision for PRMTrainer; see docs/trainers/trl.md.
-#include "export_writing.h"
+#include "select/export_writing.h"
 
 namespace air {
 

@@ -1,11 +1,11 @@
-#include "export_writing.h"
+#include "select/export_writing.h"
 
 #include <algorithm>
 #include <charconv>
 
-#include "air/base/error.h"
-#include "air/data/trace.h"
-#include "air/text/utf8.h"
+#include "base/error.h"
+#include "data/trace.h"
+#include "text/utf8.h"
 
 namespace air {
 

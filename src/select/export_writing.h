@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "air/select/exporter.h"
+#include "select/exporter.h"
 
 namespace air {
 

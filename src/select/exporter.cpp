@@ -1,10 +1,10 @@
-#include "air/select/exporter.h"
+#include "select/exporter.h"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 

@@ -1,10 +1,10 @@
-#include "air/select/joined_ranks.h"
+#include "select/joined_ranks.h"
 
 #include <algorithm>
 #include <tuple>
 
-#include "air/data/record_value.h"
-#include "air/select/scored_row.h"
+#include "data/record_value.h"
+#include "select/scored_row.h"
 
 namespace air {
 namespace {

@@ -1,4 +1,4 @@
-#include "air/select/row_store.h"
+#include "select/row_store.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "air/base/error.h"
-#include "air/base/line_reader.h"
+#include "base/error.h"
+#include "base/line_reader.h"
 
 namespace air {
 namespace {

@@ -1,4 +1,4 @@
-#include "air/select/scored_row.h"
+#include "select/scored_row.h"
 
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
@@ -9,9 +9,9 @@
 #include <cmath>
 #include <optional>
 
-#include "air/base/error.h"
-#include "air/data/record_value.h"
-#include "air/score/score_record.h"
+#include "base/error.h"
+#include "data/record_value.h"
+#include "score/score_record.h"
 
 namespace air {
 namespace {

@@ -1,8 +1,8 @@
-#include "air/select/scored_trace.h"
+#include "select/scored_trace.h"
 
-#include "air/base/error.h"
-#include "air/data/trace.h"
-#include "air/select/scored_row.h"
+#include "base/error.h"
+#include "data/trace.h"
+#include "select/scored_row.h"
 
 namespace air {
 

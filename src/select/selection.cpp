@@ -1,4 +1,4 @@
-#include "air/select/selection.h"
+#include "select/selection.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "air/base/rng.h"
+#include "base/rng.h"
 
 namespace air {
 namespace {

@@ -1,11 +1,11 @@
-#include "air/text/added_tokens.h"
+#include "text/added_tokens.h"
 
 #include <unicode/uchar.h>
 
 #include <algorithm>
 
-#include "air/text/utf8.h"
-#include "json_part.h"
+#include "text/utf8.h"
+#include "text/json_part.h"
 
 namespace air {
 

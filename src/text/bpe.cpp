@@ -1,13 +1,13 @@
-#include "air/text/bpe.h"
+#include "text/bpe.h"
 
 #include <algorithm>
 #include <bit>
 #include <queue>
 
-#include "air/text/byte_alphabet.h"
-#include "air/text/utf8.h"
-#include "json_part.h"
-#include "seams.h"
+#include "text/byte_alphabet.h"
+#include "text/utf8.h"
+#include "text/json_part.h"
+#include "text/seams.h"
 
 namespace air {
 

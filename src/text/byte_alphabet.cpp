@@ -1,8 +1,8 @@
-#include "air/text/byte_alphabet.h"
+#include "text/byte_alphabet.h"
 
 #include <array>
 
-#include "air/text/utf8.h"
+#include "text/utf8.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/text/byte_trie.h"
+#include "text/byte_trie.h"
 
 namespace air {
 

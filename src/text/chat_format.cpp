@@ -1,13 +1,13 @@
-#include "air/text/chat_format.h"
+#include "text/chat_format.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
 
-#include "air/base/json.h"
-#include "air/text/utf8.h"
-#include "embedded_files.h"
+#include "base/json.h"
+#include "text/utf8.h"
+#include "text/embedded_files.h"
 
 namespace air {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air::json_part {
 

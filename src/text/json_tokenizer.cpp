@@ -1,13 +1,13 @@
-#include "air/text/json_tokenizer.h"
+#include "text/json_tokenizer.h"
 
 #include <rapidjson/error/en.h>
 
 #include <algorithm>
 
-#include "air/text/bpe.h"
-#include "air/text/unigram.h"
-#include "air/text/utf8.h"
-#include "json_part.h"
+#include "text/bpe.h"
+#include "text/unigram.h"
+#include "text/utf8.h"
+#include "text/json_part.h"
 
 namespace air {
 

@@ -1,6 +1,6 @@
-#include "air/text/normalized_text.h"
+#include "text/normalized_text.h"
 
-#include "air/text/utf8.h"
+#include "text/utf8.h"
 
 namespace air {
 

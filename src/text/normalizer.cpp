@@ -1,4 +1,4 @@
-#include "air/text/normalizer.h"
+#include "text/normalizer.h"
 
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "air/text/unicode_normalization.h"
-#include "air/text/utf8.h"
-#include "json_part.h"
-#include "pattern.h"
+#include "text/unicode_normalization.h"
+#include "text/utf8.h"
+#include "text/json_part.h"
+#include "text/pattern.h"
 
 namespace air {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "air/text/regex.h"
-#include "json_part.h"
+#include "text/regex.h"
+#include "text/json_part.h"
 
 namespace air {
 

@@ -1,6 +1,6 @@
-#include "air/text/post_processor.h"
+#include "text/post_processor.h"
 
-#include "json_part.h"
+#include "text/json_part.h"
 
 namespace air {
 

@@ -1,8 +1,8 @@
-#include "air/text/pre_tokenizer.h"
+#include "text/pre_tokenizer.h"
 
-#include "air/text/utf8.h"
-#include "json_part.h"
-#include "pattern.h"
+#include "text/utf8.h"
+#include "text/json_part.h"
+#include "text/pattern.h"
 
 namespace air {
 

@@ -1,10 +1,10 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "air/text/regex.h"
+#include "text/regex.h"
 
 #include <pcre2.h>
 
-#include "air/base/error.h"
-#include "air/text/utf8.h"
+#include "base/error.h"
+#include "text/utf8.h"
 
 namespace air {
 

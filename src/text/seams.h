@@ -6,8 +6,8 @@
 #include <string_view>
 #include <unordered_set>
 
-#include "air/text/utf8.h"
-#include "air/text/vocabulary.h"
+#include "text/utf8.h"
+#include "text/vocabulary.h"
 
 namespace air {
 

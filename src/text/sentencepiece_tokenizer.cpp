@@ -1,4 +1,4 @@
-#include "air/text/sentencepiece_tokenizer.h"
+#include "text/sentencepiece_tokenizer.h"
 
 #include <sentencepiece_processor.h>
 
@@ -6,8 +6,8 @@
 #include <array>
 #include <map>
 
-#include "air/base/json.h"
-#include "air/text/utf8.h"
+#include "base/json.h"
+#include "text/utf8.h"
 
 namespace air {
 

@@ -1,8 +1,8 @@
-#include "air/text/tokenizer.h"
+#include "text/tokenizer.h"
 
-#include "air/base/json.h"
-#include "air/text/json_tokenizer.h"
-#include "air/text/sentencepiece_tokenizer.h"
+#include "base/json.h"
+#include "text/json_tokenizer.h"
+#include "text/sentencepiece_tokenizer.h"
 
 namespace air {
 

@@ -1,4 +1,4 @@
-#include "air/text/unicode_normalization.h"
+#include "text/unicode_normalization.h"
 
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
@@ -9,8 +9,8 @@
 #include <optional>
 #include <vector>
 
-#include "air/base/error.h"
-#include "air/text/utf8.h"
+#include "base/error.h"
+#include "text/utf8.h"
 
 namespace air {
 

@@ -1,11 +1,11 @@
-#include "air/text/unigram.h"
+#include "text/unigram.h"
 
 #include <algorithm>
 #include <limits>
 
-#include "air/text/byte_alphabet.h"
-#include "air/text/utf8.h"
-#include "json_part.h"
+#include "text/byte_alphabet.h"
+#include "text/utf8.h"
+#include "text/json_part.h"
 
 namespace air {
 

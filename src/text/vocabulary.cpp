@@ -1,4 +1,4 @@
-#include "air/text/vocabulary.h"
+#include "text/vocabulary.h"
 
 #include <bit>
 #include <functional>

@@ -1,11 +1,11 @@
-#include "air/base/byte_source.h"
+#include "base/byte_source.h"
 
 #include <gtest/gtest.h>
 #include <zlib.h>
 #include <zstd.h>
 
-#include "air/base/error.h"
-#include "air/base/line_reader.h"
+#include "base/error.h"
+#include "base/line_reader.h"
 #include "support/temporary_folder.h"
 
 namespace air {

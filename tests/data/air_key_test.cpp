@@ -1,4 +1,4 @@
-#include "air/data/air_key.h"
+#include "data/air_key.h"
 
 #include <gtest/gtest.h>
 

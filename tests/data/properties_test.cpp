@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "air/base/json.h"
-#include "air/data/step_splitter.h"
-#include "air/data/trace_record.h"
+#include "base/json.h"
+#include "data/step_splitter.h"
+#include "data/trace_record.h"
 
 namespace air {
 namespace {

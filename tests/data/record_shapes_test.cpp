@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <map>
 
-#include "air/base/line_reader.h"
-#include "air/data/trace_record.h"
+#include "base/line_reader.h"
+#include "data/trace_record.h"
 
 namespace air {
 namespace {

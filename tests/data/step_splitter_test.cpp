@@ -1,10 +1,10 @@
-#include "air/data/step_splitter.h"
+#include "data/step_splitter.h"
 
 #include <gtest/gtest.h>
 
 #include <chrono>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 namespace {

@@ -1,8 +1,8 @@
-#include "air/data/trace.h"
+#include "data/trace.h"
 
 #include <gtest/gtest.h>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 namespace {

@@ -1,9 +1,9 @@
-#include "air/find_heads/heads_svg.h"
+#include "find_heads/heads_svg.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 namespace {

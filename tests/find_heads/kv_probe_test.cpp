@@ -1,4 +1,4 @@
-#include "air/find_heads/kv_probe.h"
+#include "find_heads/kv_probe.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "air/base/error.h"
+#include "base/error.h"
 #include "find_heads/word_tokenizer.h"
 
 namespace air {

@@ -1,4 +1,4 @@
-#include "air/find_heads/needle_probe.h"
+#include "find_heads/needle_probe.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <map>
 #include <set>
 
-#include "air/base/error.h"
+#include "base/error.h"
 #include "find_heads/word_tokenizer.h"
 
 namespace air {

@@ -1,10 +1,10 @@
-#include "air/find_heads/probe_file.h"
+#include "find_heads/probe_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "air/base/error.h"
-#include "air/find_heads/probe_dump.h"
+#include "base/error.h"
+#include "find_heads/probe_dump.h"
 #include "find_heads/word_tokenizer.h"
 
 namespace air {

@@ -1,4 +1,4 @@
-#include "air/find_heads/result_journal.h"
+#include "find_heads/result_journal.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 namespace {

@@ -1,4 +1,4 @@
-#include "air/find_heads/retrieval_score.h"
+#include "find_heads/retrieval_score.h"
 
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/tensor.h>
@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "air/find_heads/measure_probe.h"
+#include "find_heads/measure_probe.h"
 
 namespace air {
 namespace {

@@ -1,6 +1,6 @@
-#include "air/find_heads/stability.h"
+#include "find_heads/stability.h"
 
-#include "air/base/rng.h"
+#include "base/rng.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

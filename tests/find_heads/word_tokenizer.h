@@ -6,7 +6,7 @@
 #include <mutex>
 #include <string>
 
-#include "air/text/tokenizer.h"
+#include "text/tokenizer.h"
 
 namespace air {
 

@@ -1,6 +1,6 @@
 // Any bytes as a chat-format file: it is read or it is an Error(kUsage); what is read renders conversations or refuses a role.
-#include "air/base/error.h"
-#include "air/text/chat_format.h"
+#include "base/error.h"
+#include "text/chat_format.h"
 #include "fuzz/fuzz_target.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

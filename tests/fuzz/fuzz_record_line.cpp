@@ -1,9 +1,9 @@
 // Any bytes as a line of a dataset: it is read or it is an Error(kInput). What is read can be scored again, keeps its bytes,
 // and is cut into steps that tile its response.
-#include "air/base/error.h"
-#include "air/data/air_key.h"
-#include "air/data/step_splitter.h"
-#include "air/data/trace_record.h"
+#include "base/error.h"
+#include "data/air_key.h"
+#include "data/step_splitter.h"
+#include "data/trace_record.h"
 #include "fuzz/fuzz_target.h"
 
 namespace {

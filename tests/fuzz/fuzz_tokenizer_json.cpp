@@ -1,8 +1,8 @@
 // Any bytes as a tokenizer.json: it loads or it is an Error(kModel); what loads encodes any text in order.
 #include <algorithm>
 
-#include "air/base/error.h"
-#include "air/text/json_tokenizer.h"
+#include "base/error.h"
+#include "text/json_tokenizer.h"
 #include "fuzz/fuzz_target.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <string>
 
-#include "air/base/rng.h"
+#include "base/rng.h"
 #include "fuzz/fuzz_target.h"
 
 namespace {

@@ -1,6 +1,6 @@
 // Attention against an explicit matrix: windows, soft caps, sinks, packing, and what a head of zero queries
 // does.
-#include "air/model/attention.h"
+#include "model/attention.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>

@@ -1,5 +1,5 @@
 // Laws of the forward pass, on a tiny random model. Equality with transformers is held by tests/golden.
-#include "air/model/causal_lm.h"
+#include "model/causal_lm.h"
 
 #include <ATen/ExpandUtils.h>
 #include <ATen/TensorOperators.h>
@@ -10,8 +10,8 @@
 #include <gtest/gtest.h>
 #include <torch/library.h>
 
-#include "air/base/error.h"
-#include "air/base/rng.h"
+#include "base/error.h"
+#include "base/rng.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
 

@@ -21,10 +21,10 @@
 #include <string>
 #include <utility>
 
-#include "air/base/error.h"
-#include "air/base/json.h"
-#include "air/model/causal_lm.h"
-#include "air/model/device.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "model/causal_lm.h"
+#include "model/device.h"
 
 namespace {
 

@@ -14,8 +14,8 @@
 
 #include <fstream>
 
-#include "air/base/error.h"
-#include "air/model/causal_lm.h"
+#include "base/error.h"
+#include "model/causal_lm.h"
 #include "model/families/config_parts.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"

@@ -1,4 +1,4 @@
-#include "air/model/head_ranking.h"
+#include "model/head_ranking.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "air/model/heads_file.h"
+#include "model/heads_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

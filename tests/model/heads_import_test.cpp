@@ -1,9 +1,9 @@
-#include "air/model/heads_import.h"
+#include "model/heads_import.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 namespace {

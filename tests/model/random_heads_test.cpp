@@ -1,4 +1,4 @@
-#include "air/model/random_heads.h"
+#include "model/random_heads.h"
 
 #include <gtest/gtest.h>
 

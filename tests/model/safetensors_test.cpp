@@ -1,10 +1,10 @@
 // Every way in which a safetensors file can lie (the attacks of the format's own list) is refused by name.
-#include "air/model/safetensors.h"
+#include "model/safetensors.h"
 
 #include <ATen/ops/arange.h>
 #include <gtest/gtest.h>
 
-#include "air/base/error.h"
+#include "base/error.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
 

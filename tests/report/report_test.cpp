@@ -1,14 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "air/base/error.h"
-#include "air/base/rng.h"
-#include "air/report/chart.h"
-#include "air/report/html.h"
-#include "air/report/joined_manifest.h"
-#include "air/report/page.h"
-#include "air/report/sanity.h"
-#include "air/report/sha256.h"
+#include "base/error.h"
+#include "base/rng.h"
+#include "report/chart.h"
+#include "report/html.h"
+#include "report/joined_manifest.h"
+#include "report/page.h"
+#include "report/sanity.h"
+#include "report/sha256.h"
 #include "support/temporary_folder.h"
 
 namespace air {

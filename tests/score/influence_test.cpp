@@ -1,4 +1,4 @@
-#include "air/score/influence.h"
+#include "score/influence.h"
 
 #include <gtest/gtest.h>
 

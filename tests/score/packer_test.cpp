@@ -1,11 +1,11 @@
-#include "air/score/packer.h"
+#include "score/packer.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <set>
 
-#include "air/base/rng.h"
+#include "base/rng.h"
 
 namespace air {
 namespace {

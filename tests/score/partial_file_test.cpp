@@ -1,4 +1,4 @@
-#include "air/score/partial_file.h"
+#include "score/partial_file.h"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "air/base/error.h"
-#include "air/score/score_record.h"
+#include "base/error.h"
+#include "score/score_record.h"
 #include "support/temporary_folder.h"
 
 namespace air {

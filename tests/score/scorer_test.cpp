@@ -1,8 +1,8 @@
-#include "air/score/scorer.h"
+#include "score/scorer.h"
 
 #include <gtest/gtest.h>
 
-#include "air/base/rng.h"
+#include "base/rng.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
 

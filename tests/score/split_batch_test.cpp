@@ -1,4 +1,4 @@
-#include "air/score/split_batch.h"
+#include "score/split_batch.h"
 
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
@@ -8,7 +8,7 @@
 #include <new>
 #include <stdexcept>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 namespace {

@@ -1,12 +1,12 @@
-#include "air/score/step_weights.h"
+#include "score/step_weights.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "air/base/error.h"
-#include "air/base/rng.h"
-#include "air/score/influence.h"
+#include "base/error.h"
+#include "base/rng.h"
+#include "score/influence.h"
 
 namespace air {
 namespace {

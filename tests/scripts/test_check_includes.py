@@ -11,9 +11,9 @@ from check_includes import reachable, read_dependencies, violations  # noqa: E40
 
 @pytest.fixture
 def repository(tmp_path):
-    for folder in ("include/air/base", "include/air/text", "src/base", "src/text"):
+    for folder in ("src/base", "src/text"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "src/text/a.cpp").write_text('#include <string>\n#include "air/base/error.h"\n#include "air/text/a.h"\n')
+    (tmp_path / "src/text/a.cpp").write_text('#include <string>\n#include "base/error.h"\n#include "text/a.h"\n')
     return tmp_path
 
 
@@ -30,8 +30,13 @@ def test_an_include_of_a_dependency_is_fine(repository):
 
 
 def test_an_include_against_the_direction_is_refused(repository):
-    (repository / "include/air/base/b.h").write_text('#pragma once\n#include "air/text/a.h"\n')
-    assert list(violations(repository, DEPENDENCIES)) == ["include/air/base/b.h:2: base must not include text"]
+    (repository / "src/base/b.h").write_text('#pragma once\n#include "text/a.h"\n')
+    assert list(violations(repository, DEPENDENCIES)) == ["src/base/b.h:2: base must not include text"]
+
+
+def test_an_include_that_names_no_module_is_refused(repository):
+    (repository / "src/text/c.h").write_text('#include "a.h"\n')
+    assert list(violations(repository, DEPENDENCIES)) == ['src/text/c.h:1: "a.h" must be written as "MODULE/a.h"']
 
 
 def test_a_folder_without_a_module_is_refused(repository):

@@ -1,10 +1,10 @@
-#include "air/select/exporter.h"
+#include "select/exporter.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "air/base/error.h"
-#include "air/base/json.h"
+#include "base/error.h"
+#include "base/json.h"
 
 namespace air {
 namespace {

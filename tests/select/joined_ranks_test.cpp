@@ -1,4 +1,4 @@
-#include "air/select/joined_ranks.h"
+#include "select/joined_ranks.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <map>
 #include <numeric>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 namespace {

@@ -1,4 +1,4 @@
-#include "air/select/row_store.h"
+#include "select/row_store.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <fstream>
 #include <string>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 namespace {

@@ -1,11 +1,11 @@
-#include "air/select/scored_row.h"
+#include "select/scored_row.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "air/base/error.h"
+#include "base/error.h"
 
 namespace air {
 namespace {

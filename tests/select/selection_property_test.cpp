@@ -7,7 +7,7 @@
 #include <numeric>
 #include <set>
 
-#include "air/select/selection.h"
+#include "select/selection.h"
 
 namespace air {
 namespace {

@@ -1,4 +1,4 @@
-#include "air/select/selection.h"
+#include "select/selection.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <map>
 #include <set>
 
-#include "air/base/rng.h"
+#include "base/rng.h"
 
 namespace air {
 namespace {

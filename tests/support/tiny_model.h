@@ -12,7 +12,7 @@
 #include <map>
 #include <string>
 
-#include "air/base/json.h"
+#include "base/json.h"
 
 namespace air::test {
 

@@ -1,10 +1,10 @@
-#include "air/text/chat_format.h"
+#include "text/chat_format.h"
 
 #include <gtest/gtest.h>
 
 #include <fstream>
 
-#include "air/base/error.h"
+#include "base/error.h"
 #include "support/temporary_folder.h"
 
 namespace air {

@@ -1,8 +1,8 @@
-#include "air/text/normalized_text.h"
+#include "text/normalized_text.h"
 
 #include <gtest/gtest.h>
 
-#include "air/text/unicode_normalization.h"
+#include "text/unicode_normalization.h"
 
 namespace air {
 namespace {

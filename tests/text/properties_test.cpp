@@ -7,10 +7,10 @@
 
 #include <map>
 
-#include "air/text/byte_alphabet.h"
-#include "air/text/tokenizer.h"
-#include "air/text/unicode_normalization.h"
-#include "air/text/utf8.h"
+#include "text/byte_alphabet.h"
+#include "text/tokenizer.h"
+#include "text/unicode_normalization.h"
+#include "text/utf8.h"
 
 namespace air {
 namespace {

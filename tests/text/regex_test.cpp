@@ -1,4 +1,4 @@
-#include "air/text/regex.h"
+#include "text/regex.h"
 
 #include <gtest/gtest.h>
 

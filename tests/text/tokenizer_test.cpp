@@ -1,4 +1,4 @@
-#include "air/text/tokenizer.h"
+#include "text/tokenizer.h"
 
 #include <gtest/gtest.h>
 
@@ -9,9 +9,9 @@
 #include <map>
 #include <thread>
 
-#include "air/base/json.h"
-#include "air/base/line_reader.h"
-#include "air/text/json_tokenizer.h"
+#include "base/json.h"
+#include "base/line_reader.h"
+#include "text/json_tokenizer.h"
 #include "support/temporary_folder.h"
 
 namespace air {

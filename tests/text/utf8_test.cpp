@@ -1,4 +1,4 @@
-#include "air/text/utf8.h"
+#include "text/utf8.h"
 
 #include <gtest/gtest.h>
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "air/model/config_reader.h"
-#include "air/model/model_config.h"
+#include "model/config_reader.h"
+#include "model/model_config.h"
 
 namespace air {
 

@@ -4,9 +4,9 @@
 
 #include <string>
 
-#include "air/model/config_reader.h"
-#include "air/model/model_config.h"
-#include "air/model/tensor_names.h"
+#include "model/config_reader.h"
+#include "model/model_config.h"
+#include "model/tensor_names.h"
 
 namespace air {
 

@@ -1,0 +1,39 @@
+// Flags that say how records are read, the same for every verb that reads traces.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/trace.h"
+#include "data/trace_record.h"
+
+namespace air {
+
+/// Values as given.
+struct RecordFlags {
+  std::vector<std::string> inputs;
+  RecordFields fields;
+  std::string chat_template = "auto";
+  std::string steps = "blank-line";
+  int64_t min_step_tokens = 1;
+  int64_t max_steps = 0;
+  int64_t max_length = 0;  ///< tokens of a trace; 0: the verb's default
+  std::string overlong = "reject";
+
+  /// What TraceOptions::truncate_to is when the longest trace may have `limit` tokens.
+  int64_t truncate_to(int64_t limit) const { return overlong == "truncate" ? limit : 0; }
+};
+
+/// Adds the positional inputs and the flags.
+void add_record_flags(CLI::App& verb, RecordFlags& flags);
+
+/// Checked: what make_trace needs. @throws Error(kUsage), Error(kModel).
+TraceOptions make_trace_options(const RecordFlags& flags, const std::filesystem::path& model_folder);
+
+/// The inputs; standard input when none is named and it is no terminal. @throws Error(kUsage).
+std::vector<std::string> checked_inputs(const RecordFlags& flags);
+
+}  // namespace air

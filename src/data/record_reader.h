@@ -1,0 +1,51 @@
+// The records of several inputs, one after another, each with its place.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/line_reader.h"
+#include "data/trace_record.h"
+
+namespace air {
+
+/// `--shard I/N`: of all input lines, those whose number (from 0) is I modulo N.
+struct Shard {
+  int64_t index = 0;
+  int64_t count = 1;
+
+  /// Reads "I/N", 0 ≤ I < N. @throws Error(kUsage).
+  static Shard parse(const std::string& text);
+  /// "I/N".
+  std::string text() const { return std::to_string(index) + "/" + std::to_string(count); }
+};
+
+/// Reads line by line; lines of white space alone are passed over, but counted.
+class RecordReader {
+ public:
+  /// @param inputs files, "-" for standard input.
+  RecordReader(std::vector<std::string> inputs, Shard shard);
+
+  /// Goes to the next line of the shard; false after the last one. @throws Error(kInput) when an input can't be read.
+  bool next();
+
+  /// The line's bytes, valid until the next call of next().
+  std::string_view text() const { return text_; }
+  /// Number of the line over all inputs, from 1.
+  int64_t line() const { return line_; }
+  /// "traces.jsonl:17".
+  std::string where() const { return reader_->where(); }
+
+ private:
+  std::vector<std::string> inputs_;
+  Shard shard_;
+  size_t next_input_ = 0;
+  std::unique_ptr<LineReader> reader_;
+  std::string_view text_;
+  int64_t line_ = 0;
+};
+
+}  // namespace air

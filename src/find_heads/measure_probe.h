@@ -1,0 +1,28 @@
+// One probe through the model: is it answered, and which heads copy.
+#pragma once
+
+#include <vector>
+
+#include "find_heads/probe.h"
+#include "model/causal_lm.h"
+#include "model/head_ranking.h"
+
+namespace air {
+
+/// What a model does with a probe, the gold answer given.
+struct ProbeResult {
+  HeadScores scores;  ///< retrieval score of every head, [L][H]
+  double recall = 0;  ///< share of answer positions where the model's top-1 token is the gold token
+  double nll = 0;     ///< mean loss of the answer tokens, nats
+  bool answered() const { return recall >= kAnsweredRecall; }
+
+  static constexpr double kAnsweredRecall = 0.5;
+};
+
+/// Memory: that of a forward pass, and the rows of one layer, [H, answer tokens, T].
+ProbeResult measure_probe(const CausalLM& model, const Probe& probe);
+
+/// Mean over the answered probes. @throws Error(kModel) when none is answered.
+HeadScores mean_scores(const std::vector<ProbeResult>& results);
+
+}  // namespace air

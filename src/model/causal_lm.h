@@ -1,0 +1,76 @@
+// A causal language model: packed token ids in, hidden states, token losses and attention rows out.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/batch.h"
+#include "model/decoder_layer.h"
+#include "model/head_mask.h"
+#include "model/model_config.h"
+#include "model/token_nll.h"
+
+namespace air {
+
+/// What a forward pass is asked for beside the hidden states.
+struct ForwardOptions {
+  /// Variants of the model; null: the base model alone (V = 1).
+  const HeadMask* mask = nullptr;
+  /// Rows of the batch whose hidden states are returned, [R]; empty: all.
+  std::vector<int64_t> output_rows;
+  /// Rows whose attention probabilities are shown to `observer`, [A]; the batch must hold one sequence.
+  std::vector<int64_t> attention_rows;
+  /// Called layer by layer with probabilities [H, A, T] of the base model (variant 0), float32.
+  std::function<void(int64_t layer, const at::Tensor& rows)> observer;
+};
+
+/// A loaded model. Weights never change; forward passes of several threads may run at once.
+class CausalLM {
+ public:
+  /// Loads a Hugging Face folder. @throws Error(kModel).
+  /// @param device at::kMeta: every tensor's name, shape and dtype is checked and none is read; such a model
+  /// only describes.
+  static CausalLM load(const std::filesystem::path& folder, at::Device device, at::ScalarType dtype);
+  /// The same with a config that the caller read.
+  static CausalLM load(const std::filesystem::path& folder, ModelConfig config, at::Device device, at::ScalarType dtype);
+
+  const ModelConfig& config() const { return config_; }
+  const std::string& fingerprint() const { return fingerprint_; }
+  int64_t num_parameters() const { return num_parameters_; }
+  /// Of all weights in the loaded dtype.
+  int64_t num_bytes() const { return num_bytes_; }
+  at::Device device() const { return embed_tokens_.device(); }
+  at::ScalarType dtype() const { return embed_tokens_.scalar_type(); }
+
+  /// Whether sequences of a batch may go on from a common prefix (PackedSequences) and get the same result.
+  bool can_share_prefixes() const;
+
+  /// Hidden states after the last norm, [V, R, hidden_size].
+  at::Tensor hidden_states(const Batch& batch, const ForwardOptions& options) const;
+
+  /// Losses of the tokens that the rows predict. @param hidden [R, hidden_size]   @param targets [R] int64.
+  TokenNll token_nll(const at::Tensor& hidden, const at::Tensor& targets) const;
+
+  /// All logits [R, vocab_size], float32: for tests and tiny models only.
+  at::Tensor logits(const at::Tensor& hidden) const;
+
+ private:
+  LogitOptions logit_options() const { return {lm_head_.bias, config_.logit_softcap}; }
+
+  ModelConfig config_;
+  std::string fingerprint_;
+  int64_t num_parameters_ = 0;
+  int64_t num_bytes_ = 0;
+  at::Tensor embed_tokens_;  // [V, hidden_size]
+  Linear lm_head_;           // [V, hidden_size]; the embedding's tensor when tied
+  Norm norm_;                // [hidden_size]
+  std::vector<DecoderLayer> layers_;
+};
+
+}  // namespace air

@@ -1,0 +1,42 @@
+// Which heads are weakened in which variant of a forward pass.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/head_set.h"
+
+namespace air {
+
+/// What a masked head does (docs/method.md section 2).
+enum class MaskMode {
+  kUniform,  ///< attends uniformly over its visible positions: its queries are zero
+  kZero,     ///< puts out nothing: its output is zero
+};
+
+/// Variants of the model that one pass computes side by side; variant 0 is usually the base model (the empty set).
+/// Layers below fork_layer() are the same in all variants and run once.
+class HeadMask {
+ public:
+  /// @param variants head sets, V of them.   @throws Error(kModel) for a head that the model does not have.
+  HeadMask(std::span<const HeadSet> variants, MaskMode mode, int64_t num_hidden_layers, int64_t num_attention_heads,
+           at::Device device, at::ScalarType dtype);
+
+  int64_t num_variants() const { return num_variants_; }
+  MaskMode mode() const { return mode_; }
+  /// The first layer where a variant has a masked head; L when none has.
+  int64_t fork_layer() const { return fork_layer_; }
+  /// [V, 1, H, 1] of 0 (masked) and 1, or undefined when no variant masks a head of this layer.
+  const at::Tensor& layer(int64_t index) const { return layers_.at(index); }
+
+ private:
+  int64_t num_variants_;
+  MaskMode mode_;
+  int64_t fork_layer_;
+  std::vector<at::Tensor> layers_;
+};
+
+}  // namespace air

@@ -1,0 +1,48 @@
+// The feed-forward part of a block: one MLP, or a mixture of experts.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "model/model_config.h"
+
+namespace air {
+
+/// A linear map: y = x · weightᵀ + bias.
+struct Linear {
+  at::Tensor weight;  ///< [out, in]
+  at::Tensor bias;    ///< [out] or undefined
+};
+
+at::Tensor apply(const Linear& linear, const at::Tensor& x);
+
+/// down(act(gate(x)) · up(x)), or down(act(up(x))) where gate is undefined.
+struct Mlp {
+  Linear gate_proj, up_proj;  ///< [intermediate, hidden]
+  Linear down_proj;           ///< [hidden, intermediate]
+};
+
+/// Experts, of which a router chooses a few for each token.
+struct ExpertMixture {
+  Linear router;             ///< [E, hidden]
+  std::vector<Mlp> experts;  ///< E of them; empty: the layer has one plain Mlp
+};
+
+/// @param x [N, hidden]   @return [N, hidden]
+at::Tensor mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& config);
+
+/// Which experts a token goes to, and with what weights.
+struct Routing {
+  at::Tensor experts;  ///< [N, k] int64
+  at::Tensor weights;  ///< [N, k], in x's dtype
+};
+
+/// @param x [N, hidden]
+Routing route(const Linear& router, const at::Tensor& x, const ExpertConfig& config);
+
+/// Rows are gathered expert by expert, so that each expert's weights are read once. @param x [N, hidden]
+/// @return [N, hidden]
+at::Tensor mixture(const ExpertMixture& mixture, const at::Tensor& x, const ModelConfig& config);
+
+}  // namespace air

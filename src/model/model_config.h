@@ -1,0 +1,135 @@
+// What a model is: the fields of a Hugging Face config.json that change the maths.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "model/tensor_names.h"
+
+namespace air {
+
+enum class Activation {
+  kSilu,
+  kGelu,
+  kGeluTanh,
+  kClampedSwiglu,  ///< gpt_oss: (up + 1) · gate · sigmoid(α · gate), both clamped; needs a gate
+};
+
+/// Rotary position embedding of a group of layers. Only the fields of its type are used.
+struct RopeConfig {
+  std::string rope_type = "default";  ///< default, linear, dynamic, llama3, yarn, longrope
+  double theta = 10000.0;
+  int64_t rotary_dim = 0;                        ///< leading dimensions of a head that are rotated
+  bool interleaved = false;                      ///< pairs (0, 1), (2, 3), … instead of (0, d/2), (1, d/2 + 1), …
+  double factor = 1.0;                           ///< linear, dynamic, llama3, yarn
+  double attention_factor = 1.0;                 ///< yarn, longrope: cosines and sines are multiplied by it
+  int64_t max_position_embeddings = 0;           ///< dynamic: longer sequences change the frequencies
+  int64_t original_max_position_embeddings = 0;  ///< llama3, yarn, longrope
+  double low_freq_factor = 1.0;                  ///< llama3
+  double high_freq_factor = 1.0;                 ///< llama3
+  double beta_fast = 32.0;                       ///< yarn
+  double beta_slow = 1.0;                        ///< yarn
+  bool truncate = true;                          ///< yarn
+  std::vector<double> short_factor;              ///< longrope, [rotary_dim / 2]
+  std::vector<double> long_factor;               ///< longrope, [rotary_dim / 2]
+
+  friend bool operator==(const RopeConfig&, const RopeConfig&) = default;
+};
+
+enum class NormKind { kRms, kLayer };
+
+/// What all norms of a model have in common.
+struct NormConfig {
+  NormKind kind = NormKind::kRms;
+  double eps = 0;
+  bool bias = false;           ///< LayerNorm only
+  bool in_float32 = false;     ///< half precision: rounded after the weight was applied, not before
+  double weight_offset = 0.0;  ///< Gemma stores weight − 1
+};
+
+/// Norm of queries and keys before RoPE.
+enum class QkNorm {
+  kNone,
+  kHead,        ///< over each head, one weight [D] for all heads
+  kEachHead,    ///< over each head, weights [H, D] and [K, D]
+  kProjection,  ///< over all heads together, weights [H · D] and [K · D]
+};
+
+/// The mixture of experts of a layer.
+struct ExpertConfig {
+  int64_t num_experts = 0;  ///< 0: the family has none
+  int64_t num_experts_per_tok = 0;
+  int64_t intermediate_size = 0;
+  /// false: softmax over all experts, then the best k; true: the best k, then softmax over them.
+  bool softmax_after_top_k = false;
+  bool norm_topk_prob = false;  ///< weights of the best k sum to 1
+  bool router_bias = false;
+  bool bias = false;
+};
+
+/// What differs from layer to layer.
+struct LayerConfig {
+  int64_t window = 0;    ///< a key at distance < window is visible; 0: every earlier one
+  int64_t rope = 0;      ///< index into ModelConfig::ropes; −1: no positions (NoPE)
+  bool experts = false;  ///< a mixture instead of one MLP
+};
+
+/// The decoder, whatever its family. Set by one function a family from config.json; nothing here has a silent
+/// default.
+struct ModelConfig {
+  std::string model_type;
+  int64_t vocab_size = 0;
+  int64_t hidden_size = 0;
+  int64_t intermediate_size = 0;
+  int64_t num_hidden_layers = 0;
+  int64_t num_attention_heads = 0;  ///< query heads, H
+  int64_t num_key_value_heads = 0;  ///< K; H is a multiple
+  int64_t head_dim = 0;             ///< D
+  int64_t max_position_embeddings = 0;
+  bool tie_word_embeddings = false;
+
+  NormConfig norm;
+  bool parallel_blocks = false;  ///< x + attention(norm(x)) + mlp(norm(x)), one norm for both
+  double residual_multiplier = 1.0;
+
+  bool qkv_bias = false;
+  bool o_bias = false;
+  double attention_scale = 0;      ///< scores = q·k × this
+  double attention_softcap = 0.0;  ///< scores become cap · tanh(score / cap); 0: not
+  bool attention_sinks = false;    ///< a logit per head that takes its share of every row
+  double clip_qkv = 0.0;           ///< q, k, v clamped to ± this; 0: not
+  QkNorm qk_norm = QkNorm::kNone;
+
+  Activation hidden_act = Activation::kSilu;
+  double swiglu_alpha = 0.0;  ///< kClampedSwiglu
+  double swiglu_limit = 0.0;  ///< kClampedSwiglu
+  bool mlp_gate = true;       ///< down(act(gate(x)) · up(x)); false: down(act(up(x)))
+  bool mlp_bias = false;
+  ExpertConfig experts;
+
+  double embedding_multiplier = 1.0;
+  bool round_embedding_multiplier = false;  ///< Gemma rounds it to the model's dtype first
+  bool lm_head_bias = false;
+  double logit_multiplier = 1.0;
+  double logit_softcap = 0.0;  ///< 0: none
+
+  std::vector<RopeConfig> ropes;    ///< the different ones
+  std::vector<LayerConfig> layers;  ///< [num_hidden_layers]
+  TensorNames names;
+};
+
+/// Reads FOLDER/config.json. @throws Error(kModel) for a missing file or key, an unknown model_type, rope
+/// type or activation, a key that changes the maths and is not supported, a quantised model or an adapter:
+/// each named.
+ModelConfig load_model_config(const std::filesystem::path& folder);
+
+/// The same from parsed JSON; `where` names the file in messages.
+ModelConfig model_config_from_json(const Json& config, const std::string& where);
+
+/// Every field as JSON, for messages and tests.
+Json to_json(const ModelConfig& config);
+
+}  // namespace air

@@ -1,0 +1,41 @@
+// Rotary position embedding (Su et al. 2021, arXiv:2104.09864) and the ways to stretch it to longer contexts.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "model/batch.h"
+#include "model/model_config.h"
+
+namespace air {
+
+/// Cosines and sines of all positions of a batch.
+struct RopeTable {
+  at::Tensor cos;  ///< [N, 1, rotary_dim / 2], in the model's dtype
+  at::Tensor sin;
+  bool interleaved = false;
+};
+
+/// Angle per position of each rotated pair, [rotary_dim / 2] float32, as transformers computes them.
+/// @param length of the sequence: `dynamic` and `longrope` depend on it.
+at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length);
+
+/// Whether the angles of a position depend on how long its sequence is (`dynamic`, `longrope`): then one prompt can't be
+/// computed for several sequences.
+bool depends_on_length(const RopeConfig& config);
+
+/// Angles in float32 as in Hugging Face, then cast. @param positions [N] int64
+/// `dynamic` and `longrope` take the length of each packed sequence by itself, so that packing changes
+/// nothing; there no sequence may have a prefix.
+RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions, const PackedSequences& sequences,
+                          at::ScalarType dtype);
+
+/// The table of rows [begin, begin + length).
+RopeTable rows_of(const RopeTable& table, int64_t begin, int64_t length);
+
+/// Rotates x [N, heads, D] in place.
+void apply_rope(at::Tensor& x, const RopeTable& table);
+
+}  // namespace air

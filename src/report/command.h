@@ -1,0 +1,10 @@
+// The verb `air report`.
+#pragma once
+
+#include "cli/verb.h"
+
+namespace air {
+
+Verb add_report(CLI::App& root);
+
+}  // namespace air

@@ -1,0 +1,76 @@
+// Exporters: scored traces as the lines that a trainer reads. One source file a trainer: src/select/export_*.cpp.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "select/scored_trace.h"
+#include "text/tokenizer.h"
+
+namespace air {
+
+/// `--format` and the flags that go with it.
+struct ExportOptions {
+  std::string format = "jsonl";
+  std::filesystem::path tokenizer = {};  ///< folder; empty: none
+  std::string chat_template = "auto";    ///< of the pretokenized text; auto: the tokenizer folder's own
+  std::string end_token = "auto";        ///< after the response; auto: eos_token of tokenizer_config.json; none; or a token
+  double train_above = 1.0;              ///< weight from which on a step is trained, in formats that know only yes and no
+  bool step_weights = true;              ///< false: every step weighs 1
+};
+
+/// What the formats need beside the trace.
+struct ExportContext {
+  double train_above = 1.0;
+  const Tokenizer* tokenizer = nullptr;  ///< null: none was given
+  ChatFormat chat_format = ChatFormat::none();
+  std::optional<int32_t> end_token;
+  std::string where;  ///< of the line, for messages
+};
+
+/// One way of writing traces.
+struct ExportFormat {
+  const char* name;
+  const char* what;
+  bool needs_tokenizer;
+  /// Appends the exported object without the end of the line.
+  void (*append)(std::string& out, const ScoredTrace& trace, const ExportContext& context);
+};
+
+extern const ExportFormat kMsSwiftFormat;
+extern const ExportFormat kAxolotlFormat;
+extern const ExportFormat kTrlFormat;
+extern const ExportFormat kTrlStepwiseFormat;
+extern const ExportFormat kLlamaFactoryFormat;
+extern const ExportFormat kLlamaFactoryV1Format;
+extern const ExportFormat kOpenAiFormat;
+extern const ExportFormat kOpenWeightsFormat;
+extern const ExportFormat kTokensFormat;
+
+/// Turns scored lines into a trainer's lines. `jsonl` gives the line back byte for byte.
+class Exporter {
+ public:
+  /// @throws Error(kUsage) for a format that is not known or lacks its tokenizer; Error(kModel) for a folder that is none.
+  Exporter(const ExportOptions& options, ScoredReading reading);
+
+  /// The exported line, '\n' included.
+  /// @throws Error(kInput) when the line is not a scored one, or was scored with another tokenizer.
+  std::string export_line(std::string_view line, const std::string& where) const;
+
+  /// "jsonl, ms-swift, …"
+  static std::string format_names();
+
+ private:
+  ScoredReading reading_;
+  const ExportFormat* format_ = nullptr;  // null: jsonl
+  bool step_weights_ = true;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  ExportContext context_;
+};
+
+}  // namespace air
