@@ -35,30 +35,34 @@ void print_error(const std::string& where, const std::string& what, const std::s
   std::fputs(text.c_str(), stderr);
 }
 
-/// Temporaries come and go with every layer: those of up to 32 MiB (the most that glibc allows here) are kept in the heap, so
-/// that their pages are not returned and faulted in anew; larger ones, which long traces bring, are returned.
+/// Temporaries come and go with every layer: those of up to 32 MiB (the most that glibc allows
+/// here) are kept in the heap, so that their pages are not returned and faulted in anew; larger
+/// ones, which long traces bring, are returned.
 void keep_freed_memory() {
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
-/// Settings that libraries read from the environment once, when they are loaded: the program starts itself again with those
-/// that the user has not set.
+/// Settings that libraries read from the environment once, when they are loaded: the program starts
+/// itself again with those that the user has not set.
 void start_with_settings(char** argv) {
   const std::pair<const char*, const char*> settings[] = {
-      // Idle compute threads must sleep, not spin: beside any busy neighbour spinning costs more than the work itself (three
-      // times slower, measured).
+      // Idle compute threads must sleep, not spin: beside any busy neighbour spinning costs more
+      // than the work itself (three times slower, measured).
       {"OMP_WAIT_POLICY", "passive"},
       {"GOMP_SPINCOUNT", "0"},
-      // Code that oneDNN made for a size of matrices, and what libtorch keeps beside it. By default they keep that of 1,024
-      // sizes each, and batches have ever new ones: hundreds of MiB over a long run.
+      // Code that oneDNN made for a size of matrices, and what libtorch keeps beside it. By default
+      // they keep that of 1,024 sizes each, and batches have ever new ones: hundreds of MiB over a
+      // long run.
       {"ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256"},
       {"LRU_CACHE_CAPACITY", "256"},
   };
-  const bool own_threads = std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr;
+  const bool own_threads =
+      std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr;
   bool complete = true;
   for (const auto& [name, value] : settings) {
-    if (own_threads && std::string_view(name).find("OMP_") != std::string_view::npos) continue;  // both, or neither
+    if (own_threads && std::string_view(name).find("OMP_") != std::string_view::npos)
+      continue;  // both, or neither
     complete = complete && std::getenv(name) != nullptr;
     ::setenv(name, value, /*overwrite=*/0);
   }
@@ -71,15 +75,17 @@ std::string first_line(const char* text) {
   return message.substr(0, message.find('\n'));
 }
 
-/// A command line that CLI11 refuses. It names a missing verb even when one was given that does not exist.
+/// A command line that CLI11 refuses. It names a missing verb even when one was given that does not
+/// exist.
 [[noreturn]] void throw_usage(const CLI::App& root, const CLI::ParseError& error) {
   const auto chosen = root.get_subcommands();
   const auto unknown = root.remaining();
   if (chosen.empty() && !unknown.empty() && !unknown.front().starts_with('-'))
     throw air::Error(air::ErrorKind::kUsage, "", "there is no verb \"" + unknown.front() + "\"",
                      "air --help lists the verbs: find-heads, score, select, report, inspect");
-  throw air::Error(air::ErrorKind::kUsage, "", error.what(),
-                   "air " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help lists the flags");
+  throw air::Error(
+      air::ErrorKind::kUsage, "", error.what(),
+      "air " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help lists the flags");
 }
 
 int parse_and_run(int argc, char** argv) {
@@ -94,8 +100,9 @@ int parse_and_run(int argc, char** argv) {
   root.set_version_flag("--version", "air " + air::version());
   root.require_subcommand(1);
   root.failure_message(CLI::FailureMessage::simple);
-  const std::vector<air::Verb> verbs = {air::add_find_heads(root), air::add_score(root), air::add_select(root),
-                                        air::add_report(root), air::add_inspect(root)};
+  const std::vector<air::Verb> verbs = {air::add_find_heads(root), air::add_score(root),
+                                        air::add_select(root), air::add_report(root),
+                                        air::add_inspect(root)};
   try {
     root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -117,7 +124,8 @@ int parse_and_run(int argc, char** argv) {
 int main(int argc, char** argv) {
   start_with_settings(argv);
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, answered by ClosedPipe
-  std::signal(SIGXFSZ, SIG_IGN);  // so is a file at the limit of its size, answered like a full disk
+  std::signal(SIGXFSZ,
+              SIG_IGN);  // so is a file at the limit of its size, answered like a full disk
   keep_freed_memory();
   air::init_log(air::Verbosity::kNormal, air::When::kAuto);
   int code = 0;
@@ -135,7 +143,8 @@ int main(int argc, char** argv) {
       print_error("", "out of memory", "a smaller --max-batch-tokens needs less");
       code = static_cast<int>(air::ErrorKind::kResource);
     } else {
-      print_error("", "unexpected: " + first_line(e.what()), "please report this with the command that you ran");
+      print_error("", "unexpected: " + first_line(e.what()),
+                  "please report this with the command that you ran");
       code = static_cast<int>(air::ErrorKind::kBug);
     }
   }

@@ -46,7 +46,8 @@ class FileSource : public ByteSource {
     do {
       count = ::read(fd_, out, size);
     } while (count < 0 && errno == EINTR);
-    if (count < 0) throw Error(ErrorKind::kInput, name_, std::string("reading failed: ") + std::strerror(errno));
+    if (count < 0)
+      throw Error(ErrorKind::kInput, name_, std::string("reading failed: ") + std::strerror(errno));
     return static_cast<size_t>(count);
   }
 
@@ -86,7 +87,8 @@ class PeekedSource : public ByteSource {
 /// Packed bytes that wait to be unpacked.
 class PackedInput {
  public:
-  PackedInput(std::unique_ptr<ByteSource> inner, std::string name) : inner_(std::move(inner)), name_(std::move(name)) {}
+  PackedInput(std::unique_ptr<ByteSource> inner, std::string name)
+      : inner_(std::move(inner)), name_(std::move(name)) {}
   /// Makes sure that there are some; false at the end.
   bool fill() {
     if (begin == end) {
@@ -95,7 +97,9 @@ class PackedInput {
     }
     return end > begin;
   }
-  [[noreturn]] void fail(const std::string& what) const { throw Error(ErrorKind::kInput, name_, what); }
+  [[noreturn]] void fail(const std::string& what) const {
+    throw Error(ErrorKind::kInput, name_, what);
+  }
 
   std::vector<char> buffer = std::vector<char>(kChunk);
   size_t begin = 0, end = 0;
@@ -109,7 +113,8 @@ class GzipSource : public ByteSource {
  public:
   explicit GzipSource(PackedInput input) : input_(std::move(input)) {
     constexpr int kGzipOnly = 15 + 16;
-    if (inflateInit2(&stream_, kGzipOnly) != Z_OK) throw Error(ErrorKind::kResource, "", "zlib can't start: out of memory");
+    if (inflateInit2(&stream_, kGzipOnly) != Z_OK)
+      throw Error(ErrorKind::kResource, "", "zlib can't start: out of memory");
   }
   ~GzipSource() override { inflateEnd(&stream_); }
   GzipSource(const GzipSource&) = delete;
@@ -133,7 +138,8 @@ class GzipSource : public ByteSource {
         in_member_ = false;
         inflateReset(&stream_);
       } else if (status != Z_OK && status != Z_BUF_ERROR) {
-        input_.fail(std::string("broken gzip data: ") + (stream_.msg ? stream_.msg : "unknown format"));
+        input_.fail(std::string("broken gzip data: ") +
+                    (stream_.msg ? stream_.msg : "unknown format"));
       }
     }
     return wanted - stream_.avail_out;
@@ -161,10 +167,12 @@ class ZstdSource : public ByteSource {
       if (!more && !in_frame_) return 0;
       ZSTD_inBuffer packed{input_.buffer.data(), input_.end, input_.begin};
       const size_t status = ZSTD_decompressStream(stream_, &unpacked, &packed);
-      if (ZSTD_isError(status)) input_.fail(std::string("broken zstd data: ") + ZSTD_getErrorName(status));
+      if (ZSTD_isError(status))
+        input_.fail(std::string("broken zstd data: ") + ZSTD_getErrorName(status));
       input_.begin = packed.pos;
       in_frame_ = status != 0;
-      if (!more && in_frame_ && unpacked.pos == 0) input_.fail("the zstd data ends in the middle: the file is cut off");
+      if (!more && in_frame_ && unpacked.pos == 0)
+        input_.fail("the zstd data ends in the middle: the file is cut off");
     }
     return unpacked.pos;
   }
@@ -180,9 +188,12 @@ class ZstdSource : public ByteSource {
 std::unique_ptr<ByteSource> open_bytes(const std::string& path, const std::string& name) {
   auto source = std::make_unique<PeekedSource>(std::make_unique<FileSource>(path, name));
   const std::string_view head = source->peek(kZstdMagic.size());
-  const bool is_skippable_frame = head.size() == 4 && (head[0] & 0xF0) == 0x50 && head.substr(1) == kZstdSkippableMagic;
-  if (head.starts_with(kGzipMagic)) return std::make_unique<GzipSource>(PackedInput(std::move(source), name));
-  if (head == kZstdMagic || is_skippable_frame) return std::make_unique<ZstdSource>(PackedInput(std::move(source), name));
+  const bool is_skippable_frame =
+      head.size() == 4 && (head[0] & 0xF0) == 0x50 && head.substr(1) == kZstdSkippableMagic;
+  if (head.starts_with(kGzipMagic))
+    return std::make_unique<GzipSource>(PackedInput(std::move(source), name));
+  if (head == kZstdMagic || is_skippable_frame)
+    return std::make_unique<ZstdSource>(PackedInput(std::move(source), name));
   return source;
 }
 

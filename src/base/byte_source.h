@@ -11,12 +11,14 @@ namespace air {
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
-  /// Reads up to `size` > 0 bytes; 0 at the end. @throws Error(kInput) when reading fails or packed data is broken or cut off.
+  /// Reads up to `size` > 0 bytes; 0 at the end. @throws Error(kInput) when reading fails or packed
+  /// data is broken or cut off.
   virtual size_t read(char* out, size_t size) = 0;
 };
 
-/// A file, or "-" for standard input; packed data is recognised by its first bytes. Gzip members and zstd frames that follow
-/// one another are one text. @param name for messages.   @throws Error(kInput) when it can't be opened.
+/// A file, or "-" for standard input; packed data is recognised by its first bytes. Gzip members
+/// and zstd frames that follow one another are one text. @param name for messages.   @throws
+/// Error(kInput) when it can't be opened.
 std::unique_ptr<ByteSource> open_bytes(const std::string& path, const std::string& name);
 
 }  // namespace air

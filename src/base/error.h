@@ -15,10 +15,12 @@ enum class ErrorKind {
   kResource = 5,  ///< memory, disk, device
 };
 
-/// An error that ends the run. Printed as `air: error: WHERE: WHAT` and, when there is one, a `hint:` line.
+/// An error that ends the run. Printed as `air: error: WHERE: WHAT` and, when there is one, a
+/// `hint:` line.
 class Error : public std::runtime_error {
  public:
-  /// @param where a file, `file:line`, a flag; may be empty.   @param hint what would help; may be empty.
+  /// @param where a file, `file:line`, a flag; may be empty.   @param hint what would help; may be
+  /// empty.
   Error(ErrorKind kind, std::string where, std::string what, std::string hint = "");
 
   ErrorKind kind() const { return kind_; }
@@ -44,4 +46,5 @@ struct Interrupted {
 }  // namespace air
 
 /// A condition that only a fault of air itself can break.
-#define AIR_CHECK(condition) ((condition) ? static_cast<void>(0) : ::air::throw_bug(#condition, __FILE__, __LINE__))
+#define AIR_CHECK(condition) \
+  ((condition) ? static_cast<void>(0) : ::air::throw_bug(#condition, __FILE__, __LINE__))

@@ -1,4 +1,5 @@
-// JSON of our own files and of model folders: parsing with errors that name file and key. Records are read by data/.
+// JSON of our own files and of model folders: parsing with errors that name file and key. Records
+// are read by data/.
 #pragma once
 
 #include <filesystem>
@@ -21,7 +22,8 @@ Json read_json_file(const std::filesystem::path& path, ErrorKind kind);
 /// The whole file. @throws Error(kind) when it can't be read.
 std::string read_file(const std::filesystem::path& path, ErrorKind kind);
 
-/// A float as JSON writes it: the shortest decimal that reads back to the same double. @throws bug when not finite.
+/// A float as JSON writes it: the shortest decimal that reads back to the same double. @throws bug
+/// when not finite.
 void append_number(std::string& out, double value);
 void append_number(std::string& out, int64_t value);
 

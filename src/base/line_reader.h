@@ -10,11 +10,12 @@ namespace air {
 
 class ByteSource;
 
-/// Reads the lines of one input; gzip and zstd are unpacked (byte_source.h). A line is the bytes before '\n'; the last one may
-/// lack it.
+/// Reads the lines of one input; gzip and zstd are unpacked (byte_source.h). A line is the bytes
+/// before '\n'; the last one may lack it.
 class LineReader {
  public:
-  /// @param path a file, or "-" for standard input.   @throws Error(kInput) when it can't be opened.
+  /// @param path a file, or "-" for standard input.   @throws Error(kInput) when it can't be
+  /// opened.
   explicit LineReader(const std::string& path);
   ~LineReader();
   LineReader(const LineReader&) = delete;

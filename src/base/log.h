@@ -1,4 +1,5 @@
-// Messages to standard error: warn = the result may be affected, info = phases, debug = shapes and times.
+// Messages to standard error: warn = the result may be affected, info = phases, debug = shapes and
+// times.
 #pragma once
 
 #include <spdlog/spdlog.h>
@@ -10,7 +11,8 @@ namespace air {
 enum class Verbosity { kQuiet, kNormal, kVerbose };
 enum class When { kAuto, kAlways, kNever };
 
-/// Sets up the one logger of the program. Colour: `kAuto` = when stderr is a terminal and NO_COLOR is not set.
+/// Sets up the one logger of the program. Colour: `kAuto` = when stderr is a terminal and NO_COLOR
+/// is not set.
 void init_log(Verbosity verbosity, When color);
 /// True when messages are coloured.
 bool log_has_color();

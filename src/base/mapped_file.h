@@ -19,7 +19,8 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   std::string_view view() const { return {data_, size_}; }
-  /// Gives the whole pages within a part of view() back to the system; a later read maps them again.
+  /// Gives the whole pages within a part of view() back to the system; a later read maps them
+  /// again.
   void forget(std::string_view part) const;
   const std::filesystem::path& path() const { return path_; }
 

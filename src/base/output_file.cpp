@@ -17,7 +17,8 @@ constexpr size_t kBufferSize = 1 << 16;
 
 [[noreturn]] void throw_write_error(const std::string& path, int error) {
   if (path == "-" && error == EPIPE) throw ClosedPipe{};
-  throw Error(ErrorKind::kResource, path == "-" ? "<stdout>" : path, std::string("writing failed: ") + std::strerror(error));
+  throw Error(ErrorKind::kResource, path == "-" ? "<stdout>" : path,
+              std::string("writing failed: ") + std::strerror(error));
 }
 
 }  // namespace
@@ -40,7 +41,9 @@ OutputFile::OutputFile(const std::string& path) : path_(path) {
   if (!in_place) temporary_ = path + ".tmp." + std::to_string(::getpid());
   const std::string& name = in_place ? path_ : temporary_;
   fd_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd_ < 0) throw Error(ErrorKind::kResource, path, std::string("can't be written: ") + std::strerror(errno));
+  if (fd_ < 0)
+    throw Error(ErrorKind::kResource, path,
+                std::string("can't be written: ") + std::strerror(errno));
   owns_fd_ = true;
 }
 

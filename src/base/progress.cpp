@@ -15,10 +15,11 @@ std::string clock_text(double seconds) {
   const auto total = static_cast<int64_t>(seconds + 0.5);
   char text[32];
   if (total >= 3600)
-    std::snprintf(text, sizeof text, "%ld:%02ld:%02ld", static_cast<long>(total / 3600), static_cast<long>(total / 60 % 60),
-                  static_cast<long>(total % 60));
+    std::snprintf(text, sizeof text, "%ld:%02ld:%02ld", static_cast<long>(total / 3600),
+                  static_cast<long>(total / 60 % 60), static_cast<long>(total % 60));
   else
-    std::snprintf(text, sizeof text, "%ld:%02ld", static_cast<long>(total / 60), static_cast<long>(total % 60));
+    std::snprintf(text, sizeof text, "%ld:%02ld", static_cast<long>(total / 60),
+                  static_cast<long>(total % 60));
   return text;
 }
 
@@ -55,7 +56,8 @@ void Progress::finish() {
 }
 
 void Progress::print(int64_t done, const std::string& detail) {
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   std::string text = label_ + "  ";
   if (total_ > 0) {
     constexpr int kWidth = 24;

@@ -1,4 +1,5 @@
-// Progress on standard error: a bar with rate and time left on a terminal, a line now and then elsewhere.
+// Progress on standard error: a bar with rate and time left on a terminal, a line now and then
+// elsewhere.
 #pragma once
 
 #include <chrono>
@@ -9,8 +10,8 @@
 
 namespace air {
 
-/// Shows how far a phase has come. Updates are cheap: they print at most a few times a second (terminal) or every
-/// ten seconds (no terminal).
+/// Shows how far a phase has come. Updates are cheap: they print at most a few times a second
+/// (terminal) or every ten seconds (no terminal).
 class Progress {
  public:
   /// @param total items expected, 0 when not known.   @param unit of an item: "probes", "traces".

@@ -8,7 +8,8 @@
 
 namespace air {
 
-/// SplitMix64 (Steele, Lea, Flood 2014): one 64-bit state, full period, no library distribution in between.
+/// SplitMix64 (Steele, Lea, Flood 2014): one 64-bit state, full period, no library distribution in
+/// between.
 class Rng {
  public:
   explicit Rng(uint64_t seed) : state_(seed) {}

@@ -18,6 +18,8 @@ class ExampleFormatter : public CLI::Formatter {
 
 }  // namespace
 
-void start_help_with(CLI::App& verb, const std::string& example) { verb.formatter(std::make_shared<ExampleFormatter>(example)); }
+void start_help_with(CLI::App& verb, const std::string& example) {
+  verb.formatter(std::make_shared<ExampleFormatter>(example));
+}
 
 }  // namespace air

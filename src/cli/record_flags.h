@@ -31,7 +31,8 @@ struct RecordFlags {
 void add_record_flags(CLI::App& verb, RecordFlags& flags);
 
 /// Checked: what make_trace needs. @throws Error(kUsage), Error(kModel).
-TraceOptions make_trace_options(const RecordFlags& flags, const std::filesystem::path& model_folder);
+TraceOptions make_trace_options(const RecordFlags& flags,
+                                const std::filesystem::path& model_folder);
 
 /// The inputs; standard input when none is named and it is no terminal. @throws Error(kUsage).
 std::vector<std::string> checked_inputs(const RecordFlags& flags);

@@ -20,17 +20,20 @@ namespace {
 constexpr const char* kConfig = "--config";
 constexpr const char* kPrintConfig = "--print-config";
 
-/// The long name of an option that a config file or a variable may set; none for --help, --config and positionals.
+/// The long name of an option that a config file or a variable may set; none for --help, --config
+/// and positionals.
 std::optional<std::string> layered_name(const CLI::Option& option) {
   if (option.get_lnames().empty()) return std::nullopt;
   const std::string& name = option.get_lnames().front();
-  if (name == "help" || name == "version" || name == "config" || name == "print-config") return std::nullopt;
+  if (name == "help" || name == "version" || name == "config" || name == "print-config")
+    return std::nullopt;
   return name;
 }
 
 std::string variable_of(const std::string& flag) {
   std::string name = "AIR_" + flag;
-  for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (char& c : name)
+    c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return name;
 }
 
@@ -42,7 +45,8 @@ CLI::Option* find_option(CLI::App& verb, const std::string& name) {
 
 bool is_flag(const CLI::Option& option) { return option.get_items_expected_max() == 0; }
 
-void set_option(CLI::Option& option, const std::vector<std::string>& values, const std::string& where) {
+void set_option(CLI::Option& option, const std::vector<std::string>& values,
+                const std::string& where) {
   try {
     if (is_flag(option)) {
       const std::string value = values.empty() ? "true" : values.front();
@@ -81,17 +85,20 @@ void apply_config_file(CLI::App& verb, const std::string& path) {
   try {
     items = CLI::ConfigTOML().from_file(path);
   } catch (const CLI::Error& e) {
-    throw Error(ErrorKind::kUsage, path, e.what(), "a config file holds lines like  lengths = [256, 512]");
+    throw Error(ErrorKind::kUsage, path, e.what(),
+                "a config file holds lines like  lengths = [256, 512]");
   }
   for (const CLI::ConfigItem& item : items) {
-    if (item.name == "++" || item.name == "--") continue;  // how CLI11 marks the begin and end of a [section]
+    if (item.name == "++" || item.name == "--")
+      continue;  // how CLI11 marks the begin and end of a [section]
     const std::string name = item.name;
     CLI::Option* option = find_option(verb, name);
     if (option == nullptr) {
       // One file may serve several verbs: a key that is another verb's flag is passed over.
       if (known_to_another_verb(verb, name)) continue;
-      throw Error(ErrorKind::kUsage, path, "unknown key \"" + item.fullname() + "\"",
-                  "a key is a long flag without its dashes; see air " + verb.get_name() + " --help");
+      throw Error(
+          ErrorKind::kUsage, path, "unknown key \"" + item.fullname() + "\"",
+          "a key is a long flag without its dashes; see air " + verb.get_name() + " --help");
     }
     if (option->count() > 0) continue;
     set_option(*option, item.inputs, path + ": " + name);
@@ -145,22 +152,33 @@ When when_of(const CLI::Option* option) {
 void add_shared_flags(CLI::App& verb, SharedFlags& flags, SharedFlagsUsed used) {
   verb.option_defaults()->always_capture_default();
   const std::string group = "Shared";
-  if (used.model) verb.add_option("--model", flags.model, "Folder of the model, as Hugging Face lays it out")->type_name("DIR");
+  if (used.model)
+    verb.add_option("--model", flags.model, "Folder of the model, as Hugging Face lays it out")
+        ->type_name("DIR");
   if (used.compute) {
-    verb.add_option("--device", flags.device, "auto, cpu, cuda or cuda:N")->group(group)->type_name("DEVICE");
-    verb.add_option("--dtype", flags.dtype, "auto, float32, bfloat16 or float16; auto is float32 on the CPU")
+    verb.add_option("--device", flags.device, "auto, cpu, cuda or cuda:N")
+        ->group(group)
+        ->type_name("DEVICE");
+    verb.add_option("--dtype", flags.dtype,
+                    "auto, float32, bfloat16 or float16; auto is float32 on the CPU")
         ->group(group)
         ->type_name("DTYPE");
-    verb.add_option("--threads", flags.threads, "Compute threads; 0 = the cores this process may use")
+    verb.add_option("--threads", flags.threads,
+                    "Compute threads; 0 = the cores this process may use")
         ->group(group)
         ->check(CLI::Range(0, 4096))
         ->type_name("N");
   }
-  if (used.seed) verb.add_option("--seed", flags.seed, "Seed of everything random")->group(group)->type_name("N");
+  if (used.seed)
+    verb.add_option("--seed", flags.seed, "Seed of everything random")
+        ->group(group)
+        ->type_name("N");
   verb.add_option(kConfig, "File of flags: name = value (TOML); flag > AIR_NAME variable > file")
       ->group(group)
       ->type_name("FILE");
-  verb.add_flag(kPrintConfig)->description("Print the effective flags as a config file, and stop")->group(group);
+  verb.add_flag(kPrintConfig)
+      ->description("Print the effective flags as a config file, and stop")
+      ->group(group);
   verb.add_flag("-q,--quiet")->description("Only warnings and errors")->group(group);
   verb.add_flag("-v,--verbose")->description("Shapes, times and other details")->group(group);
   const auto when = CLI::IsMember({"auto", "always", "never"});
@@ -187,7 +205,10 @@ bool apply_config_layers(CLI::App& verb) {
 
   const bool quiet = verb.get_option("--quiet")->count() > 0;
   const bool verbose = verb.get_option("--verbose")->count() > 0;
-  init_log(quiet ? Verbosity::kQuiet : verbose ? Verbosity::kVerbose : Verbosity::kNormal, when_of(verb.get_option("--color")));
+  init_log(quiet     ? Verbosity::kQuiet
+           : verbose ? Verbosity::kVerbose
+                     : Verbosity::kNormal,
+           when_of(verb.get_option("--color")));
   const When progress = when_of(verb.get_option("--progress"));
   set_progress_mode(progress == When::kAuto && quiet ? When::kNever : progress);
 

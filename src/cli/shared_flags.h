@@ -1,4 +1,5 @@
-// Flags that mean the same in every verb, and where their values come from: flag > AIR_* variable > config file > default.
+// Flags that mean the same in every verb, and where their values come from: flag > AIR_* variable >
+// config file > default.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -16,7 +17,8 @@ struct SharedFlags {
   uint64_t seed = 0;
 };
 
-/// Which shared flags a verb has beside those that all have (--config --print-config -q -v --color --progress).
+/// Which shared flags a verb has beside those that all have (--config --print-config -q -v --color
+/// --progress).
 struct SharedFlagsUsed {
   bool model = false;    ///< --model
   bool compute = false;  ///< --device --dtype --threads
@@ -26,8 +28,9 @@ struct SharedFlagsUsed {
 /// Adds them; values land in `flags`.
 void add_shared_flags(CLI::App& verb, SharedFlags& flags, SharedFlagsUsed used);
 
-/// Fills every flag that the command line did not give from AIR_* variables and --config; sets up logging, colour and
-/// progress. @return false when --print-config was given and has been answered: nothing more is to be done.
+/// Fills every flag that the command line did not give from AIR_* variables and --config; sets up
+/// logging, colour and progress. @return false when --print-config was given and has been answered:
+/// nothing more is to be done.
 /// @throws Error(kUsage) naming the key or variable that is wrong.
 bool apply_config_layers(CLI::App& verb);
 

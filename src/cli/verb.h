@@ -6,7 +6,8 @@
 
 namespace air {
 
-/// What main() needs of a verb. Each verb's command.cpp makes one: `Verb add_score(CLI::App& root)`.
+/// What main() needs of a verb. Each verb's command.cpp makes one: `Verb add_score(CLI::App&
+/// root)`.
 struct Verb {
   CLI::App* app = nullptr;
   std::function<void()> run;  ///< called after all flags are read; throws Error

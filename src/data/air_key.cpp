@@ -33,7 +33,8 @@ bool is_air_member(std::string_view member) {
   const size_t begin = member.find('"');
   if (begin == std::string_view::npos) return false;
   const size_t end = skip_string(member, begin);
-  // The name may be written with escapes; one that is no text (half a surrogate pair) is some other name.
+  // The name may be written with escapes; one that is no text (half a surrogate pair) is some other
+  // name.
   return Json::parse(member.substr(begin, end - begin), nullptr, false) == "air";
 }
 

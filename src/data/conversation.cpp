@@ -8,7 +8,8 @@ namespace air {
 namespace {
 
 // What assistants' thinking is called: by most model servers, by gpt-oss, by OpenRouter.
-constexpr std::array<std::string_view, 3> kReasoningKeys{"reasoning_content", "thinking", "reasoning"};
+constexpr std::array<std::string_view, 3> kReasoningKeys{"reasoning_content", "thinking",
+                                                         "reasoning"};
 
 /// The names that datasets give to the three roles; others stay as they are.
 std::string role_name(const std::string& name) {
@@ -17,24 +18,29 @@ std::string role_name(const std::string& name) {
   return name;
 }
 
-ChatMessage read_message(const RecordView& record, const RecordValue& item, std::string_view field, std::string_view key_role,
-                         std::string_view key_content) {
+ChatMessage read_message(const RecordView& record, const RecordValue& item, std::string_view field,
+                         std::string_view key_role, std::string_view key_content) {
   if (!item.is_object()) record.fail(field, "holds " + kind_name(item) + ", not messages");
   const RecordView message(item, record.where());
   ChatMessage out;
   // Lists of either name hold messages of either spelling.
   const bool swapped = !message.has(key_role);
   const std::string_view role = !swapped ? key_role : key_role == "role" ? "from" : "role";
-  const std::string_view content = !swapped ? key_content : key_content == "content" ? "value" : "content";
+  const std::string_view content = !swapped                   ? key_content
+                                   : key_content == "content" ? "value"
+                                                              : "content";
   if (!message.has(role))
-    record.fail(field, "holds a message without \"" + std::string(key_role) + "\": it has " + message.field_names());
+    record.fail(field, "holds a message without \"" + std::string(key_role) + "\": it has " +
+                           message.field_names());
   out.role = role_name(message.text(role));
   for (const std::string_view key : kReasoningKeys)
-    if (out.role == "assistant" && out.reasoning.empty() && message.has(key)) out.reasoning = message.text(key);
+    if (out.role == "assistant" && out.reasoning.empty() && message.has(key))
+      out.reasoning = message.text(key);
   if (message.has(content))
     out.content = content_text(record, *message.find(content), field);
   else if (out.reasoning.empty())
-    record.fail(field, "holds a message of \"" + out.role + "\" without \"" + std::string(content) + "\"");
+    record.fail(field,
+                "holds a message of \"" + out.role + "\" without \"" + std::string(content) + "\"");
   return out;
 }
 
@@ -48,9 +54,11 @@ TraceRecord trace_of_turn(const std::vector<ChatMessage>& messages, size_t turn)
 
 }  // namespace
 
-std::string content_text(const RecordView& record, const RecordValue& content, std::string_view field) {
+std::string content_text(const RecordView& record, const RecordValue& content,
+                         std::string_view field) {
   if (content.is_string()) return record.string_of(content, field);
-  if (!content.is_array()) record.fail(field, "holds content that is " + kind_name(content) + ", not text");
+  if (!content.is_array())
+    record.fail(field, "holds content that is " + kind_name(content) + ", not text");
   std::string text;
   for (const RecordValue& item : content.items) {
     if (!item.is_object()) record.fail(field, "holds content that is not text");
@@ -62,8 +70,9 @@ std::string content_text(const RecordView& record, const RecordValue& content, s
   return text;
 }
 
-std::vector<TraceRecord> read_conversation(const RecordView& record, std::string_view field, std::string_view key_role,
-                                           std::string_view key_content, const RecordFields& fields) {
+std::vector<TraceRecord> read_conversation(const RecordView& record, std::string_view field,
+                                           std::string_view key_role, std::string_view key_content,
+                                           const RecordFields& fields) {
   std::vector<ChatMessage> messages;
   for (const RecordValue& item : record.list(field).items)
     messages.push_back(read_message(record, item, field, key_role, key_content));
@@ -72,7 +81,8 @@ std::vector<TraceRecord> read_conversation(const RecordView& record, std::string
   if (fields.turns == "all") {
     for (size_t i = 0; i < messages.size(); ++i)
       if (is_answer(messages[i])) traces.push_back(trace_of_turn(messages, i));
-  } else if (const auto last = std::find_if(messages.rbegin(), messages.rend(), is_answer); last != messages.rend()) {
+  } else if (const auto last = std::find_if(messages.rbegin(), messages.rend(), is_answer);
+             last != messages.rend()) {
     traces.push_back(trace_of_turn(messages, static_cast<size_t>(messages.rend() - last) - 1));
   }
   if (traces.empty()) record.fail(field, "has no turn of the assistant");

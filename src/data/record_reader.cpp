@@ -9,7 +9,9 @@ namespace air {
 
 namespace {
 
-bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
+bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r") == std::string_view::npos;
+}
 
 bool read_number(std::string_view text, int64_t& value) {
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -23,12 +25,15 @@ Shard Shard::parse(const std::string& text) {
   const size_t slash = text.find('/');
   const std::string_view view = text;
   if (slash == std::string::npos || !read_number(view.substr(0, slash), shard.index) ||
-      !read_number(view.substr(slash + 1), shard.count) || shard.index < 0 || shard.index >= shard.count)
-    throw Error(ErrorKind::kUsage, "--shard " + text, "not a shard", "--shard I/N with 0 ≤ I < N: 0/4, 1/4, 2/4, 3/4");
+      !read_number(view.substr(slash + 1), shard.count) || shard.index < 0 ||
+      shard.index >= shard.count)
+    throw Error(ErrorKind::kUsage, "--shard " + text, "not a shard",
+                "--shard I/N with 0 ≤ I < N: 0/4, 1/4, 2/4, 3/4");
   return shard;
 }
 
-RecordReader::RecordReader(std::vector<std::string> inputs, Shard shard) : inputs_(std::move(inputs)), shard_(shard) {}
+RecordReader::RecordReader(std::vector<std::string> inputs, Shard shard)
+    : inputs_(std::move(inputs)), shard_(shard) {}
 
 bool RecordReader::next() {
   for (;;) {

@@ -29,7 +29,8 @@ class RecordReader {
   /// @param inputs files, "-" for standard input.
   RecordReader(std::vector<std::string> inputs, Shard shard);
 
-  /// Goes to the next line of the shard; false after the last one. @throws Error(kInput) when an input can't be read.
+  /// Goes to the next line of the shard; false after the last one. @throws Error(kInput) when an
+  /// input can't be read.
   bool next();
 
   /// The line's bytes, valid until the next call of next().

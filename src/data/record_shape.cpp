@@ -8,18 +8,23 @@ namespace air {
 
 namespace {
 
-const RecordValue* find_member(const RecordValue& object, std::string_view key, const std::string& where) {
+const RecordValue* find_member(const RecordValue& object, std::string_view key,
+                               const std::string& where) {
   const RecordValue* found = nullptr;
   for (const auto& [name, value] : object.members) {
     if (name != key) continue;
-    if (found) throw Error(ErrorKind::kInput, where, "the field \"" + std::string(key) + "\" stands there twice");
+    if (found)
+      throw Error(ErrorKind::kInput, where,
+                  "the field \"" + std::string(key) + "\" stands there twice");
     found = &value;
   }
   return found;
 }
 
 /// JSON null counts as absent: datasets with columns write it for an empty cell.
-const RecordValue* unless_null(const RecordValue* value) { return value && value->is_null() ? nullptr : value; }
+const RecordValue* unless_null(const RecordValue* value) {
+  return value && value->is_null() ? nullptr : value;
+}
 
 }  // namespace
 
@@ -36,18 +41,21 @@ const RecordValue* RecordView::find(std::string_view field) const {
 }
 
 int64_t RecordView::count(std::string_view key) const {
-  return std::count_if(record_.members.begin(), record_.members.end(), [&](const auto& m) { return m.name == key; });
+  return std::count_if(record_.members.begin(), record_.members.end(),
+                       [&](const auto& m) { return m.name == key; });
 }
 
 std::string_view RecordView::first_of(std::span<const std::string_view> fields) const {
-  const auto it = std::find_if(fields.begin(), fields.end(), [&](std::string_view field) { return has(field); });
+  const auto it = std::find_if(fields.begin(), fields.end(),
+                               [&](std::string_view field) { return has(field); });
   return it == fields.end() ? std::string_view() : *it;
 }
 
 const RecordValue& RecordView::get(std::string_view field) const {
   const RecordValue* value = find(field);
   if (!value)
-    throw Error(ErrorKind::kInput, where_, "no field \"" + std::string(field) + "\"", "this record has: " + field_names());
+    throw Error(ErrorKind::kInput, where_, "no field \"" + std::string(field) + "\"",
+                "this record has: " + field_names());
   return *value;
 }
 
@@ -58,7 +66,8 @@ const std::string& RecordView::text(std::string_view field) const {
 
 const std::string& RecordView::string_of(const RecordValue& value, std::string_view field) const {
   if (!value.is_string()) fail(field, "holds " + kind_name(value) + ", not a string");
-  if (value.is_broken) fail(field, "holds half a surrogate pair (\\ud800 to \\udfff), which is no text");
+  if (value.is_broken)
+    fail(field, "holds half a surrogate pair (\\ud800 to \\udfff), which is no text");
   return value.text;
 }
 

@@ -1,4 +1,5 @@
-// The shapes of records that are recognised without a flag: one source file a shape, named shape_*.cpp.
+// The shapes of records that are recognised without a flag: one source file a shape, named
+// shape_*.cpp.
 #pragma once
 
 #include <span>
@@ -14,10 +15,12 @@ namespace air {
 /// A record with the means to read its fields and to complain about them.
 class RecordView {
  public:
-  RecordView(const RecordValue& record, const std::string& where) : record_(record), where_(where) {}
+  RecordView(const RecordValue& record, const std::string& where)
+      : record_(record), where_(where) {}
 
   const std::string& where() const { return where_; }
-  /// The field, null when it is absent or JSON null. A path "a.b" descends, unless the record has that very key.
+  /// The field, null when it is absent or JSON null. A path "a.b" descends, unless the record has
+  /// that very key.
   /// @throws Error(kInput) when the field stands there twice.
   const RecordValue* find(std::string_view field) const;
   /// The first of these fields that the record has; empty: none.
@@ -65,10 +68,12 @@ extern const RecordShape kTextShape;              // text alone: a document
 TraceRecord single_turn(std::string prompt, std::string response);
 
 /// Traces of a conversation, `key_role` and `key_content` naming the fields of a message.
-std::vector<TraceRecord> read_conversation(const RecordView& record, std::string_view field, std::string_view key_role,
-                                           std::string_view key_content, const RecordFields& fields);
+std::vector<TraceRecord> read_conversation(const RecordView& record, std::string_view field,
+                                           std::string_view key_role, std::string_view key_content,
+                                           const RecordFields& fields);
 
 /// Text of a message: a string, or a list of blocks of type "text".
-std::string content_text(const RecordView& record, const RecordValue& content, std::string_view field);
+std::string content_text(const RecordView& record, const RecordValue& content,
+                         std::string_view field);
 
 }  // namespace air

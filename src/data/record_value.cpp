@@ -10,8 +10,8 @@ namespace {
 constexpr int kMaxDepth = 1000;
 constexpr const char* kArrayHint = "a JSON array is not JSON Lines: jq -c '.[]' FILE converts it";
 
-/// The JSON libraries at hand convert numbers or refuse 1e400; a record's numbers are not ours to judge, so this parser
-/// checks their grammar and leaves them as they are.
+/// The JSON libraries at hand convert numbers or refuse 1e400; a record's numbers are not ours to
+/// judge, so this parser checks their grammar and leaves them as they are.
 class LineParser {
  public:
   LineParser(std::string_view line, const std::string& where) : line_(line), where_(where) {}
@@ -25,10 +25,12 @@ class LineParser {
     const bool looks_like_array = peek() == '[';
     read_value(root, 0);
     skip_space();
-    if (i_ < line_.size()) fail(root.is_array() ? "text behind the value" : "text behind the object");
+    if (i_ < line_.size())
+      fail(root.is_array() ? "text behind the value" : "text behind the object");
     if (root.is_array() || looks_like_array)
       throw Error(ErrorKind::kInput, where_, "the line is a JSON array, not an object", kArrayHint);
-    if (!root.is_object()) throw Error(ErrorKind::kInput, where_, "the line is " + kind_name(root) + ", not an object");
+    if (!root.is_object())
+      throw Error(ErrorKind::kInput, where_, "the line is " + kind_name(root) + ", not an object");
     return root;
   }
 
@@ -40,12 +42,15 @@ class LineParser {
     return found;
   }
   void skip_space() {
-    while (i_ < line_.size() && (line_[i_] == ' ' || line_[i_] == '\t' || line_[i_] == '\r' || line_[i_] == '\n')) ++i_;
+    while (i_ < line_.size() &&
+           (line_[i_] == ' ' || line_[i_] == '\t' || line_[i_] == '\r' || line_[i_] == '\n'))
+      ++i_;
   }
   [[noreturn]] void fail(const std::string& what) const {
     const size_t first = line_.find_first_not_of(" \t\r");
     const bool array = first != std::string_view::npos && line_[first] == '[';
-    throw Error(ErrorKind::kInput, where_, "not JSON: " + what + " at byte " + std::to_string(i_) + " of the line",
+    throw Error(ErrorKind::kInput, where_,
+                "not JSON: " + what + " at byte " + std::to_string(i_) + " of the line",
                 array ? kArrayHint : "air reads JSON Lines: one object a line");
   }
 
@@ -116,7 +121,8 @@ class LineParser {
   }
 
   void read_digits() {
-    if (peek() < '0' || peek() > '9') fail(i_ < line_.size() ? "a value was expected" : "the line ends in the middle");
+    if (peek() < '0' || peek() > '9')
+      fail(i_ < line_.size() ? "a value was expected" : "the line ends in the middle");
     while (peek() >= '0' && peek() <= '9') ++i_;
   }
 
@@ -138,7 +144,9 @@ class LineParser {
     take('"');
     for (;;) {
       const size_t begin = i_;
-      while (i_ < line_.size() && line_[i_] != '"' && line_[i_] != '\\' && static_cast<unsigned char>(line_[i_]) >= 0x20) ++i_;
+      while (i_ < line_.size() && line_[i_] != '"' && line_[i_] != '\\' &&
+             static_cast<unsigned char>(line_[i_]) >= 0x20)
+        ++i_;
       out.append(line_, begin, i_ - begin);
       if (take('"')) return whole;
       if (take('\\'))
@@ -215,7 +223,8 @@ std::string kind_name(const RecordValue& value) {
 
 RecordValue parse_record_line(std::string_view line, const std::string& where) {
   if (const auto invalid = first_invalid_utf8(line))
-    throw Error(ErrorKind::kInput, where, "invalid UTF-8 at byte " + std::to_string(*invalid) + " of the line",
+    throw Error(ErrorKind::kInput, where,
+                "invalid UTF-8 at byte " + std::to_string(*invalid) + " of the line",
                 "air never repairs text: convert the file to UTF-8");
   return LineParser(line, where).run();
 }

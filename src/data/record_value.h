@@ -1,4 +1,5 @@
-// A record of a dataset as it was parsed: numbers keep their digits, members their order and their repetitions.
+// A record of a dataset as it was parsed: numbers keep their digits, members their order and their
+// repetitions.
 #pragma once
 
 #include <string>
@@ -36,7 +37,8 @@ struct RecordMember {
 /// "a string", "a number", …, for messages.
 std::string kind_name(const RecordValue& value);
 
-/// Parses one line. @throws Error(kInput): invalid UTF-8 or JSON, with the byte position; not an object; nested too deep.
+/// Parses one line. @throws Error(kInput): invalid UTF-8 or JSON, with the byte position; not an
+/// object; nested too deep.
 RecordValue parse_record_line(std::string_view line, const std::string& where);
 
 }  // namespace air

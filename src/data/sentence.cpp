@@ -12,18 +12,20 @@ namespace {
 
 // Lower case. A point behind these never ends a sentence …
 constexpr std::array<std::string_view, 44> kAbbreviations{
-    "e.g",   "i.e", "eg",    "ie",    "cf",   "vs",   "viz",  "dr",  "mr",  "mrs",  "ms", "prof", "st",   "fig",  "figs",
-    "eq",    "eqs", "sec",   "thm",   "lem",  "prop", "cor",  "def", "ch",  "vol",  "pp", "ref",  "refs", "resp", "approx",
-    "w.r.t", "s.t", "i.i.d", "a.k.a", "incl", "est",  "dept", "gen", "col", "capt", "lt", "rev",  "hon",  "ex"};
+    "e.g",   "i.e",  "eg",  "ie",   "cf",  "vs",   "viz",  "dr",     "mr",    "mrs",  "ms",
+    "prof",  "st",   "fig", "figs", "eq",  "eqs",  "sec",  "thm",    "lem",   "prop", "cor",
+    "def",   "ch",   "vol", "pp",   "ref", "refs", "resp", "approx", "w.r.t", "s.t",  "i.i.d",
+    "a.k.a", "incl", "est", "dept", "gen", "col",  "capt", "lt",     "rev",   "hon",  "ex"};
 // … and behind these only before a word that begins with a capital, or at a line's end.
-constexpr std::array<std::string_view, 10> kOftenLast{"etc", "inc", "ltd", "co", "jr", "sr", "al", "u.s", "a.m", "p.m"};
+constexpr std::array<std::string_view, 10> kOftenLast{"etc", "inc", "ltd", "co",  "jr",
+                                                      "sr",  "al",  "u.s", "a.m", "p.m"};
 
 bool is_mark(char32_t c) { return c == '.' || c == '!' || c == '?' || c == 0x2026; }
 bool is_wide_mark(char32_t c) { return c == 0x3002 || c == 0xFF01 || c == 0xFF1F; }
 /// What may stand between the mark and the space: quotes, brackets, the end of emphasis.
 bool is_closer(char32_t c) {
-  return c == '"' || c == '\'' || c == ')' || c == ']' || c == '}' || c == '*' || c == '_' || c == 0x201D || c == 0x2019 ||
-         c == 0xBB || c == 0x300D || c == 0x300F;
+  return c == '"' || c == '\'' || c == ')' || c == ']' || c == '}' || c == '*' || c == '_' ||
+         c == 0x201D || c == 0x2019 || c == 0xBB || c == 0x300D || c == 0x300F;
 }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
@@ -31,7 +33,8 @@ bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-/// Finds the ends; each kind of bracket that is found not to close is not looked for again, so that the work is linear.
+/// Finds the ends; each kind of bracket that is found not to close is not looked for again, so that
+/// the work is linear.
 class SentenceFinder {
  public:
   explicit SentenceFinder(std::string_view text) : text_(text) {}
@@ -57,7 +60,8 @@ class SentenceFinder {
  private:
   template <typename Is>
   size_t skip_while(size_t position, Is is) const {
-    for (size_t next = position; position < text_.size() && is(next_code_point(text_, next));) position = next;
+    for (size_t next = position; position < text_.size() && is(next_code_point(text_, next));)
+      position = next;
     return position;
   }
 
@@ -74,18 +78,22 @@ class SentenceFinder {
     const size_t end = skip_while(marks_end, is_closer);
     i_ = end;
     if (end < text_.size() && !is_space(text_[end])) return;
-    if (is_lower(next_in_line(end)) && (text_[marks_end - 1] == '.' || end > marks_end)) return;  // "Why?" he said
-    if (text_[first] == '.' && marks_end - first == 1 && is_abbreviated(first, next_in_line(end))) return;
+    if (is_lower(next_in_line(end)) && (text_[marks_end - 1] == '.' || end > marks_end))
+      return;  // "Why?" he said
+    if (text_[first] == '.' && marks_end - first == 1 && is_abbreviated(first, next_in_line(end)))
+      return;
     end_at(end);
   }
 
   /// The next character that is no space, '\n' at the end of the line.
   char next_in_line(size_t position) const {
-    while (position < text_.size() && (text_[position] == ' ' || text_[position] == '\t')) ++position;
+    while (position < text_.size() && (text_[position] == ' ' || text_[position] == '\t'))
+      ++position;
     return position < text_.size() ? text_[position] : '\n';
   }
 
-  /// True when the single point at `point` belongs to the word before it; `next` is what follows the space.
+  /// True when the single point at `point` belongs to the word before it; `next` is what follows
+  /// the space.
   bool is_abbreviated(size_t point, char next) const {
     size_t begin = point;
     while (begin > 0 && (is_letter(text_[begin - 1]) || is_digit(text_[begin - 1]) ||
@@ -98,18 +106,22 @@ class SentenceFinder {
     for (char& c : lower) c = is_upper(c) ? static_cast<char>(c | 0x20) : c;
     const auto is_word = [&](std::string_view known) { return known == lower; };
     if (std::any_of(kAbbreviations.begin(), kAbbreviations.end(), is_word)) return next != '\n';
-    if (std::any_of(kOftenLast.begin(), kOftenLast.end(), is_word)) return !is_upper(next) && next != '\n' && next != '\r';
+    if (std::any_of(kOftenLast.begin(), kOftenLast.end(), is_word))
+      return !is_upper(next) && next != '\n' && next != '\r';
     if (lower == "no" && is_digit(next)) return true;
     return word.size() == 1 && is_upper(word[0]) && next != '\n' && is_initial(begin);
   }
 
   /// "1." at the beginning of a line.
   bool is_list_number(size_t begin, std::string_view word) const {
-    while (begin > 0 && (text_[begin - 1] == ' ' || text_[begin - 1] == '\t' || text_[begin - 1] == '*')) --begin;
+    while (begin > 0 &&
+           (text_[begin - 1] == ' ' || text_[begin - 1] == '\t' || text_[begin - 1] == '*'))
+      --begin;
     return word.size() <= 3 && (begin == 0 || text_[begin - 1] == '\n');
   }
 
-  /// "Donald E. Knuth", "J. R. Tolkien", but not "the answer is B. Then": the word before says which.
+  /// "Donald E. Knuth", "J. R. Tolkien", but not "the answer is B. Then": the word before says
+  /// which.
   bool is_initial(size_t begin) const {
     if (begin == 0 || text_[begin - 1] == '\n') return true;
     size_t end = begin;
@@ -160,7 +172,8 @@ class SentenceFinder {
     return end != std::string_view::npos;
   }
 
-  /// Fenced blocks (``` or ~~~ at a line's beginning, to the end of the text when they do not close) and `code`.
+  /// Fenced blocks (``` or ~~~ at a line's beginning, to the end of the text when they do not
+  /// close) and `code`.
   bool skip_code(char fence) {
     size_t run_end = i_;
     while (run_end < text_.size() && text_[run_end] == fence) ++run_end;
@@ -174,7 +187,8 @@ class SentenceFinder {
       return true;
     }
     size_t close = fence == '`' ? find_close(ticks, run_end) : std::string_view::npos;
-    if (close != std::string_view::npos && crosses_blank_line(run_end, close)) close = std::string_view::npos;
+    if (close != std::string_view::npos && crosses_blank_line(run_end, close))
+      close = std::string_view::npos;
     i_ = close == std::string_view::npos ? run_end : close;
     return true;
   }
@@ -197,9 +211,12 @@ class SentenceFinder {
   bool skip_dollars() {
     if (skip_between("$$", "$$")) return true;
     const size_t begin = i_++;
-    if (i_ >= text_.size() || is_space(text_[i_]) || text_[i_] == '$' || begin < dead_dollar_ || is_money(i_)) return true;
+    if (i_ >= text_.size() || is_space(text_[i_]) || text_[i_] == '$' || begin < dead_dollar_ ||
+        is_money(i_))
+      return true;
     if (line_end_ < i_) line_end_ = std::min(text_.find('\n', i_), text_.size());
-    for (size_t close = text_.find('$', i_); close < line_end_; close = text_.find('$', close + 1)) {
+    for (size_t close = text_.find('$', i_); close < line_end_;
+         close = text_.find('$', close + 1)) {
       if (text_[close - 1] == '\\' || is_space(text_[close - 1])) continue;
       i_ = close + 1;
       return true;
@@ -211,10 +228,11 @@ class SentenceFinder {
   std::string_view text_;
   size_t i_ = 0;
   std::vector<size_t> ends_;
-  std::map<std::string, size_t, std::less<>> missing_;  // closing mark -> from here on it does not come
-  size_t blank_line_ = 0;                               // the next blank line, once it was looked for
-  size_t line_end_ = 0;                                 // the next newline, once it was looked for
-  size_t dead_dollar_ = 0;                              // no $ before here closes in its line
+  std::map<std::string, size_t, std::less<>>
+      missing_;             // closing mark -> from here on it does not come
+  size_t blank_line_ = 0;   // the next blank line, once it was looked for
+  size_t line_end_ = 0;     // the next newline, once it was looked for
+  size_t dead_dollar_ = 0;  // no $ before here closes in its line
 };
 
 }  // namespace

@@ -10,7 +10,8 @@ bool fits(const RecordView& record) { return record.has("problem") && record.has
 std::vector<TraceRecord> read(const RecordView& record, const RecordFields&) {
   std::vector<TraceRecord> traces;
   for (const RecordValue& generation : record.list("generations").items) {
-    traces.push_back(single_turn(record.text("problem"), record.string_of(generation, "generations")));
+    traces.push_back(
+        single_turn(record.text("problem"), record.string_of(generation, "generations")));
   }
   if (traces.empty()) record.fail("generations", "is an empty list");
   return traces;

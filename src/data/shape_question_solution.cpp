@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kResponses{"solution", "answer"};
 
-bool fits(const RecordView& record) { return record.has("question") && !record.first_of(kResponses).empty(); }
+bool fits(const RecordView& record) {
+  return record.has("question") && !record.first_of(kResponses).empty();
+}
 
 std::vector<TraceRecord> read(const RecordView& record, const RecordFields&) {
   return {single_turn(record.text("question"), record.text(record.first_of(kResponses)))};

@@ -52,22 +52,27 @@ std::vector<size_t> regex_ends(std::string_view text, const Regex& regex) {
 
 /// Each step is looked for behind the one before; white space after it belongs to it.
 std::vector<size_t> record_ends(std::string_view text, const std::vector<std::string>& steps) {
-  if (steps.empty()) throw Error(ErrorKind::kInput, "", "the record has no list \"steps\"", "--steps blank-line cuts by itself");
+  if (steps.empty())
+    throw Error(ErrorKind::kInput, "", "the record has no list \"steps\"",
+                "--steps blank-line cuts by itself");
   std::vector<size_t> ends;
   size_t done = 0;
   for (size_t i = 0; i < steps.size(); ++i) {
     const size_t at = text.find(steps[i], done);
     if (at == std::string_view::npos || !is_blank(text.substr(done, at - done)))
       throw Error(ErrorKind::kInput, "",
-                  "step " + std::to_string(i) + " of the record does not stand in the response where it should");
+                  "step " + std::to_string(i) +
+                      " of the record does not stand in the response where it should");
     if (i > 0) ends.push_back(at);
     done = at + steps[i].size();
   }
-  if (!is_blank(text.substr(done))) throw Error(ErrorKind::kInput, "", "the record's steps do not cover the end of the response");
+  if (!is_blank(text.substr(done)))
+    throw Error(ErrorKind::kInput, "", "the record's steps do not cover the end of the response");
   return ends;
 }
 
-std::vector<size_t> step_ends(std::string_view response, const StepRule& rule, const std::vector<std::string>& record_steps) {
+std::vector<size_t> step_ends(std::string_view response, const StepRule& rule,
+                              const std::vector<std::string>& record_steps) {
   switch (rule.kind) {
     case StepRule::Kind::kBlankLine: {
       std::vector<size_t> ends = blank_line_ends(response);
@@ -99,7 +104,8 @@ StepRule StepRule::parse(const std::string& text) {
   } else if (text.starts_with("regex:")) {
     rule.kind = Kind::kRegex;
     rule.regex = text.substr(6);
-    if (rule.regex.empty()) throw Error(ErrorKind::kUsage, "--steps", "regex: needs an expression behind the colon");
+    if (rule.regex.empty())
+      throw Error(ErrorKind::kUsage, "--steps", "regex: needs an expression behind the colon");
     rule.matcher = Regex::pcre2(rule.regex, "--steps");
   } else {
     throw Error(ErrorKind::kUsage, "--steps", "\"" + text + "\" is not a way to cut steps",
@@ -108,13 +114,15 @@ StepRule StepRule::parse(const std::string& text) {
   return rule;
 }
 
-std::vector<Span> split_steps(std::string_view response, const StepRule& rule, const std::vector<std::string>& record_steps) {
+std::vector<Span> split_steps(std::string_view response, const StepRule& rule,
+                              const std::vector<std::string>& record_steps) {
   std::vector<size_t> ends = step_ends(response, rule, record_steps);
   ends.push_back(response.size());
   std::vector<Span> steps;
   size_t begin = 0;
   for (const size_t end : ends) {
-    if (end <= begin || is_blank(response.substr(begin, end - begin))) continue;  // joins the step after it
+    if (end <= begin || is_blank(response.substr(begin, end - begin)))
+      continue;  // joins the step after it
     steps.push_back({static_cast<int64_t>(begin), static_cast<int64_t>(end)});
     begin = end;
   }

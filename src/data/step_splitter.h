@@ -25,19 +25,24 @@ struct StepRule {
   std::string regex;             ///< for kRegex
   std::optional<Regex> matcher;  ///< `regex`, compiled
 
-  /// Reads `blank-line|newline|sentence|regex:RE|record`; RE is in PCRE2's syntax. @throws Error(kUsage).
+  /// Reads `blank-line|newline|sentence|regex:RE|record`; RE is in PCRE2's syntax. @throws
+  /// Error(kUsage).
   static StepRule parse(const std::string& text);
 };
 
-/// A separator belongs to the step it ends. A piece of white space alone joins the step after it (the last one: before
-/// it). `kBlankLine` falls back to newlines when the response has no blank line.
-/// @param record_steps the record's own steps, for kRecord: they must follow one another in the response with nothing but
+/// A separator belongs to the step it ends. A piece of white space alone joins the step after it
+/// (the last one: before it). `kBlankLine` falls back to newlines when the response has no blank
+/// line.
+/// @param record_steps the record's own steps, for kRecord: they must follow one another in the
+/// response with nothing but
 ///        white space between.   @throws Error(kInput) when they do not, or there are none.
 /// @return spans that tile [0, response.size()); empty only for an empty response.
-std::vector<Span> split_steps(std::string_view response, const StepRule& rule, const std::vector<std::string>& record_steps = {});
+std::vector<Span> split_steps(std::string_view response, const StepRule& rule,
+                              const std::vector<std::string>& record_steps = {});
 
-/// Ends of sentences: byte positions in rising order, each behind the white space that follows the sentence. None lies in a
-/// code block, in LaTeX, in a number or behind a common abbreviation. (src/data/sentence.cpp)
+/// Ends of sentences: byte positions in rising order, each behind the white space that follows the
+/// sentence. None lies in a code block, in LaTeX, in a number or behind a common abbreviation.
+/// (src/data/sentence.cpp)
 std::vector<size_t> sentence_ends(std::string_view text);
 
 }  // namespace air

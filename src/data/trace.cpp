@@ -15,7 +15,9 @@ std::vector<Step> count_tokens(const std::vector<Span>& spans, const Trace& trac
   auto token = static_cast<size_t>(trace.response_begin);
   for (const Span& span : spans) {
     Step step{span, 0};
-    for (; token < trace.begin.size() && trace.begin[token] - trace.response_byte < span.end; ++token) ++step.num_tokens;
+    for (; token < trace.begin.size() && trace.begin[token] - trace.response_byte < span.end;
+         ++token)
+      ++step.num_tokens;
     steps.push_back(step);
   }
   return steps;
@@ -56,18 +58,22 @@ std::vector<Step> join_to_limit(const std::vector<Step>& steps, int64_t max_step
   return out;
 }
 
-ThinkingFrom thinking_from(const TraceRecord& record, const std::string& response, const ChatFormat& format) {
+ThinkingFrom thinking_from(const TraceRecord& record, const std::string& response,
+                           const ChatFormat& format) {
   if (opens_thinking(response)) return ThinkingFrom::kResponse;
-  return !record.messages.empty() && !format.thinking_opening().empty() ? ThinkingFrom::kFormat : ThinkingFrom::kNobody;
+  return !record.messages.empty() && !format.thinking_opening().empty() ? ThinkingFrom::kFormat
+                                                                        : ThinkingFrom::kNobody;
 }
 
-/// Cuts off the tokens beyond the first `length`. @throws Error(kInput) when the prompt alone has as many.
+/// Cuts off the tokens beyond the first `length`. @throws Error(kInput) when the prompt alone has
+/// as many.
 void truncate(Trace& trace, int64_t length) {
   if (trace.num_tokens() <= length) return;
   if (trace.response_begin >= length)
     throw Error(ErrorKind::kInput, "",
-                "its prompt of " + std::to_string(trace.response_begin) + " tokens fills the length of " +
-                    std::to_string(length) + ": no token of the response is left to score");
+                "its prompt of " + std::to_string(trace.response_begin) +
+                    " tokens fills the length of " + std::to_string(length) +
+                    ": no token of the response is left to score");
   trace.ids.resize(static_cast<size_t>(length));
   trace.begin.resize(static_cast<size_t>(length));
   trace.truncated = true;
@@ -79,7 +85,8 @@ void drop_steps_beyond_cut(std::vector<Step>& steps) {
 }
 
 /// Ids and offsets of the text, without what the tokenizer adds behind it.
-void encode(const std::string& text, bool add_special_tokens, const Tokenizer& tokenizer, Trace& trace) {
+void encode(const std::string& text, bool add_special_tokens, const Tokenizer& tokenizer,
+            Trace& trace) {
   Encoding encoding = tokenizer.encode(text, add_special_tokens);
   while (!encoding.begin.empty() && encoding.begin.back() < 0) {
     encoding.begin.pop_back();
@@ -95,11 +102,13 @@ std::string response_text(const TraceRecord& record, const ChatFormat& format) {
   return format.join_reasoning(record.reasoning, record.response);
 }
 
-Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer, const TraceOptions& options, const std::string& where) {
+Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer, const TraceOptions& options,
+                 const std::string& where) {
   try {
     const bool is_document = record.messages.empty();
     const std::string response = response_text(record, options.chat_format);
-    std::string text = is_document ? "" : options.chat_format.render_prompt(record.messages, response);
+    std::string text =
+        is_document ? "" : options.chat_format.render_prompt(record.messages, response);
     Trace trace;
     trace.id = record.id;
     trace.thinking_from = thinking_from(record, response, options.chat_format);
@@ -110,11 +119,14 @@ Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer, const Tr
     const auto in_response = [&](int64_t begin) { return begin >= trace.response_byte; };
     const auto first = std::find_if(trace.begin.begin(), trace.begin.end(), in_response);
     trace.response_begin = std::max<int64_t>(1, first - trace.begin.begin());
-    if (trace.num_response_tokens() <= 0) throw Error(ErrorKind::kInput, "", "no token of the response is left to score");
+    if (trace.num_response_tokens() <= 0)
+      throw Error(ErrorKind::kInput, "", "no token of the response is left to score");
     if (options.truncate_to > 0) truncate(trace, options.truncate_to);
-    std::vector<Step> steps = count_tokens(split_steps(response, options.step_rule, record.steps), trace);
+    std::vector<Step> steps =
+        count_tokens(split_steps(response, options.step_rule, record.steps), trace);
     if (trace.truncated) drop_steps_beyond_cut(steps);
-    trace.steps = join_to_limit(join_small(steps, std::max<int64_t>(1, options.min_step_tokens)), options.max_steps);
+    trace.steps = join_to_limit(join_small(steps, std::max<int64_t>(1, options.min_step_tokens)),
+                                options.max_steps);
     return trace;
   } catch (const Error& e) {
     if (!e.where().empty()) throw;

@@ -14,7 +14,7 @@ namespace air {
 
 /// A step of a response.
 struct Step {
-  Span bytes;              ///< in the response; the steps tile it (up to the last step of a truncated trace)
+  Span bytes;  ///< in the response; the steps tile it (up to the last step of a truncated trace)
   int64_t num_tokens = 0;  ///< response tokens whose first byte lies in the span; at least 1
 };
 
@@ -24,13 +24,16 @@ enum class ThinkingFrom { kNobody, kFormat, kResponse };
 /// A tokenized trace.
 struct Trace {
   std::string id;
-  std::vector<int32_t> ids;    ///< prompt and response, [T]
-  std::vector<int64_t> begin;  ///< first byte of each token in the encoded text, -1 for tokens not in it, [T]
-  int64_t response_begin = 1;  ///< index of the first response token: at least 1, for a token without context has no loss
+  std::vector<int32_t> ids;  ///< prompt and response, [T]
+  std::vector<int64_t>
+      begin;  ///< first byte of each token in the encoded text, -1 for tokens not in it, [T]
+  int64_t response_begin = 1;  ///< index of the first response token: at least 1, for a token
+                               ///< without context has no loss
   int64_t response_byte = 0;   ///< where the response begins in the encoded text
   std::vector<Step> steps;
   ThinkingFrom thinking_from = ThinkingFrom::kNobody;
-  bool truncated = false;  ///< tokens were cut off behind: the steps end with the one that holds the last token left
+  bool truncated = false;  ///< tokens were cut off behind: the steps end with the one that holds
+                           ///< the last token left
 
   int64_t num_tokens() const { return static_cast<int64_t>(ids.size()); }
   int64_t num_response_tokens() const { return num_tokens() - response_begin; }
@@ -45,15 +48,18 @@ struct TraceOptions {
   int64_t truncate_to = 0;      ///< keep this many tokens, prompt included; 0: all
 };
 
-/// The response that is scored: thinking and answer as the chat format joins them. Steps are spans of it.
+/// The response that is scored: thinking and answer as the chat format joins them. Steps are spans
+/// of it.
 std::string response_text(const TraceRecord& record, const ChatFormat& format);
 
-/// Encodes prompt and response as one text and assigns tokens to steps. A token that holds bytes of both belongs to the
-/// prompt, and so does the very first token, which has no loss (a document without BOS); a step that holds fewer response
-/// tokens' first bytes than min_step_tokens joins its neighbour (the one before it; the first: the one after it).
-/// Tokens that the tokenizer adds behind the text (EOS) are left out. Source: docs/method.md section 3.
-/// Truncation comes before the steps: those that lie beyond the cut are left out, the last one counts the tokens left.
+/// Encodes prompt and response as one text and assigns tokens to steps. A token that holds bytes of
+/// both belongs to the prompt, and so does the very first token, which has no loss (a document
+/// without BOS); a step that holds fewer response tokens' first bytes than min_step_tokens joins
+/// its neighbour (the one before it; the first: the one after it). Tokens that the tokenizer adds
+/// behind the text (EOS) are left out. Source: docs/method.md section 3. Truncation comes before
+/// the steps: those that lie beyond the cut are left out, the last one counts the tokens left.
 /// @throws Error(kInput) when no response token is left.
-Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer, const TraceOptions& options, const std::string& where);
+Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer, const TraceOptions& options,
+                 const std::string& where);
 
 }  // namespace air

@@ -13,21 +13,30 @@ const std::array<const RecordShape*, 8> kShapes{
     &kPromptResponseShape,   &kThinkingShape, &kGenerationsShape,   &kInstructionShape,
     &kQuestionSolutionShape, &kMessagesShape, &kConversationsShape, &kTextShape,
 };
-constexpr std::array<std::string_view, 4> kPromptNames{"prompt", "question", "problem", "instruction"};
-constexpr std::array<std::string_view, 6> kResponseNames{"response", "completion", "output", "solution", "answer", "generation"};
+constexpr std::array<std::string_view, 4> kPromptNames{"prompt", "question", "problem",
+                                                       "instruction"};
+constexpr std::array<std::string_view, 6> kResponseNames{"response", "completion", "output",
+                                                         "solution", "answer",     "generation"};
 
-[[noreturn]] void fail_missing(const RecordView& record, const std::string& what, const std::string& flags) {
-  throw Error(ErrorKind::kInput, record.where(), what, flags + " (this record has: " + record.field_names() + ")");
+[[noreturn]] void fail_missing(const RecordView& record, const std::string& what,
+                               const std::string& flags) {
+  throw Error(ErrorKind::kInput, record.where(), what,
+              flags + " (this record has: " + record.field_names() + ")");
 }
 
 /// `--prompt-field` and `--response-field`; the one that is not given is recognised.
 std::vector<TraceRecord> read_named(const RecordView& record, const RecordFields& fields) {
-  const std::string_view prompt = fields.prompt.empty() ? record.first_of(kPromptNames) : fields.prompt;
-  const std::string_view response = fields.response.empty() ? record.first_of(kResponseNames) : fields.response;
+  const std::string_view prompt =
+      fields.prompt.empty() ? record.first_of(kPromptNames) : fields.prompt;
+  const std::string_view response =
+      fields.response.empty() ? record.first_of(kResponseNames) : fields.response;
   if (prompt.empty()) fail_missing(record, "no field that holds the prompt", "--prompt-field NAME");
-  if (response.empty()) fail_missing(record, "no field that holds the response", "--response-field NAME");
-  if (!record.has(prompt)) fail_missing(record, "no field \"" + std::string(prompt) + "\"", "--prompt-field NAME");
-  if (!record.has(response)) fail_missing(record, "no field \"" + std::string(response) + "\"", "--response-field NAME");
+  if (response.empty())
+    fail_missing(record, "no field that holds the response", "--response-field NAME");
+  if (!record.has(prompt))
+    fail_missing(record, "no field \"" + std::string(prompt) + "\"", "--prompt-field NAME");
+  if (!record.has(response))
+    fail_missing(record, "no field \"" + std::string(response) + "\"", "--response-field NAME");
   const RecordValue& value = record.get(response);
   if (!value.is_array()) return {single_turn(record.text(prompt), record.text(response))};
   std::vector<TraceRecord> traces;
@@ -40,15 +49,19 @@ std::vector<TraceRecord> read_named(const RecordView& record, const RecordFields
 [[noreturn]] void fail_unknown(const RecordView& record) {
   const bool has_prompt = !record.first_of(kPromptNames).empty();
   const bool has_response = !record.first_of(kResponseNames).empty();
-  if (has_prompt && !has_response) fail_missing(record, "no field \"response\"", "--response-field NAME");
-  if (has_response && !has_prompt) fail_missing(record, "no field \"prompt\"", "--prompt-field NAME");
+  if (has_prompt && !has_response)
+    fail_missing(record, "no field \"response\"", "--response-field NAME");
+  if (has_response && !has_prompt)
+    fail_missing(record, "no field \"prompt\"", "--prompt-field NAME");
   fail_missing(record, "no fields that air knows as a trace",
                "--prompt-field NAME --response-field NAME, or --messages-field NAME");
 }
 
-std::vector<TraceRecord> read_traces(const RecordView& record, const RecordFields& fields, std::string& schema) {
+std::vector<TraceRecord> read_traces(const RecordView& record, const RecordFields& fields,
+                                     std::string& schema) {
   if (!fields.messages.empty()) {
-    if (!record.has(fields.messages)) fail_missing(record, "no field \"" + fields.messages + "\"", "--messages-field NAME");
+    if (!record.has(fields.messages))
+      fail_missing(record, "no field \"" + fields.messages + "\"", "--messages-field NAME");
     schema = fields.messages;
     return read_conversation(record, fields.messages, "role", "content", fields);
   }
@@ -86,7 +99,8 @@ std::vector<std::string> read_steps(const RecordView& record) {
 
 }  // namespace
 
-ParsedRecord parse_record(std::string_view line, const RecordFields& fields, const std::string& where) {
+ParsedRecord parse_record(std::string_view line, const RecordFields& fields,
+                          const std::string& where) {
   const RecordValue root = parse_record_line(line, where);
   const RecordView record(root, where);
   ParsedRecord out;
@@ -94,9 +108,11 @@ ParsedRecord parse_record(std::string_view line, const RecordFields& fields, con
   if (record.count("air") > 1) record.fail("air", "stands there twice");
   out.traces = read_traces(record, fields, out.schema);
   const std::string id = read_id(record, fields.id);
-  const std::vector<std::string> steps = out.traces.size() == 1 ? read_steps(record) : std::vector<std::string>();
+  const std::vector<std::string> steps =
+      out.traces.size() == 1 ? read_steps(record) : std::vector<std::string>();
   for (TraceRecord& trace : out.traces) {
-    if (trace.response.empty() && trace.reasoning.empty()) throw Error(ErrorKind::kInput, where, "the response is empty");
+    if (trace.response.empty() && trace.reasoning.empty())
+      throw Error(ErrorKind::kInput, where, "the response is empty");
     trace.id = id;
     trace.steps = steps;
   }

@@ -11,19 +11,22 @@
 
 namespace air {
 
-/// Flags that say which fields to read; empty = recognise. A name may be a path: "question.problem".
+/// Flags that say which fields to read; empty = recognise. A name may be a path:
+/// "question.problem".
 struct RecordFields {
   std::string prompt = "", response = "", messages = "", id = "";
-  std::string turns = "last";  ///< `--turns last|all`: which assistant turns of a conversation are traces
+  std::string turns =
+      "last";  ///< `--turns last|all`: which assistant turns of a conversation are traces
 };
 
 /// One trace of a record.
 struct TraceRecord {
-  std::string id;                     ///< text of the id field (a number as written); empty when there is none
-  std::vector<ChatMessage> messages;  ///< the conversation before the response; empty for a document (`text` alone)
-  std::string reasoning;              ///< thinking that the record keeps apart from the response; empty: none
-  std::string response;               ///< decoded bytes, without `reasoning`
-  std::vector<std::string> steps;     ///< the record's own steps, when it has them (`--steps record`)
+  std::string id;  ///< text of the id field (a number as written); empty when there is none
+  std::vector<ChatMessage>
+      messages;  ///< the conversation before the response; empty for a document (`text` alone)
+  std::string reasoning;  ///< thinking that the record keeps apart from the response; empty: none
+  std::string response;   ///< decoded bytes, without `reasoning`
+  std::vector<std::string> steps;  ///< the record's own steps, when it has them (`--steps record`)
 };
 
 /// What a line holds.
@@ -33,14 +36,17 @@ struct ParsedRecord {
   std::string schema;               ///< how it was read: "prompt+response", "messages", …
 };
 
-/// Reads one line. Numbers are never converted, unknown fields never looked at; a field that is used must stand there once.
+/// Reads one line. Numbers are never converted, unknown fields never looked at; a field that is
+/// used must stand there once.
 /// @param where "file:line", for messages.
-/// @throws Error(kInput): not JSON, not an object, no field that fits (naming the fields it has and the flags that help),
+/// @throws Error(kInput): not JSON, not an object, no field that fits (naming the fields it has and
+///   the flags that help),
 ///         invalid UTF-8 with its byte position, an empty response.
-ParsedRecord parse_record(std::string_view line, const RecordFields& fields, const std::string& where);
+ParsedRecord parse_record(std::string_view line, const RecordFields& fields,
+                          const std::string& where);
 
-/// The record's bytes with one key spliced in before its closing brace: nothing else changes. When the record has a key
-/// `air` already, that key's value is replaced where it stands.
+/// The record's bytes with one key spliced in before its closing brace: nothing else changes. When
+/// the record has a key `air` already, that key's value is replaced where it stands.
 /// @param line an object that parse_record accepted.   @param air_json the value of the key `air`.
 std::string splice_air(std::string_view line, std::string_view air_json);
 

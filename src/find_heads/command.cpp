@@ -28,8 +28,10 @@
 namespace air {
 namespace {
 
-/// All probes one by one; finished ones are kept in the journal. @throws Interrupted after the probe in hand.
-std::vector<ProbeResult> run_probes(const CausalLM& model, const std::vector<Probe>& probes, ResultJournal& journal) {
+/// All probes one by one; finished ones are kept in the journal. @throws Interrupted after the
+/// probe in hand.
+std::vector<ProbeResult> run_probes(const CausalLM& model, const std::vector<Probe>& probes,
+                                    ResultJournal& journal) {
   int64_t num_tokens = 0;
   for (const Probe& probe : probes) num_tokens += static_cast<int64_t>(probe.ids.size());
   // In tokens: probes of different lengths take different times.
@@ -37,17 +39,20 @@ std::vector<ProbeResult> run_probes(const CausalLM& model, const std::vector<Pro
   std::vector<ProbeResult> results;
   int64_t num_done = 0;
   for (size_t i = 0; i < probes.size(); ++i) {
-    if (interrupt_requested()) throw Interrupted{"the same command with --resume goes on with the probes that are left"};
+    if (interrupt_requested())
+      throw Interrupted{"the same command with --resume goes on with the probes that are left"};
     const ProbeResult* kept = journal.find(i);
     results.push_back(kept != nullptr ? *kept : measure_probe(model, probes[i]));
     if (kept == nullptr) journal.add(i, results.back());
     num_done += static_cast<int64_t>(probes[i].ids.size());
-    progress.update(num_done, std::to_string(results.size()) + " of " + std::to_string(probes.size()) + " probes");
+    progress.update(num_done, std::to_string(results.size()) + " of " +
+                                  std::to_string(probes.size()) + " probes");
   }
   return results;
 }
 
-void dump_probes(const std::string& path, const std::vector<Probe>& probes, const std::vector<ProbeResult>& results) {
+void dump_probes(const std::string& path, const std::vector<Probe>& probes,
+                 const std::vector<ProbeResult>& results) {
   OutputFile out(path);
   for (size_t i = 0; i < probes.size(); ++i) out.write(probe_line(probes[i], results[i]));
   out.commit();
@@ -56,9 +61,10 @@ void dump_probes(const std::string& path, const std::vector<Probe>& probes, cons
 void print_heads(const HeadsFile& file, const Bootstrap& bootstrap) {
   constexpr size_t kShown = 10;
   for (size_t i = 0; i < std::min(kShown, file.heads.size()); ++i) {
-    const auto layer = static_cast<size_t>(file.heads[i].layer), head = static_cast<size_t>(file.heads[i].head);
-    spdlog::info("{:4}. head {:<6} score {:.3f} [{:.3f}, {:.3f}]", i + 1, to_string(file.heads[i]), file.scores[layer][head],
-                 bootstrap.low[layer][head], bootstrap.high[layer][head]);
+    const auto layer = static_cast<size_t>(file.heads[i].layer),
+               head = static_cast<size_t>(file.heads[i].head);
+    spdlog::info("{:4}. head {:<6} score {:.3f} [{:.3f}, {:.3f}]", i + 1, to_string(file.heads[i]),
+                 file.scores[layer][head], bootstrap.low[layer][head], bootstrap.high[layer][head]);
   }
   if (file.heads.size() > kShown) spdlog::info("      … and {} more", file.heads.size() - kShown);
 }
@@ -70,11 +76,12 @@ void print_stability(const Findings& findings) {
       spdlog::info("overlap of {} {} and {}: {:.2f}", what, overlap.a, overlap.b, overlap.jaccard);
   };
   if (!std::isnan(findings.split_half_jaccard)) {
-    spdlog::info("overlap of the critical sets of two halves of the probes (Jaccard): {:.2f}", findings.split_half_jaccard);
+    spdlog::info("overlap of the critical sets of two halves of the probes (Jaccard): {:.2f}",
+                 findings.split_half_jaccard);
     if (findings.split_half_jaccard < kStable)
       spdlog::warn(
-          "another draw of probes would choose some other heads; a larger --num-probes or another --num-heads "
-          "may help");
+          "another draw of probes would choose some other heads; a larger --num-probes or another "
+          "--num-heads may help");
   }
   print_overlaps("kinds", findings.kinds);
   print_overlaps("seeds", findings.seeds);
@@ -83,53 +90,76 @@ void print_stability(const Findings& findings) {
 void print_summary(const HeadsResult& result, double seconds) {
   const HeadsFile& file = result.file;
   const CutOff& cut_off = result.findings.cut_off;
-  spdlog::info("{} of {} probes answered, {} to {} tokens, {:.1f} s", file.probes.num_answered, file.probes.num_probes,
-               file.probes.lengths.front(), file.probes.lengths.back(), seconds);
-  spdlog::info("critical set: {} of {} heads; the last has score {:.3f}, the next below {:.3f}", file.heads.size(),
-               file.num_hidden_layers * file.num_attention_heads, cut_off.last_in, cut_off.first_out);
+  spdlog::info("{} of {} probes answered, {} to {} tokens, {:.1f} s", file.probes.num_answered,
+               file.probes.num_probes, file.probes.lengths.front(), file.probes.lengths.back(),
+               seconds);
+  spdlog::info("critical set: {} of {} heads; the last has score {:.3f}, the next below {:.3f}",
+               file.heads.size(), file.num_hidden_layers * file.num_attention_heads,
+               cut_off.last_in, cut_off.first_out);
   print_heads(file, result.findings.bootstrap);
   print_stability(result.findings);
   if (2 * file.probes.num_answered < file.probes.num_probes)
-    spdlog::warn("most probes were not answered; the scores rest on {} probes", file.probes.num_answered);
+    spdlog::warn("most probes were not answered; the scores rest on {} probes",
+                 file.probes.num_answered);
   if (cut_off.num_zero_in > 0)
-    spdlog::warn("{} heads of the critical set never copied anything; a smaller --fraction leaves them out", cut_off.num_zero_in);
+    spdlog::warn(
+        "{} heads of the critical set never copied anything; a smaller --fraction leaves them out",
+        cut_off.num_zero_in);
 }
 
 void print_verdict(const Verification& verification, size_t num_heads) {
   if (num_heads > 0) {
-    spdlog::info("masking the critical set ({}), fresh probes: {}", num_heads, describe(verification.probes));
-    spdlog::info("masking the critical set ({}), ordinary text: {}", num_heads, describe(verification.text));
+    spdlog::info("masking the critical set ({}), fresh probes: {}", num_heads,
+                 describe(verification.probes));
+    spdlog::info("masking the critical set ({}), ordinary text: {}", num_heads,
+                 describe(verification.text));
   }
   if (!verification.is_answered())
-    spdlog::warn("verdict: no heads are shown to serve retrieval, for the model does not answer fresh probes (top-1 {:.2f})",
-                 verification.probes.base.top1);
+    spdlog::warn(
+        "verdict: no heads are shown to serve retrieval, for the model does not answer fresh "
+        "probes (top-1 {:.2f})",
+        verification.probes.base.top1);
   else if (!verification.serves_retrieval())
-    spdlog::warn("verdict: the critical set is not special: masking it costs the probes no more than masking random heads may");
+    spdlog::warn(
+        "verdict: the critical set is not special: masking it costs the probes no more than "
+        "masking random heads may");
   else if (verification.text.is_special())
-    spdlog::info("verdict: the critical heads serve retrieval, and ordinary text needs them more than random heads");
+    spdlog::info(
+        "verdict: the critical heads serve retrieval, and ordinary text needs them more than "
+        "random heads");
   else
-    spdlog::info("verdict: the critical heads serve retrieval; ordinary text needs them no more than random heads");
+    spdlog::info(
+        "verdict: the critical heads serve retrieval; ordinary text needs them no more than random "
+        "heads");
 }
 
-/// With --verify, heads that nothing can be said of are a finding, not an error: the verdict says so. A picture needs scores.
+/// With --verify, heads that nothing can be said of are a finding, not an error: the verdict says
+/// so. A picture needs scores.
 bool may_go_without_scores(const FindHeadsFlags& flags, const std::vector<ProbeResult>& results) {
-  const bool answered = std::any_of(results.begin(), results.end(), [](const auto& result) { return result.answered(); });
+  const bool answered = std::any_of(results.begin(), results.end(),
+                                    [](const auto& result) { return result.answered(); });
   return !answered && flags.verify && flags.svg.empty();
 }
 
 /// Runs the probes and says what they found.
-HeadsFile heads_from_probes(const FindHeadsFlags& flags, const CausalLM& model, const std::vector<Probe>& probes) {
+HeadsFile heads_from_probes(const FindHeadsFlags& flags, const CausalLM& model,
+                            const std::vector<Probe>& probes) {
   const std::string kept_at = partial_path(flags.output);
-  ResultJournal journal(kept_at, run_identity(model.fingerprint(), dtype_name(model.dtype()), probes), flags.resume);
-  if (journal.num_kept() > 0) spdlog::info("{} of {} probes are done already", journal.num_kept(), probes.size());
+  ResultJournal journal(
+      kept_at, run_identity(model.fingerprint(), dtype_name(model.dtype()), probes), flags.resume);
+  if (journal.num_kept() > 0)
+    spdlog::info("{} of {} probes are done already", journal.num_kept(), probes.size());
   watch_interrupts();
   const auto start = std::chrono::steady_clock::now();
   const std::vector<ProbeResult> results = run_probes(model, probes, journal);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!flags.dump_probes.empty()) dump_probes(flags.dump_probes, probes, results);
   if (may_go_without_scores(flags, results)) {
-    spdlog::warn("the model answers none of the {} probes, so they say nothing of its heads: the critical set is empty",
-                 probes.size());
+    spdlog::warn(
+        "the model answers none of the {} probes, so they say nothing of its heads: the critical "
+        "set is empty",
+        probes.size());
     return heads_file_without_scores(model, flags, probes, results);
   }
   try {
@@ -147,8 +177,10 @@ void warn_of_long_probes(const std::vector<Probe>& probes, const ModelConfig& co
   size_t longest = 0;
   for (const Probe& probe : probes) longest = std::max(longest, probe.ids.size());
   if (static_cast<int64_t>(longest) > config.max_position_embeddings)
-    spdlog::warn("probes of up to {} tokens go beyond the model's context of {}, for which it was made (--beyond-context)",
-                 longest, config.max_position_embeddings);
+    spdlog::warn(
+        "probes of up to {} tokens go beyond the model's context of {}, for which it was made "
+        "(--beyond-context)",
+        longest, config.max_position_embeddings);
 }
 
 void find_heads(const FindHeadsFlags& flags) {
@@ -159,12 +191,14 @@ void find_heads(const FindHeadsFlags& flags) {
   const auto tokenizer = load_tokenizer(flags.shared.model);
   // Before the weights: what is wrong with the flags shows at once.
   std::vector<Probe> probes;
-  if (flags.import.empty()) probes = make_probes(flags, load_model_config(flags.shared.model), *tokenizer);
+  if (flags.import.empty())
+    probes = make_probes(flags, load_model_config(flags.shared.model), *tokenizer);
   const CausalLM model = CausalLM::load(flags.shared.model, device, dtype);
   warn_of_long_probes(probes, model.config());
   HeadsFile file = flags.import.empty()
                        ? heads_from_probes(flags, model, probes)
-                       : load_heads(flags.import, model.config(), model.fingerprint(), flags.force, flags.critical);
+                       : load_heads(flags.import, model.config(), model.fingerprint(), flags.force,
+                                    flags.critical);
   if (flags.verify) {
     const Verification verification = verify_heads(model, *tokenizer, flags, file.heads);
     file.details["verify"] = to_json(verification);
@@ -181,7 +215,8 @@ void find_heads(const FindHeadsFlags& flags) {
 Verb add_find_heads(CLI::App& root) {
   auto flags = std::make_shared<FindHeadsFlags>();
   CLI::App* verb = root.add_subcommand(
-      "find-heads", "Rank the attention heads that retrieve: the ones that copy a hidden fact when asked for it");
+      "find-heads",
+      "Rank the attention heads that retrieve: the ones that copy a hidden fact when asked for it");
   add_find_heads_flags(*verb, *flags);
   return {verb, [verb, flags] {
             flags->lengths_given = verb->get_option("--lengths")->count() > 0;

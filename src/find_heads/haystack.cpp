@@ -22,32 +22,43 @@ std::string capitalised(std::string text) {
 
 const WordLists& word_lists() {
   static const WordLists lists = {
-      .adjectives = {"old",    "young",  "quiet",  "tall",  "small",  "brown", "green", "heavy", "warm",   "cold",
-                     "bright", "narrow", "wooden", "dusty", "gentle", "busy",  "clean", "round", "simple", "steady"},
-      .people = {"farmer",   "teacher",   "baker",   "sailor", "doctor",   "painter", "driver", "singer", "neighbor", "traveler",
-                 "gardener", "carpenter", "student", "child",  "merchant", "guard",   "clerk",  "hunter", "weaver",   "miller"},
-      .verbs = {"carried", "repaired", "painted", "watched", "counted", "moved",  "cleaned", "followed", "opened",   "closed",
-                "bought",  "sold",     "found",   "lifted",  "dropped", "folded", "washed",  "borrowed", "returned", "covered"},
-      .objects = {"basket", "ladder", "blanket", "table", "wagon", "letter", "lantern", "chair", "bottle", "barrel",
-                  "window", "fence",  "boat",    "book",  "coat",  "mirror", "rope",    "shelf", "drum",   "door"},
-      .prepositions = {"near", "behind", "beside", "beyond", "close to", "next to", "not far from", "in front of"},
-      .places = {"river",   "market",  "garden", "kitchen", "bridge", "harbor", "school", "station", "forest", "hill",
-                 "village", "library", "barn",   "road",    "valley", "yard",   "church", "field",   "cellar", "tower"},
-      .times = {"In the morning", "After lunch", "Late in the evening", "On Monday", "Last winter", "During the storm",
-                "Before sunrise", "At noon", "One day", "In the spring", "On the way home", "After the rain"},
-      .names = {"Peter", "Anna", "Thomas", "Maria", "David", "Laura", "Robert", "Emma", "George", "Helen", "Martin", "Alice",
-                "Simon", "Clara", "Victor", "Julia"},
-      .things = {"apple",  "river",  "candle",  "orange", "winter", "silver", "garden", "pencil", "monkey", "castle",
-                 "bridge", "yellow", "thunder", "pocket", "island", "rabbit", "hammer", "violin", "summer", "ladder",
-                 "butter", "planet", "tiger",   "basket", "copper", "lemon",  "mirror", "forest", "carpet", "button",
-                 "engine", "marble", "kitten",  "desert", "saddle", "walnut", "spider", "turtle", "falcon", "velvet"},
+      .adjectives = {"old",    "young", "quiet", "tall",   "small",  "brown",  "green",
+                     "heavy",  "warm",  "cold",  "bright", "narrow", "wooden", "dusty",
+                     "gentle", "busy",  "clean", "round",  "simple", "steady"},
+      .people = {"farmer",   "teacher",  "baker",    "sailor",   "doctor",    "painter", "driver",
+                 "singer",   "neighbor", "traveler", "gardener", "carpenter", "student", "child",
+                 "merchant", "guard",    "clerk",    "hunter",   "weaver",    "miller"},
+      .verbs = {"carried",  "repaired", "painted", "watched",  "counted",  "moved",  "cleaned",
+                "followed", "opened",   "closed",  "bought",   "sold",     "found",  "lifted",
+                "dropped",  "folded",   "washed",  "borrowed", "returned", "covered"},
+      .objects = {"basket", "ladder", "blanket", "table",  "wagon", "letter", "lantern",
+                  "chair",  "bottle", "barrel",  "window", "fence", "boat",   "book",
+                  "coat",   "mirror", "rope",    "shelf",  "drum",  "door"},
+      .prepositions = {"near", "behind", "beside", "beyond", "close to", "next to", "not far from",
+                       "in front of"},
+      .places = {"river",   "market", "garden", "kitchen", "bridge",  "harbor", "school",
+                 "station", "forest", "hill",   "village", "library", "barn",   "road",
+                 "valley",  "yard",   "church", "field",   "cellar",  "tower"},
+      .times = {"In the morning", "After lunch", "Late in the evening", "On Monday", "Last winter",
+                "During the storm", "Before sunrise", "At noon", "One day", "In the spring",
+                "On the way home", "After the rain"},
+      .names = {"Peter", "Anna", "Thomas", "Maria", "David", "Laura", "Robert", "Emma", "George",
+                "Helen", "Martin", "Alice", "Simon", "Clara", "Victor", "Julia"},
+      .things = {"apple",  "river",  "candle", "orange", "winter",  "silver", "garden", "pencil",
+                 "monkey", "castle", "bridge", "yellow", "thunder", "pocket", "island", "rabbit",
+                 "hammer", "violin", "summer", "ladder", "butter",  "planet", "tiger",  "basket",
+                 "copper", "lemon",  "mirror", "forest", "carpet",  "button", "engine", "marble",
+                 "kitten", "desert", "saddle", "walnut", "spider",  "turtle", "falcon", "velvet"},
   };
   return lists;
 }
 
-std::string_view pick(const std::vector<std::string_view>& words, Rng& rng) { return words[rng.below(words.size())]; }
+std::string_view pick(const std::vector<std::string_view>& words, Rng& rng) {
+  return words[rng.below(words.size())];
+}
 
-std::vector<std::string_view> pick_different(std::vector<std::string_view> words, size_t count, Rng& rng) {
+std::vector<std::string_view> pick_different(std::vector<std::string_view> words, size_t count,
+                                             Rng& rng) {
   rng.shuffle(words);
   words.resize(std::min(count, words.size()));
   return words;
@@ -55,7 +66,9 @@ std::vector<std::string_view> pick_different(std::vector<std::string_view> words
 
 std::string random_sentence(Rng& rng) {
   const WordLists& words = word_lists();
-  const auto word = [&](const std::vector<std::string_view>& list) { return std::string(pick(list, rng)); };
+  const auto word = [&](const std::vector<std::string_view>& list) {
+    return std::string(pick(list, rng));
+  };
   switch (rng.below(4)) {
     case 0:
     case 1: {
@@ -68,10 +81,12 @@ std::string random_sentence(Rng& rng) {
     }
     case 2: {
       std::string text = "A " + word(words.people) + " and a " + word(words.people);
-      return text + " " + word(words.verbs) + " " + the(word(words.adjectives)) + " " + word(words.objects) + ".";
+      return text + " " + word(words.verbs) + " " + the(word(words.adjectives)) + " " +
+             word(words.objects) + ".";
     }
     default: {
-      std::string text = capitalised(the(word(words.places))) + " was " + word(words.adjectives) + ", and ";
+      std::string text =
+          capitalised(the(word(words.places))) + " was " + word(words.adjectives) + ", and ";
       text += the(word(words.people)) + " " + word(words.verbs);
       return text + " a " + word(words.adjectives) + " " + word(words.objects) + ".";
     }
@@ -85,14 +100,16 @@ Haystack Haystack::from_file(const std::filesystem::path& path) {
   }
   while (!text.empty() && is_space(text.back())) text.pop_back();
   text.erase(0, std::min(text.find_first_not_of(" \t\r\n"), text.size()));
-  if (text.find(' ') == std::string::npos) throw Error(ErrorKind::kInput, path.string(), "holds no text to hide a needle in");
+  if (text.find(' ') == std::string::npos)
+    throw Error(ErrorKind::kInput, path.string(), "holds no text to hide a needle in");
   return Haystack(text);
 }
 
 std::string Haystack::stretch(size_t num_bytes, Rng& rng) const {
   std::string stretch;
   if (text_.empty()) {
-    while (stretch.size() < num_bytes) stretch += (stretch.empty() ? "" : " ") + random_sentence(rng);
+    while (stretch.size() < num_bytes)
+      stretch += (stretch.empty() ? "" : " ") + random_sentence(rng);
     return stretch;
   }
   std::vector<size_t> starts = sentence_starts(text_);
@@ -105,7 +122,8 @@ std::string Haystack::stretch(size_t num_bytes, Rng& rng) const {
 std::vector<size_t> sentence_starts(std::string_view text) {
   std::vector<size_t> starts = {0};
   for (size_t i = 1; i + 1 < text.size(); ++i) {
-    const bool ends_sentence = text[i - 1] == '.' || text[i - 1] == '!' || text[i - 1] == '?' || text[i] == '\n';
+    const bool ends_sentence =
+        text[i - 1] == '.' || text[i - 1] == '!' || text[i - 1] == '?' || text[i] == '\n';
     if (ends_sentence && is_space(text[i]) && !is_space(text[i + 1])) starts.push_back(i + 1);
   }
   if (text.size() > 0) starts.push_back(text.size());

@@ -1,4 +1,5 @@
-// The text in which a needle is hidden: plain English sentences made from a seed, or a stretch of a file.
+// The text in which a needle is hidden: plain English sentences made from a seed, or a stretch of a
+// file.
 #pragma once
 
 #include <cstdint>
@@ -35,15 +36,18 @@ std::string random_sentence(Rng& rng);
 std::string_view pick(const std::vector<std::string_view>& words, Rng& rng);
 
 /// `count` different elements.
-std::vector<std::string_view> pick_different(std::vector<std::string_view> words, size_t count, Rng& rng);
+std::vector<std::string_view> pick_different(std::vector<std::string_view> words, size_t count,
+                                             Rng& rng);
 
 /// Everyday words, by what they can be in a sentence.
 struct WordLists {
-  std::vector<std::string_view> adjectives, people, verbs, objects, prepositions, places, times, names, things;
+  std::vector<std::string_view> adjectives, people, verbs, objects, prepositions, places, times,
+      names, things;
 };
 const WordLists& word_lists();
 
-/// Byte positions where a sentence of the text may be put: 0, behind each sentence's white space, and the text's size.
+/// Byte positions where a sentence of the text may be put: 0, behind each sentence's white space,
+/// and the text's size.
 std::vector<size_t> sentence_starts(std::string_view text);
 
 /// The text up to its last white space at or before `end`: no word is cut in two.

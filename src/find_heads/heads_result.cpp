@@ -11,7 +11,8 @@
 namespace air {
 namespace {
 
-ProbeSummary summarise(const FindHeadsFlags& flags, const std::vector<Probe>& probes, const std::vector<ProbeResult>& results) {
+ProbeSummary summarise(const FindHeadsFlags& flags, const std::vector<Probe>& probes,
+                       const std::vector<ProbeResult>& results) {
   ProbeSummary summary;
   std::set<int64_t> lengths;
   std::set<double> depths;
@@ -19,11 +20,13 @@ ProbeSummary summarise(const FindHeadsFlags& flags, const std::vector<Probe>& pr
   for (const Probe& probe : probes) {
     lengths.insert(probe.length);
     depths.insert(probe.depth);
-    if (std::find(kinds.begin(), kinds.end(), probe.kind) == kinds.end()) kinds.push_back(probe.kind);
+    if (std::find(kinds.begin(), kinds.end(), probe.kind) == kinds.end())
+      kinds.push_back(probe.kind);
   }
   for (const std::string& kind : kinds) summary.kind += (summary.kind.empty() ? "" : ",") + kind;
   summary.num_probes = static_cast<int64_t>(probes.size());
-  summary.num_answered = std::count_if(results.begin(), results.end(), [](const auto& r) { return r.answered(); });
+  summary.num_answered =
+      std::count_if(results.begin(), results.end(), [](const auto& r) { return r.answered(); });
   summary.lengths.assign(lengths.begin(), lengths.end());
   summary.depths.assign(depths.begin(), depths.end());
   summary.seed = flags.shared.seed;
@@ -40,19 +43,24 @@ Json answered_json(const std::vector<Probe>& probes, const std::vector<ProbeResu
   }
   Json list = Json::array();
   for (const auto& [cell, count] : counts)
-    list.push_back({{"kind", cell.first}, {"length", cell.second}, {"num_probes", count.first}, {"num_answered", count.second}});
+    list.push_back({{"kind", cell.first},
+                    {"length", cell.second},
+                    {"num_probes", count.first},
+                    {"num_answered", count.second}});
   return list;
 }
 
 Json overlaps_json(const std::vector<PartOverlap>& overlaps) {
   Json list = Json::array();
-  for (const PartOverlap& overlap : overlaps) list.push_back({{"a", overlap.a}, {"b", overlap.b}, {"jaccard", overlap.jaccard}});
+  for (const PartOverlap& overlap : overlaps)
+    list.push_back({{"a", overlap.a}, {"b", overlap.b}, {"jaccard", overlap.jaccard}});
   return list;
 }
 
 Json stability_json(const Findings& findings) {
   Json stability;
-  if (!std::isnan(findings.split_half_jaccard)) stability["split_half_jaccard"] = findings.split_half_jaccard;
+  if (!std::isnan(findings.split_half_jaccard))
+    stability["split_half_jaccard"] = findings.split_half_jaccard;
   if (!findings.kinds.empty()) stability["between_kinds"] = overlaps_json(findings.kinds);
   if (!findings.seeds.empty()) stability["between_seeds"] = overlaps_json(findings.seeds);
   stability["cut_off"] = {{"last_in", findings.cut_off.last_in},
@@ -70,20 +78,23 @@ Json bootstrap_json(const Bootstrap& bootstrap) {
           {"critical", bootstrap.critical}};
 }
 
-Findings find_findings(const HeadScores& scores, int64_t count, uint64_t seed, const std::vector<Probe>& probes,
-                       const std::vector<ProbeResult>& results) {
+Findings find_findings(const HeadScores& scores, int64_t count, uint64_t seed,
+                       const std::vector<Probe>& probes, const std::vector<ProbeResult>& results) {
   Findings findings;
   findings.cut_off = describe_cut_off(scores, count);
   findings.bootstrap = bootstrap_scores(results, count, seed);
   findings.split_half_jaccard = split_half_jaccard(probes, results, count, seed);
-  findings.kinds = part_overlaps(probes, results, count, [](const Probe& probe) { return probe.kind; });
-  findings.seeds = part_overlaps(probes, results, count, [](const Probe& probe) { return std::to_string(probe.seed); });
+  findings.kinds =
+      part_overlaps(probes, results, count, [](const Probe& probe) { return probe.kind; });
+  findings.seeds = part_overlaps(probes, results, count,
+                                 [](const Probe& probe) { return std::to_string(probe.seed); });
   return findings;
 }
 
 }  // namespace
 
-HeadsFile heads_file_without_scores(const CausalLM& model, const FindHeadsFlags& flags, const std::vector<Probe>& probes,
+HeadsFile heads_file_without_scores(const CausalLM& model, const FindHeadsFlags& flags,
+                                    const std::vector<Probe>& probes,
                                     const std::vector<ProbeResult>& results) {
   const ModelConfig& config = model.config();
   HeadsFile file;
@@ -97,7 +108,8 @@ HeadsFile heads_file_without_scores(const CausalLM& model, const FindHeadsFlags&
   return file;
 }
 
-HeadsResult make_heads_result(const CausalLM& model, const FindHeadsFlags& flags, const std::vector<Probe>& probes,
+HeadsResult make_heads_result(const CausalLM& model, const FindHeadsFlags& flags,
+                              const std::vector<Probe>& probes,
                               const std::vector<ProbeResult>& results) {
   const ModelConfig& config = model.config();
   const int64_t num_heads = config.num_hidden_layers * config.num_attention_heads;
@@ -105,8 +117,9 @@ HeadsResult make_heads_result(const CausalLM& model, const FindHeadsFlags& flags
   HeadsResult result;
   HeadsFile& file = result.file;
   file = heads_file_without_scores(model, flags, probes, results);
-  file.fraction =
-      flags.critical.num_heads > 0 ? static_cast<double>(count) / static_cast<double>(num_heads) : flags.critical.fraction;
+  file.fraction = flags.critical.num_heads > 0
+                      ? static_cast<double>(count) / static_cast<double>(num_heads)
+                      : flags.critical.fraction;
   file.scores = mean_scores(results);
   file.heads = critical_set(file.scores, count);
 

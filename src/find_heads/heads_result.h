@@ -26,12 +26,16 @@ struct HeadsResult {
   Findings findings;
 };
 
-/// What is known when no probe was answered: the model and the probes, no scores and no critical set.
-HeadsFile heads_file_without_scores(const CausalLM& model, const FindHeadsFlags& flags, const std::vector<Probe>& probes,
+/// What is known when no probe was answered: the model and the probes, no scores and no critical
+/// set.
+HeadsFile heads_file_without_scores(const CausalLM& model, const FindHeadsFlags& flags,
+                                    const std::vector<Probe>& probes,
                                     const std::vector<ProbeResult>& results);
 
-/// @throws Error(kModel) when no probe was answered, Error(kUsage) when --num-heads is more than the model has.
-HeadsResult make_heads_result(const CausalLM& model, const FindHeadsFlags& flags, const std::vector<Probe>& probes,
+/// @throws Error(kModel) when no probe was answered, Error(kUsage) when --num-heads is more than
+///   the model has.
+HeadsResult make_heads_result(const CausalLM& model, const FindHeadsFlags& flags,
+                              const std::vector<Probe>& probes,
                               const std::vector<ProbeResult>& results);
 
 }  // namespace air

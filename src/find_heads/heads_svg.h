@@ -1,4 +1,5 @@
-// A heads file as a picture: layers × heads, the score as colour, the critical set outlined, values on hover.
+// A heads file as a picture: layers × heads, the score as colour, the critical set outlined, values
+// on hover.
 #pragma once
 
 #include <string>

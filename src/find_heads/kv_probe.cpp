@@ -30,11 +30,14 @@ std::string random_key(Rng& rng) {
 
 Pair random_pair(Rng& rng) {
   Pair pair{random_key(rng), random_sentence(rng)};
-  pair.value.pop_back();  // without the full stop: what follows the value must not join its last token
+  pair.value
+      .pop_back();  // without the full stop: what follows the value must not join its last token
   return pair;
 }
 
-std::string question_of(const Pair& pair) { return "What is the value of the key \"" + pair.key + "\"?"; }
+std::string question_of(const Pair& pair) {
+  return "What is the value of the key \"" + pair.key + "\"?";
+}
 
 /// What one probe is made of.
 struct KvParts {
@@ -53,7 +56,9 @@ KvParts random_parts(size_t num_fillers, Rng& rng) {
   return parts;
 }
 
-size_t place_at(double depth, size_t size) { return static_cast<size_t>(std::lround(depth * static_cast<double>(size))); }
+size_t place_at(double depth, size_t size) {
+  return static_cast<size_t>(std::lround(depth * static_cast<double>(size)));
+}
 
 /// The object's first fillers, as many as `num_bytes` of JSON hold, the last one cut at a word.
 std::vector<Pair> fillers_of_size(const std::vector<Pair>& fillers, size_t num_bytes) {
@@ -77,7 +82,8 @@ std::vector<Pair> fillers_of_size(const std::vector<Pair>& fillers, size_t num_b
   return kept;
 }
 
-ProbeText write_probe(const KvParts& parts, size_t filler_bytes, double depth, const ProbeFormat& format) {
+ProbeText write_probe(const KvParts& parts, size_t filler_bytes, double depth,
+                      const ProbeFormat& format) {
   std::vector<Pair> pairs = fillers_of_size(parts.fillers, filler_bytes);
   for (size_t i = 0; i < kNumExamples; ++i) {
     const size_t place = place_at(parts.example_depths[i], pairs.size());
@@ -94,7 +100,8 @@ ProbeText write_probe(const KvParts& parts, size_t filler_bytes, double depth, c
     text += pairs[i].json();
   }
   text += "}";
-  for (const Pair& example : parts.examples) text += "\n\nQuestion: " + question_of(example) + "\nAnswer: " + example.json();
+  for (const Pair& example : parts.examples)
+    text += "\n\nQuestion: " + question_of(example) + "\nAnswer: " + example.json();
 
   ProbeText probe;
   probe.text = probe_prompt(text, question_of(parts.needle), parts.needle.lead(), format);
@@ -109,9 +116,11 @@ ProbeText write_probe(const KvParts& parts, size_t filler_bytes, double depth, c
   return probe;
 }
 
-Probe make_probe(const GridPoint& point, const Tokenizer& tokenizer, const ProbeFormat& format, Rng rng) {
+Probe make_probe(const GridPoint& point, const Tokenizer& tokenizer, const ProbeFormat& format,
+                 Rng rng) {
   constexpr int kMaxDraws = 20;
-  constexpr size_t kTokensPerPair = 8;  // fewer than any pair takes, so that the fillers surely suffice
+  constexpr size_t kTokensPerPair =
+      8;  // fewer than any pair takes, so that the fillers surely suffice
   for (int draw = 0; draw < kMaxDraws; ++draw) {
     const KvParts parts = random_parts(static_cast<size_t>(point.length) / kTokensPerPair + 1, rng);
     // Bytes of the fillers for a number of tokens: by the tokens of the fillers alone.
@@ -127,7 +136,8 @@ Probe make_probe(const GridPoint& point, const Tokenizer& tokenizer, const Probe
     probe.depth = point.depth;
     if (answer_repeats_needle(probe)) return probe;
   }
-  throw Error(ErrorKind::kModel, "--probes kv", "this tokenizer splits a value and its copy into different tokens");
+  throw Error(ErrorKind::kModel, "--probes kv",
+              "this tokenizer splits a value and its copy into different tokens");
 }
 
 }  // namespace
@@ -143,12 +153,14 @@ int64_t longest_kv_frame(const Tokenizer& tokenizer, const ProbeFormat& format) 
   return longest;
 }
 
-std::vector<Probe> make_kv_probes(const ProbeGrid& grid, const Tokenizer& tokenizer, const ProbeFormat& format) {
+std::vector<Probe> make_kv_probes(const ProbeGrid& grid, const Tokenizer& tokenizer,
+                                  const ProbeFormat& format) {
   // Another stream than the needle probes of the same seed.
   constexpr uint64_t kStream = 0x6b76;
   Rng seeds(grid.seed ^ kStream);
   std::vector<Probe> probes;
-  for (const GridPoint& point : grid_points(grid)) probes.push_back(make_probe(point, tokenizer, format, Rng(seeds.next())));
+  for (const GridPoint& point : grid_points(grid))
+    probes.push_back(make_probe(point, tokenizer, format, Rng(seeds.next())));
   return probes;
 }
 

@@ -17,14 +17,16 @@ ProbeResult measure_probe(const CausalLM& model, const Probe& probe) {
   result.scores.resize(static_cast<size_t>(model.config().num_hidden_layers));
 
   ForwardOptions options;
-  for (int64_t t = probe.answer.begin; t < probe.answer.end; ++t) options.output_rows.push_back(t - 1);
+  for (int64_t t = probe.answer.begin; t < probe.answer.end; ++t)
+    options.output_rows.push_back(t - 1);
   options.attention_rows = options.output_rows;
   options.observer = [&](int64_t layer, const at::Tensor& rows) {
     result.scores[static_cast<size_t>(layer)] = retrieval_scores(row_peaks(rows), probe);
   };
   const at::Tensor hidden = model.hidden_states(batch, options)[0];
 
-  std::vector<int64_t> gold(probe.ids.begin() + probe.answer.begin, probe.ids.begin() + probe.answer.end);
+  std::vector<int64_t> gold(probe.ids.begin() + probe.answer.begin,
+                            probe.ids.begin() + probe.answer.end);
   const at::Tensor targets = at::from_blob(gold.data(), {probe.num_answer_tokens()}, at::kLong);
   const TokenNll token_nll = model.token_nll(hidden, targets);
   int64_t num_right = 0;
@@ -45,12 +47,15 @@ HeadScores mean_scores(const std::vector<ProbeResult>& results) {
       continue;
     }
     for (size_t layer = 0; layer < mean.size(); ++layer)
-      for (size_t head = 0; head < mean[layer].size(); ++head) mean[layer][head] += result.scores[layer][head];
+      for (size_t head = 0; head < mean[layer].size(); ++head)
+        mean[layer][head] += result.scores[layer][head];
   }
   if (num_answered == 0) {
-    throw Error(ErrorKind::kModel, "",
-                "the model answers none of the " + std::to_string(results.size()) + " probes, so they say nothing of its heads",
-                "shorter --lengths are easier to answer; a model that can't copy has no retrieval heads");
+    throw Error(
+        ErrorKind::kModel, "",
+        "the model answers none of the " + std::to_string(results.size()) +
+            " probes, so they say nothing of its heads",
+        "shorter --lengths are easier to answer; a model that can't copy has no retrieval heads");
   }
   for (auto& layer : mean)
     for (double& score : layer) score /= static_cast<double>(num_answered);

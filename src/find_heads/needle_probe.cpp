@@ -13,14 +13,18 @@ namespace {
 /// A list of words that no language model can guess, as " river candle orange".
 std::string word_list(size_t count, Rng& rng) {
   std::string text;
-  for (const std::string_view word : pick_different(word_lists().things, count, rng)) text += " " + std::string(word);
+  for (const std::string_view word : pick_different(word_lists().things, count, rng))
+    text += " " + std::string(word);
   return text;
 }
 
 std::string deed(Rng& rng) {
   const WordLists& words = word_lists();
-  const auto word = [&](const std::vector<std::string_view>& list) { return std::string(pick(list, rng)); };
-  std::string text = " " + word(words.verbs) + " a " + word(words.adjectives) + " " + word(words.objects);
+  const auto word = [&](const std::vector<std::string_view>& list) {
+    return std::string(pick(list, rng));
+  };
+  std::string text =
+      " " + word(words.verbs) + " a " + word(words.adjectives) + " " + word(words.objects);
   text += " and a " + word(words.adjectives) + " " + word(words.objects);
   return text + " " + word(words.prepositions) + " the " + word(words.places);
 }
@@ -28,8 +32,10 @@ std::string deed(Rng& rng) {
 std::string walk(Rng& rng) {
   const WordLists& words = word_lists();
   const auto places = pick_different(words.places, 2, rng);
-  std::string text = " walk to the " + std::string(places[0]) + ", wait for the " + std::string(pick(words.people, rng));
-  text += " and take the " + std::string(pick(words.adjectives, rng)) + " " + std::string(pick(words.objects, rng));
+  std::string text = " walk to the " + std::string(places[0]) + ", wait for the " +
+                     std::string(pick(words.people, rng));
+  text += " and take the " + std::string(pick(words.adjectives, rng)) + " " +
+          std::string(pick(words.objects, rng));
   return text + " to the " + std::string(places[1]);
 }
 
@@ -38,28 +44,35 @@ using Wording = Needle (*)(const std::string& name, Rng& rng);
 // What a small model can answer, by trial: up to 8 plain words, or a natural sentence.
 constexpr std::array<Wording, 6> kWordings = {
     [](const std::string& name, Rng& rng) {
-      return Needle{"The secret message of " + name + " is:", "What is the secret message of " + name + "?", word_list(8, rng)};
+      return Needle{"The secret message of " + name + " is:",
+                    "What is the secret message of " + name + "?", word_list(8, rng)};
     },
     [](const std::string& name, Rng& rng) {
-      return Needle{"The password of " + name + " is:", "What is the password of " + name + "?", word_list(6, rng)};
+      return Needle{"The password of " + name + " is:", "What is the password of " + name + "?",
+                    word_list(6, rng)};
     },
     [](const std::string& name, Rng& rng) {
-      return Needle{"The shopping list of " + name + " says:", "What does the shopping list of " + name + " say?",
-                    word_list(8, rng)};
+      return Needle{"The shopping list of " + name + " says:",
+                    "What does the shopping list of " + name + " say?", word_list(8, rng)};
     },
     [](const std::string& name, Rng& rng) {
-      return Needle{"At the end of the story, " + name, "What did " + name + " do at the end of the story?", deed(rng)};
+      return Needle{"At the end of the story, " + name,
+                    "What did " + name + " do at the end of the story?", deed(rng)};
     },
     [](const std::string& name, Rng& rng) {
-      return Needle{"In the dream of " + name + ", somebody", "What happened in the dream of " + name + "?", deed(rng)};
+      return Needle{"In the dream of " + name + ", somebody",
+                    "What happened in the dream of " + name + "?", deed(rng)};
     },
     [](const std::string& name, Rng& rng) {
-      return Needle{"The plan of " + name + " is to", "What is the plan of " + name + "?", walk(rng)};
+      return Needle{"The plan of " + name + " is to", "What is the plan of " + name + "?",
+                    walk(rng)};
     },
 };
 
-/// The needle between two sentences of the filler, as near to the depth as they allow, then question and answer.
-ProbeText place_needle(const Needle& needle, std::string_view filler, double depth, const ProbeFormat& format) {
+/// The needle between two sentences of the filler, as near to the depth as they allow, then
+/// question and answer.
+ProbeText place_needle(const Needle& needle, std::string_view filler, double depth,
+                       const ProbeFormat& format) {
   const auto target = static_cast<double>(filler.size()) * depth;
   const std::vector<size_t> starts = sentence_starts(filler);
   const size_t place = *std::min_element(starts.begin(), starts.end(), [&](size_t a, size_t b) {
@@ -92,7 +105,8 @@ struct TokenizedText {
   std::vector<int64_t> begin;
 };
 
-TokenizedText long_stretch(const Haystack& haystack, int64_t num_tokens, Rng rng, const Tokenizer& tokenizer) {
+TokenizedText long_stretch(const Haystack& haystack, int64_t num_tokens, Rng rng,
+                           const Tokenizer& tokenizer) {
   constexpr int64_t kBytesPerToken = 6;
   for (int64_t num_bytes = kBytesPerToken * (num_tokens + 100);; num_bytes *= 2) {
     Rng same = rng;
@@ -103,8 +117,8 @@ TokenizedText long_stretch(const Haystack& haystack, int64_t num_tokens, Rng rng
   }
 }
 
-Probe make_probe(int64_t length, double depth, size_t wording, const Haystack& haystack, const Tokenizer& tokenizer,
-                 const ProbeFormat& format, Rng rng) {
+Probe make_probe(int64_t length, double depth, size_t wording, const Haystack& haystack,
+                 const Tokenizer& tokenizer, const ProbeFormat& format, Rng rng) {
   constexpr int kMaxDraws = 20;
   for (int draw = 0; draw < kMaxDraws; ++draw) {
     const Needle needle = make_needle(wording, rng);
@@ -119,7 +133,8 @@ Probe make_probe(int64_t length, double depth, size_t wording, const Haystack& h
     probe.depth = depth;
     if (answer_repeats_needle(probe)) return probe;
   }
-  throw Error(ErrorKind::kModel, "--probes needle", "this tokenizer splits a needle and its copy into different tokens");
+  throw Error(ErrorKind::kModel, "--probes needle",
+              "this tokenizer splits a needle and its copy into different tokens");
 }
 
 /// Every wording once, in random order, again and again.
@@ -163,15 +178,17 @@ int64_t longest_needle(const Tokenizer& tokenizer, const ProbeFormat& format) {
   return longest;
 }
 
-std::vector<Probe> make_needle_probes(const ProbeGrid& grid, const Haystack& haystack, const Tokenizer& tokenizer,
-                                      const ProbeFormat& format) {
+std::vector<Probe> make_needle_probes(const ProbeGrid& grid, const Haystack& haystack,
+                                      const Tokenizer& tokenizer, const ProbeFormat& format) {
   Rng seeds(grid.seed);
   std::vector<Probe> probes;
   std::optional<WordingDeck> wordings;
   for (const GridPoint& point : grid_points(grid)) {
-    // A deck for each length: heads differ in the wordings they serve, and lengths in their number of probes.
+    // A deck for each length: heads differ in the wordings they serve, and lengths in their number
+    // of probes.
     if (probes.empty() || probes.back().length != point.length) wordings.emplace(seeds.next());
-    probes.push_back(make_probe(point.length, point.depth, wordings->draw(), haystack, tokenizer, format, Rng(seeds.next())));
+    probes.push_back(make_probe(point.length, point.depth, wordings->draw(), haystack, tokenizer,
+                                format, Rng(seeds.next())));
   }
   return probes;
 }

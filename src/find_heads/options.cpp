@@ -14,16 +14,20 @@ void check_grid(const FindHeadsFlags& flags) {
   if (flags.lengths.empty()) throw Error(ErrorKind::kUsage, "--lengths", "is empty");
   if (flags.depths.empty()) throw Error(ErrorKind::kUsage, "--depths", "is empty");
   for (const int64_t length : flags.lengths)
-    if (length < 1) throw Error(ErrorKind::kUsage, "--lengths", std::to_string(length) + " is no number of tokens");
+    if (length < 1)
+      throw Error(ErrorKind::kUsage, "--lengths",
+                  std::to_string(length) + " is no number of tokens");
   for (const double depth : flags.depths)
-    if (!(depth >= 0 && depth <= 1)) throw Error(ErrorKind::kUsage, "--depths", "a depth lies between 0 (start) and 1 (end)");
+    if (!(depth >= 0 && depth <= 1))
+      throw Error(ErrorKind::kUsage, "--depths", "a depth lies between 0 (start) and 1 (end)");
 }
 
 void check_kinds(const std::vector<std::string>& kinds) {
   if (kinds.empty()) throw Error(ErrorKind::kUsage, "--probes", "is empty", "known: needle, kv");
   for (const std::string& kind : kinds) {
     if (kind != "needle" && kind != "kv")
-      throw Error(ErrorKind::kUsage, "--probes", "unknown kind \"" + kind + "\"", "known: needle, kv");
+      throw Error(ErrorKind::kUsage, "--probes", "unknown kind \"" + kind + "\"",
+                  "known: needle, kv");
     if (std::count(kinds.begin(), kinds.end(), kind) > 1)
       throw Error(ErrorKind::kUsage, "--probes", "\"" + kind + "\" is named twice");
   }
@@ -34,65 +38,85 @@ void check_kinds(const std::vector<std::string>& kinds) {
 void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
   start_help_with(verb, "air find-heads --model DIR -o heads.json");
   add_shared_flags(verb, flags.shared, {.model = true, .compute = true, .seed = true});
-  verb.add_option("-o,--output", flags.output, "Heads file to write; - is stdout")->type_name("FILE");
+  verb.add_option("-o,--output", flags.output, "Heads file to write; - is stdout")
+      ->type_name("FILE");
   verb.add_option("--svg", flags.svg, "Also draw the scores, layers × heads")->type_name("FILE");
 
   const std::string probes = "Probes";
-  verb.add_option("--probes", flags.probes, "Kinds of probes: needle (a fact in a text), kv (a JSON object)")
+  verb.add_option("--probes", flags.probes,
+                  "Kinds of probes: needle (a fact in a text), kv (a JSON object)")
       ->delimiter(',')
       ->group(probes)
       ->type_name("KINDS");
-  verb.add_option("--num-probes", flags.num_probes, "Probes in all; short lengths get more")->group(probes)->type_name("N");
-  verb.add_option("--repeats", flags.repeats, "Whole runs of probes, each with the next seed")->group(probes)->type_name("N");
+  verb.add_option("--num-probes", flags.num_probes, "Probes in all; short lengths get more")
+      ->group(probes)
+      ->type_name("N");
+  verb.add_option("--repeats", flags.repeats, "Whole runs of probes, each with the next seed")
+      ->group(probes)
+      ->type_name("N");
   verb.add_option("--lengths", flags.lengths, "Lengths of the probes, in the model's tokens")
       ->delimiter(',')
       ->group(probes)
       ->type_name("LIST");
-  verb.add_option("--depths", flags.depths, "Places of the needle in the haystack, 0 = start, 1 = end")
+  verb.add_option("--depths", flags.depths,
+                  "Places of the needle in the haystack, 0 = start, 1 = end")
       ->delimiter(',')
       ->group(probes)
       ->type_name("LIST");
-  verb.add_flag("--beyond-context")->description("Allow probes longer than the model's context")->group(probes);
-  verb.add_option("--haystack", flags.haystack, "Text file to hide needles in; made-up sentences when not given")
+  verb.add_flag("--beyond-context")
+      ->description("Allow probes longer than the model's context")
+      ->group(probes);
+  verb.add_option("--haystack", flags.haystack,
+                  "Text file to hide needles in; made-up sentences when not given")
       ->group(probes)
       ->type_name("FILE");
   verb.add_option("--chat-template", flags.chat_template,
-                  "none: plain text, auto: the model's own chat format; or a built-in name, or a format file")
+                  "none: plain text, auto: the model's own chat format; or a built-in name, or a "
+                  "format file")
       ->group(probes)
       ->type_name("WHICH");
-  verb.add_option("--probes-file", flags.probes_file, "Probes of your own in place of made ones (as --dump-probes writes)")
+  verb.add_option("--probes-file", flags.probes_file,
+                  "Probes of your own in place of made ones (as --dump-probes writes)")
       ->group(probes)
       ->type_name("FILE");
   verb.add_option("--dump-probes", flags.dump_probes, "Write the probes, one JSON object a line")
       ->group(probes)
       ->type_name("FILE");
 
-  verb.add_flag("--resume")->description("Go on with the probes that an interrupted run left")->group(probes);
+  verb.add_flag("--resume")
+      ->description("Go on with the probes that an interrupted run left")
+      ->group(probes);
 
   const std::string critical = "Critical set";
-  CLI::Option* fraction =
-      verb.add_option("--fraction", flags.critical.fraction, "Share of all heads that is critical, rounded up")
-          ->group(critical)
-          ->type_name("SHARE");
-  verb.add_option("--num-heads", flags.critical.num_heads, "Number of critical heads, in place of a share")
+  CLI::Option* fraction = verb.add_option("--fraction", flags.critical.fraction,
+                                          "Share of all heads that is critical, rounded up")
+                              ->group(critical)
+                              ->type_name("SHARE");
+  verb.add_option("--num-heads", flags.critical.num_heads,
+                  "Number of critical heads, in place of a share")
       ->group(critical)
       ->excludes(fraction)
       ->type_name("K")
       ->default_str("");
   verb.add_option("--import", flags.import,
-                  "Take the heads from here in place of probes: a heads file, a list, or another program's file")
+                  "Take the heads from here in place of probes: a heads file, a list, or another "
+                  "program's file")
       ->group(critical)
       ->type_name("HEADS");
-  verb.add_flag("--force")->description("Import heads that were found for another model")->group(critical);
+  verb.add_flag("--force")
+      ->description("Import heads that were found for another model")
+      ->group(critical);
 
   const std::string verify = "Cause and effect";
   verb.add_flag("--verify")
       ->description("Also mask the critical heads and random ones, and compare what that costs")
       ->group(verify);
-  verb.add_option("--verify-text", flags.verify_text, "Ordinary text to compare on: plain, or traces in a .jsonl file")
+  verb.add_option("--verify-text", flags.verify_text,
+                  "Ordinary text to compare on: plain, or traces in a .jsonl file")
       ->group(verify)
       ->type_name("FILE");
-  verb.add_option("--verify-draws", flags.verify_draws, "Random head sets, of any layer and of the same layers")
+  verb.add_option("--verify-draws", flags.verify_draws,
+                  "Random head sets, of any layer and of the same layers")
       ->group(verify)
       ->type_name("N");
 }
@@ -103,19 +127,23 @@ void check_flags(const FindHeadsFlags& flags) {
   check_kinds(flags.probes);
   check_grid(flags);
   if (!(flags.critical.fraction > 0 && flags.critical.fraction <= 1))
-    throw Error(ErrorKind::kUsage, "--fraction", "must be above 0 and at most 1", "0.05 keeps the top 5 % of the heads");
-  if (flags.num_heads_given && flags.critical.num_heads < 1) throw Error(ErrorKind::kUsage, "--num-heads", "must be 1 or more");
+    throw Error(ErrorKind::kUsage, "--fraction", "must be above 0 and at most 1",
+                "0.05 keeps the top 5 % of the heads");
+  if (flags.num_heads_given && flags.critical.num_heads < 1)
+    throw Error(ErrorKind::kUsage, "--num-heads", "must be 1 or more");
   if (flags.verify_draws < 1) throw Error(ErrorKind::kUsage, "--verify-draws", "must be 1 or more");
-  if (!flags.verify && !flags.verify_text.empty()) throw Error(ErrorKind::kUsage, "--verify-text", "needs --verify");
+  if (!flags.verify && !flags.verify_text.empty())
+    throw Error(ErrorKind::kUsage, "--verify-text", "needs --verify");
   if (!flags.import.empty() && !flags.probes_file.empty())
     throw Error(ErrorKind::kUsage, "--probes-file", "--import runs no probes");
   if (!flags.import.empty() && !flags.dump_probes.empty())
     throw Error(ErrorKind::kUsage, "--dump-probes", "--import runs no probes");
-  if (flags.dump_probes == "-" && flags.output == "-") throw Error(ErrorKind::kUsage, "--dump-probes", "stdout is taken by -o -");
+  if (flags.dump_probes == "-" && flags.output == "-")
+    throw Error(ErrorKind::kUsage, "--dump-probes", "stdout is taken by -o -");
 }
 
-std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, const std::string& kind, int64_t shortest,
-                                     const ModelConfig& config) {
+std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, const std::string& kind,
+                                     int64_t shortest, const ModelConfig& config) {
   const int64_t context = config.max_position_embeddings;
   const std::string limits = kind + " probes for this model take from " + std::to_string(shortest) +
                              " tokens to its context of " + std::to_string(context);
@@ -124,12 +152,16 @@ std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, const std::str
     if (length >= shortest && (length <= context || flags.beyond_context))
       lengths.push_back(length);
     else if (flags.lengths_given)
-      throw Error(ErrorKind::kUsage, "--lengths",
-                  std::to_string(length) + (length > context ? " is above the model's context" : " is too short"),
-                  limits + (length > context ? "; --beyond-context takes longer ones all the same" : ""));
+      throw Error(
+          ErrorKind::kUsage, "--lengths",
+          std::to_string(length) +
+              (length > context ? " is above the model's context" : " is too short"),
+          limits + (length > context ? "; --beyond-context takes longer ones all the same" : ""));
   }
   if (lengths.empty() && context >= shortest) lengths = {context};
-  if (lengths.empty()) throw Error(ErrorKind::kModel, flags.shared.model, "the context is too short for a probe", limits);
+  if (lengths.empty())
+    throw Error(ErrorKind::kModel, flags.shared.model, "the context is too short for a probe",
+                limits);
   return lengths;
 }
 

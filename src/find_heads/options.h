@@ -44,9 +44,10 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags);
 /// @throws Error(kUsage) for what can be seen without a model.
 void check_flags(const FindHeadsFlags& flags);
 
-/// The lengths to use. Given ones must lie between what a needle takes and the model's context, which --beyond-context lifts;
-/// of the default ones, those that do. @param shortest tokens that a probe of this kind needs at least.   @throws Error(kUsage).
-std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, const std::string& kind, int64_t shortest,
-                                     const ModelConfig& config);
+/// The lengths to use. Given ones must lie between what a needle takes and the model's context,
+/// which --beyond-context lifts; of the default ones, those that do. @param shortest tokens that a
+/// probe of this kind needs at least.   @throws Error(kUsage).
+std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, const std::string& kind,
+                                     int64_t shortest, const ModelConfig& config);
 
 }  // namespace air

@@ -18,49 +18,58 @@ Span token_span(const std::vector<int64_t>& begin, Span bytes, const std::string
   }
   if (tokens.begin < 0) {
     throw Error(ErrorKind::kInput, where,
-                "no token begins in bytes " + std::to_string(bytes.begin) + " to " + std::to_string(bytes.end));
+                "no token begins in bytes " + std::to_string(bytes.begin) + " to " +
+                    std::to_string(bytes.end));
   }
   return tokens;
 }
 
 }  // namespace
 
-std::string probe_prompt(const std::string& text, const std::string& question, const std::string& answer_lead,
-                         const ProbeFormat& format) {
-  // A model that answers as it was trained to chat begins with the lead itself; a plain text needs a word for it.
-  const std::string prompt = format.chat_format.render_prompt({{"user", text + "\n\nQuestion: " + question}});
+std::string probe_prompt(const std::string& text, const std::string& question,
+                         const std::string& answer_lead, const ProbeFormat& format) {
+  // A model that answers as it was trained to chat begins with the lead itself; a plain text needs
+  // a word for it.
+  const std::string prompt =
+      format.chat_format.render_prompt({{"user", text + "\n\nQuestion: " + question}});
   const bool plain = format.chat_format.name() == ChatFormat::none().name();
   return prompt + (plain ? "Answer: " : "") + answer_lead;
 }
 
-Probe encode_probe(const ProbeText& text, const Tokenizer& tokenizer, const ProbeFormat& format, const std::string& where) {
+Probe encode_probe(const ProbeText& text, const Tokenizer& tokenizer, const ProbeFormat& format,
+                   const std::string& where) {
   const Encoding encoding = tokenizer.encode(text.text, !format.chat_format.writes_bos());
   Probe probe;
   probe.ids = encoding.ids;
   probe.needle = token_span(encoding.begin, text.needle, where);
   probe.answer = token_span(encoding.begin, text.answer, where);
-  if (probe.answer.begin == 0) throw Error(ErrorKind::kInput, where, "the answer has no token before it");
+  if (probe.answer.begin == 0)
+    throw Error(ErrorKind::kInput, where, "the answer has no token before it");
   probe.length = static_cast<int64_t>(probe.ids.size());
   return probe;
 }
 
 bool answer_repeats_needle(const Probe& probe) {
   const auto at = [&](int64_t position) { return probe.ids.begin() + position; };
-  return std::equal(at(probe.needle.begin), at(probe.needle.end), at(probe.answer.begin), at(probe.answer.end));
+  return std::equal(at(probe.needle.begin), at(probe.needle.end), at(probe.answer.begin),
+                    at(probe.answer.end));
 }
 
-Probe fit_probe(int64_t length, const std::function<ProbeText(int64_t filler_tokens)>& build, const Tokenizer& tokenizer,
-                const ProbeFormat& format) {
+Probe fit_probe(int64_t length, const std::function<ProbeText(int64_t filler_tokens)>& build,
+                const Tokenizer& tokenizer, const ProbeFormat& format) {
   constexpr size_t kMaxTries = 8;  // two are usual: tokens merge differently at the cut
   const std::string where = "--lengths " + std::to_string(length);
   const Probe frame = encode_probe(build(0), tokenizer, format, where);
   if (frame.length >= length) {
-    throw Error(ErrorKind::kUsage, where, "the needle and its question alone take " + std::to_string(frame.length) + " tokens",
-                "use greater lengths");
+    throw Error(
+        ErrorKind::kUsage, where,
+        "the needle and its question alone take " + std::to_string(frame.length) + " tokens",
+        "use greater lengths");
   }
   Probe best = frame;
   std::set<int64_t> tried;
-  for (int64_t filler_tokens = length - frame.length; filler_tokens > 0 && tried.insert(filler_tokens).second;) {
+  for (int64_t filler_tokens = length - frame.length;
+       filler_tokens > 0 && tried.insert(filler_tokens).second;) {
     Probe probe = encode_probe(build(filler_tokens), tokenizer, format, where);
     filler_tokens += length - probe.length;
     if (probe.length <= length && probe.length > best.length) best = std::move(probe);

@@ -1,4 +1,5 @@
-// A probe: a prompt that hides a needle and asks for it, with its gold answer, as token ids and token spans.
+// A probe: a prompt that hides a needle and asks for it, with its gold answer, as token ids and
+// token spans.
 #pragma once
 
 #include <cstdint>
@@ -38,22 +39,25 @@ struct ProbeFormat {
   ChatFormat chat_format = ChatFormat::none();
 };
 
-/// A question about a text, and the words that its answer begins with, as one text in the format; the answer itself
-/// follows. Without a chat format: "TEXT\n\nQuestion: …\nAnswer: LEAD".
-std::string probe_prompt(const std::string& text, const std::string& question, const std::string& answer_lead,
-                         const ProbeFormat& format);
+/// A question about a text, and the words that its answer begins with, as one text in the format;
+/// the answer itself follows. Without a chat format: "TEXT\n\nQuestion: …\nAnswer: LEAD".
+std::string probe_prompt(const std::string& text, const std::string& question,
+                         const std::string& answer_lead, const ProbeFormat& format);
 
 /// Encodes the text. A token belongs to a span when its first byte does.
-/// @throws Error(kInput) when a span holds no token, or when the first answer token has nothing before it.
-Probe encode_probe(const ProbeText& text, const Tokenizer& tokenizer, const ProbeFormat& format, const std::string& where);
+/// @throws Error(kInput) when a span holds no token, or when the first answer token has nothing
+///   before it.
+Probe encode_probe(const ProbeText& text, const Tokenizer& tokenizer, const ProbeFormat& format,
+                   const std::string& where);
 
-/// True when the answer's tokens are the needle's tokens: only then can every answer token be a copy.
+/// True when the answer's tokens are the needle's tokens: only then can every answer token be a
+/// copy.
 bool answer_repeats_needle(const Probe& probe);
 
 /// Makes a probe as long as asked, or as close below as whole words allow.
 /// @param build  the probe's text around a filler of about so many tokens.
 /// @throws Error(kUsage) when it does not fit even without a filler.
-Probe fit_probe(int64_t length, const std::function<ProbeText(int64_t filler_tokens)>& build, const Tokenizer& tokenizer,
-                const ProbeFormat& format);
+Probe fit_probe(int64_t length, const std::function<ProbeText(int64_t filler_tokens)>& build,
+                const Tokenizer& tokenizer, const ProbeFormat& format);
 
 }  // namespace air

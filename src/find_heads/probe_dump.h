@@ -8,7 +8,8 @@
 
 namespace air {
 
-/// {"ids":[…],"needle_begin":…,"needle_end":…,"answer_begin":…,"answer_end":…,"answered":…,"recall":…, …} and a newline.
+/// {"ids":[…],"needle_begin":…,"needle_end":…,"answer_begin":…,"answer_end":…,"answered":…,"recall":…,
+/// …} and a newline.
 std::string probe_line(const Probe& probe, const ProbeResult& result);
 
 }  // namespace air

@@ -1,4 +1,5 @@
-// Probes that the user supplies, one JSON object a line: what --dump-probes writes, or text with byte spans.
+// Probes that the user supplies, one JSON object a line: what --dump-probes writes, or text with
+// byte spans.
 #pragma once
 
 #include <string>
@@ -11,15 +12,19 @@
 
 namespace air {
 
-/// {"ids":[…], "needle_begin":…, "needle_end":…, "answer_begin":…, "answer_end":…} with token positions, or {"text":…}
-/// with the same keys in bytes; half-open, the answer behind the needle. `kind`, `length` and `depth` are taken when given.
-/// @throws Error(kInput) naming the line: not JSON, a key that is missing or wrong, a span outside the probe, a token
+/// {"ids":[…], "needle_begin":…, "needle_end":…, "answer_begin":…, "answer_end":…} with token
+/// positions, or {"text":…} with the same keys in bytes; half-open, the answer behind the needle.
+/// `kind`, `length` and `depth` are taken when given.
+/// @throws Error(kInput) naming the line: not JSON, a key that is missing or wrong, a span outside
+///   the probe, a token
 ///         that the model does not have, more tokens than its context, unless that is allowed.
-Probe parse_probe_line(std::string_view line, const Tokenizer& tokenizer, const ProbeFormat& format, const ModelConfig& config,
-                       const std::string& where, bool beyond_context = false);
+Probe parse_probe_line(std::string_view line, const Tokenizer& tokenizer, const ProbeFormat& format,
+                       const ModelConfig& config, const std::string& where,
+                       bool beyond_context = false);
 
 /// All lines of a file ("-": standard input).
-std::vector<Probe> read_probe_file(const std::string& path, const Tokenizer& tokenizer, const ProbeFormat& format,
-                                   const ModelConfig& config, bool beyond_context = false);
+std::vector<Probe> read_probe_file(const std::string& path, const Tokenizer& tokenizer,
+                                   const ProbeFormat& format, const ModelConfig& config,
+                                   bool beyond_context = false);
 
 }  // namespace air

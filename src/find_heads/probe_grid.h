@@ -20,9 +20,9 @@ struct GridPoint {
   double depth = 0;
 };
 
-/// Probes for each length. Every length gets the same share of the tokens, so the short ones get more probes: that is
-/// where a second of compute takes most noise out of the ranking. Each gets at least one; they sum to max(num_probes,
-/// #lengths).
+/// Probes for each length. Every length gets the same share of the tokens, so the short ones get
+/// more probes: that is where a second of compute takes most noise out of the ranking. Each gets at
+/// least one; they sum to max(num_probes, #lengths).
 std::vector<int64_t> probes_per_length(const ProbeGrid& grid);
 
 /// Length by length; the depths in turn.

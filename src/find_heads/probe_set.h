@@ -1,4 +1,5 @@
-// All probes of a run: the kinds that were asked for, made for one tokenizer and one context length.
+// All probes of a run: the kinds that were asked for, made for one tokenizer and one context
+// length.
 #pragma once
 
 #include <vector>
@@ -13,9 +14,10 @@ namespace air {
 /// `--chat-template` as a format.
 ProbeFormat probe_format(const FindHeadsFlags& flags);
 
-/// The probes of `--probes-file`, or `--num-probes` made ones, shared evenly between the kinds, and that again for each repeat
-/// with the next seed.
+/// The probes of `--probes-file`, or `--num-probes` made ones, shared evenly between the kinds, and
+/// that again for each repeat with the next seed.
 /// @throws Error(kUsage), Error(kInput), Error(kModel).
-std::vector<Probe> make_probes(const FindHeadsFlags& flags, const ModelConfig& config, const Tokenizer& tokenizer);
+std::vector<Probe> make_probes(const FindHeadsFlags& flags, const ModelConfig& config,
+                               const Tokenizer& tokenizer);
 
 }  // namespace air

@@ -15,33 +15,39 @@ namespace {
 
 /// A probe's line. Doubles are written so that they read back to the same bits.
 std::string result_line(size_t index, const ProbeResult& result) {
-  const Json json = {{"probe", index}, {"recall", result.recall}, {"nll", result.nll}, {"scores", result.scores}};
+  const Json json = {
+      {"probe", index}, {"recall", result.recall}, {"nll", result.nll}, {"scores", result.scores}};
   return json.dump() + "\n";
 }
 
-/// What the whole lines of an interrupted run say; a half-written last line is dropped. `size` becomes the length of
-/// the whole lines.
+/// What the whole lines of an interrupted run say; a half-written last line is dropped. `size`
+/// becomes the length of the whole lines.
 std::vector<Json> whole_lines(const std::string& text, const std::string& path, size_t& size) {
   std::vector<Json> lines;
   size = 0;
   for (size_t end; (end = text.find('\n', size)) != std::string::npos; size = end + 1)
-    lines.push_back(parse_json(std::string_view(text).substr(size, end - size), path, ErrorKind::kInput));
+    lines.push_back(
+        parse_json(std::string_view(text).substr(size, end - size), path, ErrorKind::kInput));
   return lines;
 }
 
 }  // namespace
 
-std::string run_identity(const std::string& model_fingerprint, const std::string& dtype, const std::vector<Probe>& probes) {
+std::string run_identity(const std::string& model_fingerprint, const std::string& dtype,
+                         const std::vector<Probe>& probes) {
   std::string bytes = model_fingerprint + "," + dtype;
   for (const Probe& probe : probes) {
-    for (const int64_t number : {probe.needle.begin, probe.needle.end, probe.answer.begin, probe.answer.end})
+    for (const int64_t number :
+         {probe.needle.begin, probe.needle.end, probe.answer.begin, probe.answer.end})
       bytes += "," + std::to_string(number);
-    bytes.append(reinterpret_cast<const char*>(probe.ids.data()), probe.ids.size() * sizeof(int32_t));
+    bytes.append(reinterpret_cast<const char*>(probe.ids.data()),
+                 probe.ids.size() * sizeof(int32_t));
   }
   return fmt::format("{:016x}", XXH3_64bits(bytes.data(), bytes.size()));
 }
 
-ResultJournal::ResultJournal(std::string path, const std::string& identity, bool resume) : path_(std::move(path)) {
+ResultJournal::ResultJournal(std::string path, const std::string& identity, bool resume)
+    : path_(std::move(path)) {
   if (path_.empty()) return;
   if (std::filesystem::exists(path_)) load(identity, resume);
   file_.reset(std::fopen(path_.c_str(), "ab"));
@@ -60,7 +66,8 @@ void ResultJournal::load(const std::string& identity, bool resume) {
   std::filesystem::resize_file(path_, size);
   if (lines.empty()) return;
   if (lines.front().value("run", "") != identity) {
-    throw Error(ErrorKind::kUsage, path_, "is of a run with another model or other probes", "delete the file to start anew");
+    throw Error(ErrorKind::kUsage, path_, "is of a run with another model or other probes",
+                "delete the file to start anew");
   }
   for (size_t i = 1; i < lines.size(); ++i) {
     ProbeResult result;
@@ -82,7 +89,8 @@ void ResultJournal::add(size_t index, const ProbeResult& result) {
 
 void ResultJournal::write(const std::string& line) {
   const bool written = std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size();
-  if (!written || std::fflush(file_.get()) != 0) throw Error(ErrorKind::kResource, path_, std::strerror(errno));
+  if (!written || std::fflush(file_.get()) != 0)
+    throw Error(ErrorKind::kResource, path_, std::strerror(errno));
 }
 
 }  // namespace air

@@ -1,4 +1,5 @@
-// Results of finished probes, kept beside the output (OUT.partial), so that `--resume` repeats none of them.
+// Results of finished probes, kept beside the output (OUT.partial), so that `--resume` repeats none
+// of them.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +15,16 @@
 namespace air {
 
 /// What decides the results: the model, its precision, and the probes themselves. 16 hex digits.
-std::string run_identity(const std::string& model_fingerprint, const std::string& dtype, const std::vector<Probe>& probes);
+std::string run_identity(const std::string& model_fingerprint, const std::string& dtype,
+                         const std::vector<Probe>& probes);
 
-/// A file of JSON lines: which run it is, then a line a probe, flushed as it comes. The file
-/// stays until the caller, with its output written, removes it.
+/// A file of JSON lines: which run it is, then a line a probe, flushed as it comes. The file stays
+/// until the caller, with its output written, removes it.
 class ResultJournal {
  public:
   /// @param path empty: nothing is kept.   @param resume go on with what an interrupted run left.
-  /// @throws Error(kUsage) when something is there and `resume` is not set, or when it is of another run;
+  /// @throws Error(kUsage) when something is there and `resume` is not set, or when it is of
+  /// another run;
   ///         Error(kResource) when it can't be written.
   ResultJournal(std::string path, const std::string& identity, bool resume);
 

@@ -16,7 +16,8 @@ at::Tensor row_peaks(const at::Tensor& rows) {
 double retrieval_score(std::span<const int64_t> peaks, const Probe& probe) {
   AIR_CHECK(static_cast<int64_t>(peaks.size()) == probe.num_answer_tokens());
   AIR_CHECK(probe.needle.begin < probe.needle.end);
-  const std::set<int32_t> needle(probe.ids.begin() + probe.needle.begin, probe.ids.begin() + probe.needle.end);
+  const std::set<int32_t> needle(probe.ids.begin() + probe.needle.begin,
+                                 probe.ids.begin() + probe.needle.end);
   std::set<int32_t> copied;
   for (size_t i = 0; i < peaks.size(); ++i) {
     const int32_t token = probe.ids[static_cast<size_t>(probe.answer.begin) + i];
@@ -33,7 +34,8 @@ std::vector<double> retrieval_scores(const at::Tensor& peaks, const Probe& probe
   const auto num_rows = static_cast<size_t>(peaks.size(1));
   const int64_t* data = peaks.const_data_ptr<int64_t>();
   std::vector<double> scores(num_heads);
-  for (size_t head = 0; head < num_heads; ++head) scores[head] = retrieval_score({data + head * num_rows, num_rows}, probe);
+  for (size_t head = 0; head < num_heads; ++head)
+    scores[head] = retrieval_score({data + head * num_rows, num_rows}, probe);
   return scores;
 }
 

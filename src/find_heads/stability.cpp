@@ -25,19 +25,22 @@ HeadScores zeros_like(const HeadScores& scores) {
 
 void add_to(HeadScores& sum, const HeadScores& scores, double weight) {
   for (size_t layer = 0; layer < sum.size(); ++layer)
-    for (size_t head = 0; head < sum[layer].size(); ++head) sum[layer][head] += weight * scores[layer][head];
+    for (size_t head = 0; head < sum[layer].size(); ++head)
+      sum[layer][head] += weight * scores[layer][head];
 }
 
 /// The critical set of some of the probes.
-HeadSet critical_set_of(const std::vector<ProbeResult>& results, const std::vector<size_t>& chosen, int64_t count) {
+HeadSet critical_set_of(const std::vector<ProbeResult>& results, const std::vector<size_t>& chosen,
+                        int64_t count) {
   HeadScores sum = zeros_like(results[chosen.front()].scores);
   for (const size_t i : chosen) add_to(sum, results[i].scores, 1);
   return critical_set(sum, count);
 }
 
 /// Means of `num_draws` resamples of the probes.
-std::vector<HeadScores> resampled_means(const std::vector<ProbeResult>& results, const std::vector<size_t>& answered,
-                                        int64_t num_draws, uint64_t seed) {
+std::vector<HeadScores> resampled_means(const std::vector<ProbeResult>& results,
+                                        const std::vector<size_t>& answered, int64_t num_draws,
+                                        uint64_t seed) {
   Rng rng(seed);
   std::vector<HeadScores> means;
   for (int64_t draw = 0; draw < num_draws; ++draw) {
@@ -46,18 +49,21 @@ std::vector<HeadScores> resampled_means(const std::vector<ProbeResult>& results,
     HeadScores mean = zeros_like(results[answered.front()].scores);
     for (size_t i = 0; i < answered.size(); ++i) {
       if (times[i] == 0) continue;
-      add_to(mean, results[answered[i]].scores, static_cast<double>(times[i]) / static_cast<double>(answered.size()));
+      add_to(mean, results[answered[i]].scores,
+             static_cast<double>(times[i]) / static_cast<double>(answered.size()));
     }
     means.push_back(std::move(mean));
   }
   return means;
 }
 
-/// Splits the probes into two halves, cell by cell of the grid; odd ones out go to either half in turn.
-std::pair<std::vector<size_t>, std::vector<size_t>> split_by_cell(const std::vector<Probe>& probes,
-                                                                  const std::vector<size_t>& answered, Rng& rng) {
+/// Splits the probes into two halves, cell by cell of the grid; odd ones out go to either half in
+/// turn.
+std::pair<std::vector<size_t>, std::vector<size_t>> split_by_cell(
+    const std::vector<Probe>& probes, const std::vector<size_t>& answered, Rng& rng) {
   std::map<std::tuple<std::string, int64_t, int64_t>, std::vector<size_t>> cells;
-  for (const size_t i : answered) cells[{probes[i].kind, probes[i].length, probes[i].wording}].push_back(i);
+  for (const size_t i : answered)
+    cells[{probes[i].kind, probes[i].length, probes[i].wording}].push_back(i);
   std::pair<std::vector<size_t>, std::vector<size_t>> halves;
   bool to_first = rng.below(2) == 1;
   for (auto& [cell, members] : cells) {
@@ -73,8 +79,9 @@ std::pair<std::vector<size_t>, std::vector<size_t>> split_by_cell(const std::vec
 }  // namespace
 
 double jaccard(const HeadSet& a, const HeadSet& b) {
-  const auto common = static_cast<double>(
-      std::count_if(a.begin(), a.end(), [&](Head head) { return std::find(b.begin(), b.end(), head) != b.end(); }));
+  const auto common = static_cast<double>(std::count_if(a.begin(), a.end(), [&](Head head) {
+    return std::find(b.begin(), b.end(), head) != b.end();
+  }));
   const double united = static_cast<double>(a.size() + b.size()) - common;
   return united == 0 ? 1 : common / united;
 }
@@ -84,7 +91,8 @@ Bootstrap bootstrap_scores(const std::vector<ProbeResult>& results, int64_t coun
   const std::vector<size_t> answered = answered_probes(results);
   if (answered.empty()) return bootstrap;
   const auto num_draws = static_cast<size_t>(bootstrap.num_draws);
-  const std::vector<HeadScores> means = resampled_means(results, answered, bootstrap.num_draws, seed);
+  const std::vector<HeadScores> means =
+      resampled_means(results, answered, bootstrap.num_draws, seed);
   bootstrap.low = bootstrap.high = bootstrap.critical = zeros_like(means.front());
   for (const HeadScores& mean : means) {
     for (const Head head : critical_set(mean, count))
@@ -106,8 +114,8 @@ Bootstrap bootstrap_scores(const std::vector<ProbeResult>& results, int64_t coun
   return bootstrap;
 }
 
-double split_half_jaccard(const std::vector<Probe>& probes, const std::vector<ProbeResult>& results, int64_t count,
-                          uint64_t seed) {
+double split_half_jaccard(const std::vector<Probe>& probes, const std::vector<ProbeResult>& results,
+                          int64_t count, uint64_t seed) {
   constexpr int kSplits = 100;
   const std::vector<size_t> answered = answered_probes(results);
   if (answered.size() < 2) return std::numeric_limits<double>::quiet_NaN();
@@ -120,12 +128,14 @@ double split_half_jaccard(const std::vector<Probe>& probes, const std::vector<Pr
   return sum / kSplits;
 }
 
-std::vector<PartOverlap> part_overlaps(const std::vector<Probe>& probes, const std::vector<ProbeResult>& results, int64_t count,
+std::vector<PartOverlap> part_overlaps(const std::vector<Probe>& probes,
+                                       const std::vector<ProbeResult>& results, int64_t count,
                                        const std::function<std::string(const Probe&)>& part_of) {
   std::vector<std::pair<std::string, std::vector<size_t>>> parts;  // in order of first sight
   for (const size_t i : answered_probes(results)) {
     const std::string name = part_of(probes[i]);
-    auto part = std::find_if(parts.begin(), parts.end(), [&](const auto& known) { return known.first == name; });
+    auto part = std::find_if(parts.begin(), parts.end(),
+                             [&](const auto& known) { return known.first == name; });
     if (part == parts.end()) part = parts.insert(parts.end(), {name, {}});
     part->second.push_back(i);
   }

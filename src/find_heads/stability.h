@@ -1,4 +1,5 @@
-// How sure the ranking is: bootstrap intervals of the scores, and how far parts of the probes agree on the critical set.
+// How sure the ranking is: bootstrap intervals of the scores, and how far parts of the probes agree
+// on the critical set.
 #pragma once
 
 #include <cstdint>
@@ -25,11 +26,12 @@ struct Bootstrap {
 };
 Bootstrap bootstrap_scores(const std::vector<ProbeResult>& results, int64_t count, uint64_t seed);
 
-/// Mean Jaccard overlap of the critical sets of two halves of the answered probes, over many random splits. Each cell of
-/// kind × length × wording is halved alike: what differs between the halves is the luck of the draw, not the grid.
+/// Mean Jaccard overlap of the critical sets of two halves of the answered probes, over many random
+/// splits. Each cell of kind × length × wording is halved alike: what differs between the halves is
+/// the luck of the draw, not the grid.
 /// @return NaN with fewer than 2 answered probes.
-double split_half_jaccard(const std::vector<Probe>& probes, const std::vector<ProbeResult>& results, int64_t count,
-                          uint64_t seed);
+double split_half_jaccard(const std::vector<Probe>& probes, const std::vector<ProbeResult>& results,
+                          int64_t count, uint64_t seed);
 
 /// Overlap of two parts of the probes.
 struct PartOverlap {
@@ -37,9 +39,10 @@ struct PartOverlap {
   double jaccard = 0;
 };
 
-/// Overlaps of the critical sets between each two parts that `part_of` tells apart; parts without an answered probe are
-/// left out.
-std::vector<PartOverlap> part_overlaps(const std::vector<Probe>& probes, const std::vector<ProbeResult>& results, int64_t count,
+/// Overlaps of the critical sets between each two parts that `part_of` tells apart; parts without
+/// an answered probe are left out.
+std::vector<PartOverlap> part_overlaps(const std::vector<Probe>& probes,
+                                       const std::vector<ProbeResult>& results, int64_t count,
                                        const std::function<std::string(const Probe&)>& part_of);
 
 }  // namespace air

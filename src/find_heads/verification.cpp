@@ -19,7 +19,8 @@ constexpr int64_t kMaxPiece = 512;
 constexpr size_t kMaxTextTokens = 4096;
 
 /// Probes that the ranking has not seen: another seed, and of the lengths the short ones.
-std::vector<LossSample> fresh_probes(const FindHeadsFlags& flags, const ModelConfig& config, const Tokenizer& tokenizer) {
+std::vector<LossSample> fresh_probes(const FindHeadsFlags& flags, const ModelConfig& config,
+                                     const Tokenizer& tokenizer) {
   constexpr uint64_t kFresh = 0x76657269667921;
   FindHeadsFlags fresh = flags;
   fresh.shared.seed = flags.shared.seed ^ kFresh;
@@ -27,9 +28,11 @@ std::vector<LossSample> fresh_probes(const FindHeadsFlags& flags, const ModelCon
   fresh.repeats = 1;
   fresh.probes_file.clear();
   const int64_t shortest = *std::min_element(flags.lengths.begin(), flags.lengths.end());
-  std::erase_if(fresh.lengths, [&](int64_t length) { return length > std::max(shortest, kMaxProbeTokens); });
+  std::erase_if(fresh.lengths,
+                [&](int64_t length) { return length > std::max(shortest, kMaxProbeTokens); });
   std::vector<LossSample> samples;
-  for (const Probe& probe : make_probes(fresh, config, tokenizer)) samples.push_back(sample_of(probe));
+  for (const Probe& probe : make_probes(fresh, config, tokenizer))
+    samples.push_back(sample_of(probe));
   return samples;
 }
 
@@ -61,7 +64,8 @@ std::vector<LossSample> ordinary_text(const FindHeadsFlags& flags, const Tokeniz
     num_left -= ids.size();
     for (LossSample& sample : samples_of(ids, kMaxPiece)) samples.push_back(std::move(sample));
   }
-  if (samples.empty()) throw Error(ErrorKind::kInput, flags.verify_text, "holds no text of two tokens or more");
+  if (samples.empty())
+    throw Error(ErrorKind::kInput, flags.verify_text, "holds no text of two tokens or more");
   return samples;
 }
 
@@ -77,16 +81,19 @@ bool Verification::is_answered() const { return probes.base.top1 >= ProbeResult:
 
 bool Verification::serves_retrieval() const { return is_answered() && probes.is_special(); }
 
-Verification verify_heads(const CausalLM& model, const Tokenizer& tokenizer, const FindHeadsFlags& flags,
-                          const HeadSet& critical) {
-  const MaskingPlan plan = make_masking_plan(critical, model.config(), flags.verify_draws, flags.shared.seed);
+Verification verify_heads(const CausalLM& model, const Tokenizer& tokenizer,
+                          const FindHeadsFlags& flags, const HeadSet& critical) {
+  const MaskingPlan plan =
+      make_masking_plan(critical, model.config(), flags.verify_draws, flags.shared.seed);
   const std::vector<LossSample> probes = fresh_probes(flags, model.config(), tokenizer);
   const std::vector<LossSample> text = ordinary_text(flags, tokenizer);
   Progress progress("verify", "tokens", num_tokens(probes) + num_tokens(text), progress_mode());
   Verification verification;
-  verification.probes = measure_masking(model, plan, probes, [&](int64_t done) { progress.update(done); });
+  verification.probes =
+      measure_masking(model, plan, probes, [&](int64_t done) { progress.update(done); });
   const int64_t probes_done = num_tokens(probes);
-  verification.text = measure_masking(model, plan, text, [&](int64_t done) { progress.update(probes_done + done); });
+  verification.text = measure_masking(model, plan, text,
+                                      [&](int64_t done) { progress.update(probes_done + done); });
   return verification;
 }
 

@@ -27,7 +27,8 @@ std::vector<HeadSet> all_variants(const MaskingPlan& plan) {
   return variants;
 }
 
-void add_sample(const CausalLM& model, const HeadMask& mask, const LossSample& sample, std::vector<Sums>& sums) {
+void add_sample(const CausalLM& model, const HeadMask& mask, const LossSample& sample,
+                std::vector<Sums>& sums) {
   const std::vector<std::span<const int32_t>> sequences = {sample.ids};
   const Batch batch = make_batch(sequences, model.device());
   ForwardOptions options;
@@ -35,15 +36,19 @@ void add_sample(const CausalLM& model, const HeadMask& mask, const LossSample& s
   for (int64_t t = sample.begin; t < sample.end; ++t) options.output_rows.push_back(t - 1);
   const at::Tensor hidden = model.hidden_states(batch, options);
   std::vector<int64_t> gold(sample.ids.begin() + sample.begin, sample.ids.begin() + sample.end);
-  const at::Tensor targets = at::from_blob(gold.data(), {static_cast<int64_t>(gold.size())}, at::kLong);
+  const at::Tensor targets =
+      at::from_blob(gold.data(), {static_cast<int64_t>(gold.size())}, at::kLong);
   for (size_t variant = 0; variant < sums.size(); ++variant) {
     const TokenNll token_nll = model.token_nll(hidden[static_cast<int64_t>(variant)], targets);
     sums[variant].nll += std::accumulate(token_nll.nll.begin(), token_nll.nll.end(), 0.0);
-    for (size_t i = 0; i < gold.size(); ++i) sums[variant].num_right += token_nll.top1[i] == gold[i];
+    for (size_t i = 0; i < gold.size(); ++i)
+      sums[variant].num_right += token_nll.top1[i] == gold[i];
   }
 }
 
-Json to_json(const Prediction& prediction) { return {{"nll", prediction.nll}, {"top1", prediction.top1}}; }
+Json to_json(const Prediction& prediction) {
+  return {{"nll", prediction.nll}, {"top1", prediction.top1}};
+}
 
 Json to_json(const std::vector<Prediction>& predictions) {
   Json list = Json::array();
@@ -63,7 +68,9 @@ std::string range_of_rises(const MaskingEffect& effect, const std::vector<Predic
 
 }  // namespace
 
-LossSample sample_of(const Probe& probe) { return {probe.ids, probe.answer.begin, probe.answer.end}; }
+LossSample sample_of(const Probe& probe) {
+  return {probe.ids, probe.answer.begin, probe.answer.end};
+}
 
 std::vector<LossSample> samples_of(const std::vector<int32_t>& ids, int64_t max_tokens) {
   std::vector<LossSample> samples;
@@ -90,22 +97,26 @@ bool MaskingEffect::is_special() const {
   return rise(critical) > most && rise(critical) > kTimesMean * mean;
 }
 
-MaskingPlan make_masking_plan(const HeadSet& critical, const ModelConfig& config, int64_t num_draws, uint64_t seed) {
+MaskingPlan make_masking_plan(const HeadSet& critical, const ModelConfig& config, int64_t num_draws,
+                              uint64_t seed) {
   Rng rng(seed);
   MaskingPlan plan;
   plan.critical = critical;
   for (int64_t draw = 0; draw < num_draws; ++draw) {
-    plan.random.push_back(random_heads(critical, config.num_hidden_layers, config.num_attention_heads, rng));
-    plan.same_layers.push_back(random_heads_of_same_layers(critical, config.num_attention_heads, rng));
+    plan.random.push_back(
+        random_heads(critical, config.num_hidden_layers, config.num_attention_heads, rng));
+    plan.same_layers.push_back(
+        random_heads_of_same_layers(critical, config.num_attention_heads, rng));
   }
   return plan;
 }
 
-MaskingEffect measure_masking(const CausalLM& model, const MaskingPlan& plan, const std::vector<LossSample>& samples,
+MaskingEffect measure_masking(const CausalLM& model, const MaskingPlan& plan,
+                              const std::vector<LossSample>& samples,
                               const std::function<void(int64_t num_tokens)>& progress) {
   const std::vector<HeadSet> variants = all_variants(plan);
-  const HeadMask mask(variants, MaskMode::kUniform, model.config().num_hidden_layers, model.config().num_attention_heads,
-                      model.device(), model.dtype());
+  const HeadMask mask(variants, MaskMode::kUniform, model.config().num_hidden_layers,
+                      model.config().num_attention_heads, model.device(), model.dtype());
   std::vector<Sums> sums(variants.size());
   MaskingEffect effect;
   int64_t num_done = 0;
@@ -116,7 +127,8 @@ MaskingEffect measure_masking(const CausalLM& model, const MaskingPlan& plan, co
   }
   std::vector<Prediction> predictions;
   const auto num_tokens = static_cast<double>(effect.num_tokens);
-  for (const Sums& sum : sums) predictions.push_back({sum.nll / num_tokens, static_cast<double>(sum.num_right) / num_tokens});
+  for (const Sums& sum : sums)
+    predictions.push_back({sum.nll / num_tokens, static_cast<double>(sum.num_right) / num_tokens});
   effect.base = predictions[0];
   effect.critical = predictions[1];
   const auto random_end = predictions.begin() + 2 + static_cast<int64_t>(plan.random.size());
@@ -135,9 +147,11 @@ Json to_json(const MaskingEffect& effect) {
 }
 
 std::string describe(const MaskingEffect& effect) {
-  std::string text = fmt::format("{:+.2f} nats per token (top-1 {:.2f} → {:.2f})", effect.rise(effect.critical), effect.base.top1,
-                                 effect.critical.top1);
-  if (!effect.same_layers.empty()) text += "; random heads of the same layers " + range_of_rises(effect, effect.same_layers);
+  std::string text =
+      fmt::format("{:+.2f} nats per token (top-1 {:.2f} → {:.2f})", effect.rise(effect.critical),
+                  effect.base.top1, effect.critical.top1);
+  if (!effect.same_layers.empty())
+    text += "; random heads of the same layers " + range_of_rises(effect, effect.same_layers);
   if (!effect.random.empty()) text += "; random heads " + range_of_rises(effect, effect.random);
   return text;
 }

@@ -1,4 +1,5 @@
-// Cause and effect: what masking the critical heads does to probes and to ordinary text, beside masking random heads.
+// Cause and effect: what masking the critical heads does to probes and to ordinary text, beside
+// masking random heads.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@
 
 namespace air {
 
-/// Tokens whose losses are compared: probes (their answers) or pieces of text (all but the first token).
+/// Tokens whose losses are compared: probes (their answers) or pieces of text (all but the first
+/// token).
 struct LossSample {
   std::vector<int32_t> ids;
   int64_t begin = 1, end = 0;  ///< the tokens that count, half-open
@@ -39,7 +41,8 @@ struct MaskingEffect {
   int64_t num_tokens = 0;
 
   double rise(const Prediction& masked) const { return masked.nll - base.nll; }
-  /// Masking the critical heads costs more than any of the random draws and more than twice their mean.
+  /// Masking the critical heads costs more than any of the random draws and more than twice their
+  /// mean.
   bool is_special() const;
 };
 
@@ -48,16 +51,19 @@ struct MaskingPlan {
   HeadSet critical;
   std::vector<HeadSet> random, same_layers;
 };
-MaskingPlan make_masking_plan(const HeadSet& critical, const ModelConfig& config, int64_t num_draws, uint64_t seed);
+MaskingPlan make_masking_plan(const HeadSet& critical, const ModelConfig& config, int64_t num_draws,
+                              uint64_t seed);
 
 /// All variants in one pass a sample.
-MaskingEffect measure_masking(const CausalLM& model, const MaskingPlan& plan, const std::vector<LossSample>& samples,
+MaskingEffect measure_masking(const CausalLM& model, const MaskingPlan& plan,
+                              const std::vector<LossSample>& samples,
                               const std::function<void(int64_t num_tokens)>& progress);
 
 /// For the heads file.
 Json to_json(const MaskingEffect& effect);
 
-/// The comparison in one line: "+7.90 nats per token (top-1 0.97 → 0.08); random heads of the same layers +0.90 to …".
+/// The comparison in one line: "+7.90 nats per token (top-1 0.97 → 0.08); random heads of the same
+/// layers +0.90 to …".
 std::string describe(const MaskingEffect& effect);
 
 }  // namespace air

@@ -10,8 +10,8 @@
 #include "cli/record_flags.h"
 #include "cli/shared_flags.h"
 #include "data/record_reader.h"
-#include "text/tokenizer.h"
 #include "inspect/model_summary.h"
+#include "text/tokenizer.h"
 
 namespace air {
 
@@ -37,8 +37,8 @@ void append_list(std::string& out, const char* key, const std::vector<T>& values
 void require_length(const Trace& trace, const RecordFlags& flags, const std::string& where) {
   if (flags.max_length == 0 || trace.num_tokens() <= flags.max_length) return;
   throw Error(ErrorKind::kInput, where,
-              "a trace of " + std::to_string(trace.num_tokens()) + " tokens is longer than --max-length " +
-                  std::to_string(flags.max_length),
+              "a trace of " + std::to_string(trace.num_tokens()) +
+                  " tokens is longer than --max-length " + std::to_string(flags.max_length),
               "--overlong truncate shows its first tokens");
 }
 
@@ -106,7 +106,8 @@ Verb add_inspect(CLI::App& root) {
                           "Example:\n"
                           "  air inspect --model DIR\n"
                           "  air inspect --model DIR traces.jsonl | head -1\n\n"
-                          "Computes nothing. With traces it writes a line for each: token ids, the first byte of each in the\n"
+                          "Computes nothing. With traces it writes a line for each: token ids, the "
+                          "first byte of each in the\n"
                           "encoded text, the index of the first response token, and the steps.");
   add_shared_flags(*verb, flags->shared, {.model = true});
   add_record_flags(*verb, flags->records);

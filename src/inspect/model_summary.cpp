@@ -20,7 +20,8 @@ namespace {
 constexpr int64_t kContext = 1024;
 constexpr int64_t kBatchTokens = 4096;
 
-/// Runs of layers that are alike: [{"layers": "0-4", "window": 512, "rope": 1, "experts": false}, …].
+/// Runs of layers that are alike: [{"layers": "0-4", "window": 512, "rope": 1, "experts": false},
+/// …].
 Json layer_groups(const ModelConfig& config) {
   std::map<std::vector<int64_t>, std::vector<int64_t>> groups;
   for (size_t i = 0; i < config.layers.size(); ++i) {
@@ -66,8 +67,12 @@ std::string with_unit(double value, const std::vector<const char*>& units) {
   return text;
 }
 
-std::string bytes_text(const Json& value) { return with_unit(value.get<double>(), {"B", "kB", "MB", "GB", "TB"}); }
-std::string flops_text(const Json& value) { return with_unit(value.get<double>(), {"FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"}); }
+std::string bytes_text(const Json& value) {
+  return with_unit(value.get<double>(), {"B", "kB", "MB", "GB", "TB"});
+}
+std::string flops_text(const Json& value) {
+  return with_unit(value.get<double>(), {"FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"});
+}
 
 std::string number_text(const Json& value) {
   char text[64];
@@ -78,8 +83,8 @@ std::string number_text(const Json& value) {
 std::string heads_text(const Json& s) {
   return std::to_string(s["num_attention_heads"].get<int64_t>()) + " query, " +
          std::to_string(s["num_key_value_heads"].get<int64_t>()) + " key/value (groups of " +
-         std::to_string(s["num_key_value_groups"].get<int64_t>()) + "), " + std::to_string(s["head_dim"].get<int64_t>()) +
-         " wide";
+         std::to_string(s["num_key_value_groups"].get<int64_t>()) + "), " +
+         std::to_string(s["head_dim"].get<int64_t>()) + " wide";
 }
 
 std::string attention_text(const Json& a) {
@@ -100,8 +105,9 @@ std::string group_text(const Json& group) {
 }
 
 std::string rope_text(const Json& rope) {
-  std::string text = rope["rope_type"].get<std::string>() + ", base " + number_text(rope["rope_theta"]) + ", " +
-                     rope["rotary_dim"].dump() + " dimensions";
+  std::string text = rope["rope_type"].get<std::string>() + ", base " +
+                     number_text(rope["rope_theta"]) + ", " + rope["rotary_dim"].dump() +
+                     " dimensions";
   if (rope.contains("factor")) text += ", factor " + number_text(rope["factor"]);
   if (rope["interleaved"].get<bool>()) text += ", interleaved";
   return text;
@@ -109,7 +115,8 @@ std::string rope_text(const Json& rope) {
 
 std::string weights_text(const Json& weights) {
   std::string text;
-  for (const auto& [dtype, bytes] : weights.items()) text += (text.empty() ? "" : ", ") + dtype + " " + bytes_text(bytes);
+  for (const auto& [dtype, bytes] : weights.items())
+    text += (text.empty() ? "" : ", ") + dtype + " " + bytes_text(bytes);
   return text;
 }
 
@@ -124,11 +131,14 @@ TokenFlops token_flops(const ModelConfig& config, int64_t num_active_parameters,
 
 int64_t active_parameters(const ModelConfig& config, int64_t num_parameters) {
   const ExpertConfig& experts = config.experts;
-  const int64_t one_expert = 3 * config.hidden_size * experts.intermediate_size +
-                             (experts.bias ? 2 * experts.intermediate_size + config.hidden_size : 0);
+  const int64_t one_expert =
+      3 * config.hidden_size * experts.intermediate_size +
+      (experts.bias ? 2 * experts.intermediate_size + config.hidden_size : 0);
   for (const LayerConfig& layer : config.layers)
-    if (layer.experts) num_parameters -= (experts.num_experts - experts.num_experts_per_tok) * one_expert;
-  return config.tie_word_embeddings ? num_parameters : num_parameters - config.vocab_size * config.hidden_size;
+    if (layer.experts)
+      num_parameters -= (experts.num_experts - experts.num_experts_per_tok) * one_expert;
+  return config.tie_word_embeddings ? num_parameters
+                                    : num_parameters - config.vocab_size * config.hidden_size;
 }
 
 Json summarise_model(const std::filesystem::path& folder) {
@@ -162,10 +172,12 @@ Json summarise_model(const std::filesystem::path& folder) {
   summary["num_parameters"] = model.num_parameters();
   summary["num_active_parameters"] = active;
   summary["weight_bytes"] = Checkpoint(folder).bytes_by_dtype();
-  summary["memory"] = {
-      {"batch_tokens", kBatchTokens},
-      {"estimates", {memory_estimate(model, "float32", at::kFloat), memory_estimate(model, "bfloat16", at::kBFloat16)}}};
-  summary["flops_per_token"] = {{"context", kContext}, {"weights", flops.weights}, {"attention", flops.attention}};
+  summary["memory"] = {{"batch_tokens", kBatchTokens},
+                       {"estimates",
+                        {memory_estimate(model, "float32", at::kFloat),
+                         memory_estimate(model, "bfloat16", at::kBFloat16)}}};
+  summary["flops_per_token"] = {
+      {"context", kContext}, {"weights", flops.weights}, {"attention", flops.attention}};
   summary["tokenizer"] = or_error([&] { return load_tokenizer(folder)->describe(); });
   summary["chat_format"] = or_error([&] { return ChatFormat::of_model(folder).name(); });
   summary["fingerprint"] = model.fingerprint();
@@ -178,27 +190,35 @@ std::string summary_table(const Json& s) {
     table += name + std::string(name.size() < 14 ? 14 - name.size() : 1, ' ') + value + "\n";
   };
   line("family", s["model_type"].get<std::string>());
-  line("layers", s["num_hidden_layers"].dump() + ", hidden size " + s["hidden_size"].dump() + ", MLP " +
-                     s["intermediate_size"].dump() + " (" + s["hidden_act"].get<std::string>() + ")");
+  line("layers", s["num_hidden_layers"].dump() + ", hidden size " + s["hidden_size"].dump() +
+                     ", MLP " + s["intermediate_size"].dump() + " (" +
+                     s["hidden_act"].get<std::string>() + ")");
   for (const Json& group : s["layer_groups"]) line("", group_text(group));
   line("heads", heads_text(s));
   line("attention", attention_text(s["attention"]));
-  for (size_t i = 0; i < s["ropes"].size(); ++i) line("RoPE " + std::to_string(i), rope_text(s["ropes"][i]));
+  for (size_t i = 0; i < s["ropes"].size(); ++i)
+    line("RoPE " + std::to_string(i), rope_text(s["ropes"][i]));
   if (!s["experts"].is_null())
-    line("experts", s["experts"]["num_experts"].dump() + " of size " + s["experts"]["intermediate_size"].dump() + ", " +
+    line("experts", s["experts"]["num_experts"].dump() + " of size " +
+                        s["experts"]["intermediate_size"].dump() + ", " +
                         s["experts"]["num_experts_per_tok"].dump() + " for each token");
   line("vocabulary",
-       s["vocab_size"].dump() + (s["tie_word_embeddings"].get<bool>() ? ", lm_head tied to it" : ", lm_head of its own"));
+       s["vocab_size"].dump() + (s["tie_word_embeddings"].get<bool>() ? ", lm_head tied to it"
+                                                                      : ", lm_head of its own"));
   line("context", s["max_position_embeddings"].dump() + " tokens");
   line("parameters",
        with_unit(s["num_parameters"].get<double>(), {"", "k", "M", "G", "T"}) +
-           (s["experts"].is_null()
-                ? ""
-                : ", " + with_unit(s["num_active_parameters"].get<double>(), {"", "k", "M", "G", "T"}) + " met by a token"));
+           (s["experts"].is_null() ? ""
+                                   : ", " +
+                                         with_unit(s["num_active_parameters"].get<double>(),
+                                                   {"", "k", "M", "G", "T"}) +
+                                         " met by a token"));
   line("weights", weights_text(s["weight_bytes"]));
   for (const Json& estimate : s["memory"]["estimates"])
-    line("memory", "about " + bytes_text(estimate["total"]) + " in " + estimate["dtype"].get<std::string>() + " (weights " +
-                       bytes_text(estimate["weights"]) + ", batches of " + s["memory"]["batch_tokens"].dump() + " tokens)");
+    line("memory", "about " + bytes_text(estimate["total"]) + " in " +
+                       estimate["dtype"].get<std::string>() + " (weights " +
+                       bytes_text(estimate["weights"]) + ", batches of " +
+                       s["memory"]["batch_tokens"].dump() + " tokens)");
   line("work", flops_text(s["flops_per_token"]["weights"]) + " a token and pass, attention " +
                    flops_text(s["flops_per_token"]["attention"]) + " more in a text of " +
                    s["flops_per_token"]["context"].dump());

@@ -1,5 +1,5 @@
-// What air understands of a model folder, and what a run on it would cost. Only headers of the weights are
-// read.
+// What air understands of a model folder, and what a run on it would cost. Only headers of the
+// weights are read.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ struct TokenFlops {
 };
 TokenFlops token_flops(const ModelConfig& config, int64_t num_active_parameters, int64_t context);
 
-/// Parameters that one token meets: all but the experts that it does not go to, and the rows of an untied
-/// embedding.
+/// Parameters that one token meets: all but the experts that it does not go to, and the rows of an
+/// untied embedding.
 int64_t active_parameters(const ModelConfig& config, int64_t num_parameters);
 
 /// The whole description. @throws Error(kModel) when the folder is no model that air can load.

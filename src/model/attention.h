@@ -15,19 +15,21 @@ struct AttentionSpec {
   double scale = 1.0;
   int64_t window = 0;    ///< a key at distance < window is visible; 0: every earlier one
   double softcap = 0.0;  ///< scores become cap · tanh(score / cap); 0: not
-  at::Tensor sinks;      ///< [H]: per head, the logit of a key without a value (gpt_oss); undefined: none
+  at::Tensor
+      sinks;  ///< [H]: per head, the logit of a key without a value (gpt_oss); undefined: none
 };
 
 /// @param q [N, H, D]   @param k, v [N, K, D]
-/// @return [N, H, D]; token i of a sequence sees its prefix and its tokens 0..i, those within the window.
-/// Memory is linear in N: where no fused kernel fits, rows are computed in blocks.
-at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const PackedSequences& sequences,
-                            const AttentionSpec& spec);
+/// @return [N, H, D]; token i of a sequence sees its prefix and its tokens 0..i, those within the
+/// window. Memory is linear in N: where no fused kernel fits, rows are computed in blocks.
+at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                            const PackedSequences& sequences, const AttentionSpec& spec);
 
-/// Attention probabilities of a few rows of one sequence. With sinks a row sums to less than 1: the rest is
-/// the sink's.
-/// @param q [T, H, D]   @param k [T, K, D]   @param rows positions, [A]   @return [H, A, T] float32; 0 for
-/// keys not visible.
-at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k, const std::vector<int64_t>& rows, const AttentionSpec& spec);
+/// Attention probabilities of a few rows of one sequence. With sinks a row sums to less than 1: the
+/// rest is the sink's.
+/// @param q [T, H, D]   @param k [T, K, D]   @param rows positions, [A]   @return [H, A, T]
+/// float32; 0 for keys not visible.
+at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k,
+                          const std::vector<int64_t>& rows, const AttentionSpec& spec);
 
 }  // namespace air

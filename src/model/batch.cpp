@@ -12,19 +12,23 @@ namespace air {
 PackedSequences PackedSequences::repeated(int64_t times) const {
   PackedSequences all = {{0}, {}};
   for (int64_t i = 0; i < times; ++i) {
-    for (size_t j = 1; j < cu_seqlens.size(); ++j) all.cu_seqlens.push_back(i * num_tokens() + cu_seqlens[j]);
-    for (const int64_t before : prefix) all.prefix.push_back(before < 0 ? before : i * size() + before);
+    for (size_t j = 1; j < cu_seqlens.size(); ++j)
+      all.cu_seqlens.push_back(i * num_tokens() + cu_seqlens[j]);
+    for (const int64_t before : prefix)
+      all.prefix.push_back(before < 0 ? before : i * size() + before);
   }
   return all;
 }
 
-Batch make_batch(std::span<const std::span<const int32_t>> sequences, at::Device device, std::vector<int64_t> prefix) {
+Batch make_batch(std::span<const std::span<const int32_t>> sequences, at::Device device,
+                 std::vector<int64_t> prefix) {
   AIR_CHECK(prefix.empty() || prefix.size() == sequences.size());
   Batch batch;
   batch.sequences.cu_seqlens.push_back(0);
   for (const auto& sequence : sequences) {
     AIR_CHECK(!sequence.empty());
-    batch.sequences.cu_seqlens.push_back(batch.num_tokens() + static_cast<int64_t>(sequence.size()));
+    batch.sequences.cu_seqlens.push_back(batch.num_tokens() +
+                                         static_cast<int64_t>(sequence.size()));
   }
   batch.sequences.prefix = std::move(prefix);
   batch.ids = at::empty({batch.num_tokens()}, at::TensorOptions().dtype(at::kLong));

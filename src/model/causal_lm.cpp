@@ -26,9 +26,11 @@ RopeTable repeat_rope(const RopeTable& table, int64_t times) {
   return {table.cos.repeat({times, 1, 1}), table.sin.repeat({times, 1, 1}), table.interleaved};
 }
 
-/// The batch with a sequence of padding behind it, on the CPU: the number of rows becomes a multiple of kRowAlignment.
+/// The batch with a sequence of padding behind it, on the CPU: the number of rows becomes a
+/// multiple of kRowAlignment.
 Batch with_aligned_rows(const Batch& batch) {
-  const int64_t tokens = batch.num_tokens(), missing = (kRowAlignment - tokens % kRowAlignment) % kRowAlignment;
+  const int64_t tokens = batch.num_tokens(),
+                missing = (kRowAlignment - tokens % kRowAlignment) % kRowAlignment;
   if (!batch.ids.is_cpu() || missing == 0) return batch;
   Batch padded = batch;
   padded.ids = at::cat({batch.ids, at::zeros({missing}, batch.ids.options())});
@@ -47,18 +49,21 @@ at::Tensor embed(const at::Tensor& embed_tokens, const at::Tensor& ids, const Mo
 
 }  // namespace
 
-CausalLM CausalLM::load(const std::filesystem::path& folder, at::Device device, at::ScalarType dtype) {
+CausalLM CausalLM::load(const std::filesystem::path& folder, at::Device device,
+                        at::ScalarType dtype) {
   return load(folder, load_model_config(folder), device, dtype);
 }
 
-CausalLM CausalLM::load(const std::filesystem::path& folder, ModelConfig config, at::Device device, at::ScalarType dtype) {
+CausalLM CausalLM::load(const std::filesystem::path& folder, ModelConfig config, at::Device device,
+                        at::ScalarType dtype) {
   c10::InferenceMode guard;
   CausalLM model;
   model.config_ = std::move(config);
   Checkpoint checkpoint(folder);
   WeightReader reader(checkpoint, model.config_, dtype, device);
   model.embed_tokens_ = reader.embed_tokens();
-  for (int64_t i = 0; i < model.config_.num_hidden_layers; ++i) model.layers_.push_back(reader.layer(i));
+  for (int64_t i = 0; i < model.config_.num_hidden_layers; ++i)
+    model.layers_.push_back(reader.layer(i));
   model.norm_ = reader.final_norm();
   model.lm_head_ = reader.lm_head();
   if (model.config_.tie_word_embeddings) model.lm_head_.weight = model.embed_tokens_;
@@ -69,18 +74,22 @@ CausalLM CausalLM::load(const std::filesystem::path& folder, ModelConfig config,
   return model;
 }
 
-bool CausalLM::can_share_prefixes() const { return std::none_of(config_.ropes.begin(), config_.ropes.end(), depends_on_length); }
+bool CausalLM::can_share_prefixes() const {
+  return std::none_of(config_.ropes.begin(), config_.ropes.end(), depends_on_length);
+}
 
 at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& options) const {
   c10::InferenceMode guard;
   AIR_CHECK(options.attention_rows.empty() || given.num_sequences() == 1);
   const Batch batch = with_aligned_rows(given);
   const int64_t num_variants = options.mask != nullptr ? options.mask->num_variants() : 1;
-  const int64_t fork = options.mask != nullptr ? options.mask->fork_layer() : config_.num_hidden_layers;
+  const int64_t fork =
+      options.mask != nullptr ? options.mask->fork_layer() : config_.num_hidden_layers;
 
   at::Tensor x = embed(embed_tokens_, batch.ids, config_);
   std::vector<RopeTable> ropes;
-  for (const RopeConfig& rope : config_.ropes) ropes.push_back(make_rope_table(rope, batch.positions, batch.sequences, dtype()));
+  for (const RopeConfig& rope : config_.ropes)
+    ropes.push_back(make_rope_table(rope, batch.positions, batch.sequences, dtype()));
   PackedSequences sequences = batch.sequences;
   int64_t variants_here = 1;
   for (int64_t index = 0; index < config_.num_hidden_layers; ++index) {
@@ -91,11 +100,14 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
       sequences = sequences.repeated(num_variants);
       variants_here = num_variants;
     }
-    const std::function<void(const at::Tensor&, const at::Tensor&)> observe = [&](const at::Tensor& q, const at::Tensor& k) {
-      const int64_t tokens = given.num_tokens();
-      options.observer(index, air::attention_rows(q.narrow(0, 0, tokens), k.narrow(0, 0, tokens), options.attention_rows,
-                                                  attention_spec(layer, config_, index)));
-    };
+    const std::function<void(const at::Tensor&, const at::Tensor&)> observe =
+        [&](const at::Tensor& q, const at::Tensor& k) {
+          const int64_t tokens = given.num_tokens();
+          options.observer(
+              index,
+              air::attention_rows(q.narrow(0, 0, tokens), k.narrow(0, 0, tokens),
+                                  options.attention_rows, attention_spec(layer, config_, index)));
+        };
     const int64_t rope = config_.layers[static_cast<size_t>(index)].rope;
     decoder_layer(layer, x,
                   {.config = config_,
@@ -108,14 +120,15 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
   }
   x = x.view({variants_here, batch.num_tokens(), config_.hidden_size});
   if (!options.output_rows.empty()) {
-    const at::Tensor rows = upload(at::tensor(options.output_rows, at::TensorOptions().dtype(at::kLong)), device());
+    const at::Tensor rows =
+        upload(at::tensor(options.output_rows, at::TensorOptions().dtype(at::kLong)), device());
     x = x.index_select(1, rows);
   } else if (given.num_tokens() < batch.num_tokens()) {
     x = x.narrow(1, 0, given.num_tokens());
   }
   x = apply_norm(x, norm_, config_.norm);
-  // The multiplier of the logits belongs to the product with lm_head: taken here, nothing after has to know
-  // of it.
+  // The multiplier of the logits belongs to the product with lm_head: taken here, nothing after has
+  // to know of it.
   if (config_.logit_multiplier != 1.0) x = x * config_.logit_multiplier;
   return variants_here == num_variants ? x : x.expand({num_variants, x.size(1), x.size(2)});
 }

@@ -24,7 +24,8 @@ struct ForwardOptions {
   const HeadMask* mask = nullptr;
   /// Rows of the batch whose hidden states are returned, [R]; empty: all.
   std::vector<int64_t> output_rows;
-  /// Rows whose attention probabilities are shown to `observer`, [A]; the batch must hold one sequence.
+  /// Rows whose attention probabilities are shown to `observer`, [A]; the batch must hold one
+  /// sequence.
   std::vector<int64_t> attention_rows;
   /// Called layer by layer with probabilities [H, A, T] of the base model (variant 0), float32.
   std::function<void(int64_t layer, const at::Tensor& rows)> observer;
@@ -34,11 +35,13 @@ struct ForwardOptions {
 class CausalLM {
  public:
   /// Loads a Hugging Face folder. @throws Error(kModel).
-  /// @param device at::kMeta: every tensor's name, shape and dtype is checked and none is read; such a model
-  /// only describes.
-  static CausalLM load(const std::filesystem::path& folder, at::Device device, at::ScalarType dtype);
+  /// @param device at::kMeta: every tensor's name, shape and dtype is checked and none is read;
+  ///   such a model only describes.
+  static CausalLM load(const std::filesystem::path& folder, at::Device device,
+                       at::ScalarType dtype);
   /// The same with a config that the caller read.
-  static CausalLM load(const std::filesystem::path& folder, ModelConfig config, at::Device device, at::ScalarType dtype);
+  static CausalLM load(const std::filesystem::path& folder, ModelConfig config, at::Device device,
+                       at::ScalarType dtype);
 
   const ModelConfig& config() const { return config_; }
   const std::string& fingerprint() const { return fingerprint_; }
@@ -48,13 +51,15 @@ class CausalLM {
   at::Device device() const { return embed_tokens_.device(); }
   at::ScalarType dtype() const { return embed_tokens_.scalar_type(); }
 
-  /// Whether sequences of a batch may go on from a common prefix (PackedSequences) and get the same result.
+  /// Whether sequences of a batch may go on from a common prefix (PackedSequences) and get the same
+  /// result.
   bool can_share_prefixes() const;
 
   /// Hidden states after the last norm, [V, R, hidden_size].
   at::Tensor hidden_states(const Batch& batch, const ForwardOptions& options) const;
 
-  /// Losses of the tokens that the rows predict. @param hidden [R, hidden_size]   @param targets [R] int64.
+  /// Losses of the tokens that the rows predict. @param hidden [R, hidden_size]   @param targets
+  /// [R] int64.
   TokenNll token_nll(const at::Tensor& hidden, const at::Tensor& targets) const;
 
   /// All logits [R, vocab_size], float32: for tests and tiny models only.

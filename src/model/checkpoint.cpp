@@ -44,27 +44,32 @@ Files open_sharded(const std::filesystem::path& folder) {
     throw Error(ErrorKind::kModel, path.string(), "no object \"weight_map\"");
   Files by_file, by_tensor;
   for (const auto& [tensor, value] : index["weight_map"].items()) {
-    if (!value.is_string()) throw Error(ErrorKind::kModel, path.string(), "weight_map." + tensor + " is not a file name");
+    if (!value.is_string())
+      throw Error(ErrorKind::kModel, path.string(), "weight_map." + tensor + " is not a file name");
     const std::string file = value.get<std::string>();
     // A name that leads out of the folder would read files that the user did not name.
     if (file.empty() || file.find('/') != std::string::npos || file == "." || file == "..")
-      throw Error(ErrorKind::kModel, path.string(), "\"" + file + "\" is not a file name in this folder");
+      throw Error(ErrorKind::kModel, path.string(),
+                  "\"" + file + "\" is not a file name in this folder");
     auto& opened = by_file[file];
     if (!opened) opened = std::make_shared<const SafetensorsFile>(folder / file);
     if (!opened->entries().contains(tensor))
-      throw Error(ErrorKind::kModel, (folder / file).string(), "no tensor \"" + tensor + "\", which the index promises");
+      throw Error(ErrorKind::kModel, (folder / file).string(),
+                  "no tensor \"" + tensor + "\", which the index promises");
     by_tensor[tensor] = opened;
   }
   for (const auto& [file, opened] : by_file)
     for (const auto& [name, entry] : opened->entries())
       if (by_tensor[name] != opened)
-        throw Error(ErrorKind::kModel, (folder / file).string(), "tensor \"" + name + "\" is not in the index for this file");
+        throw Error(ErrorKind::kModel, (folder / file).string(),
+                    "tensor \"" + name + "\" is not in the index for this file");
   return by_tensor;
 }
 
 Files open_weights(const std::filesystem::path& folder) {
   if (!std::filesystem::is_directory(folder))
-    throw Error(ErrorKind::kModel, folder.string(), "not a folder", "--model takes the folder of a Hugging Face model");
+    throw Error(ErrorKind::kModel, folder.string(), "not a folder",
+                "--model takes the folder of a Hugging Face model");
   if (std::filesystem::exists(folder / kSingle)) {
     auto file = std::make_shared<const SafetensorsFile>(folder / kSingle);
     Files by_tensor;
@@ -78,7 +83,9 @@ Files open_weights(const std::filesystem::path& folder) {
 std::string fingerprint_of(const Files& tensors) {
   XXH3_state_t* state = XXH3_createState();
   XXH3_64bits_reset(state);
-  const auto add = [&](std::string_view bytes) { XXH3_64bits_update(state, bytes.data(), bytes.size()); };
+  const auto add = [&](std::string_view bytes) {
+    XXH3_64bits_update(state, bytes.data(), bytes.size());
+  };
   for (const auto& [name, file] : tensors) {
     const auto& entry = file->entries().at(name);
     const std::string_view data = file->bytes(name);
@@ -102,26 +109,33 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder)
 at::Tensor Checkpoint::checked_view(const std::string& name, at::IntArrayRef shape, bool floating) {
   const auto it = where_.find(name);
   if (it == where_.end())
-    throw Error(ErrorKind::kModel, folder_.string(), "tensor \"" + name + "\" of shape " + shape_text(shape) + " is missing");
+    throw Error(ErrorKind::kModel, folder_.string(),
+                "tensor \"" + name + "\" of shape " + shape_text(shape) + " is missing");
   const std::shared_ptr<const SafetensorsFile> file = it->second;
   const auto& entry = file->entries().at(name);
   if (at::IntArrayRef(entry.shape) != shape)
     throw Error(ErrorKind::kModel, file->path().string(),
-                "tensor \"" + name + "\" has shape " + shape_text(entry.shape) + ", config.json asks for " + shape_text(shape));
+                "tensor \"" + name + "\" has shape " + shape_text(entry.shape) +
+                    ", config.json asks for " + shape_text(shape));
   const at::Tensor mapped = file->tensor(name);
   if (mapped.is_floating_point() != floating)
-    throw Error(
-        ErrorKind::kModel, file->path().string(),
-        "tensor \"" + name + "\" has dtype " + entry.dtype + ", " + (floating ? "a floating-point type" : "U8") + " is expected",
-        floating ? "quantised weights must be dequantised first" : "");
+    throw Error(ErrorKind::kModel, file->path().string(),
+                "tensor \"" + name + "\" has dtype " + entry.dtype + ", " +
+                    (floating ? "a floating-point type" : "U8") + " is expected",
+                floating ? "quantised weights must be dequantised first" : "");
   taken_.insert(name);
   return at::from_blob(
-      mapped.data_ptr(), entry.shape, [file, mapped](void*) {}, at::TensorOptions().dtype(mapped.scalar_type()));
+      mapped.data_ptr(), entry.shape, [file, mapped](void*) {},
+      at::TensorOptions().dtype(mapped.scalar_type()));
 }
 
-at::Tensor Checkpoint::view(const std::string& name, at::IntArrayRef shape) { return checked_view(name, shape, true); }
+at::Tensor Checkpoint::view(const std::string& name, at::IntArrayRef shape) {
+  return checked_view(name, shape, true);
+}
 
-at::Tensor Checkpoint::bytes_view(const std::string& name, at::IntArrayRef shape) { return checked_view(name, shape, false); }
+at::Tensor Checkpoint::bytes_view(const std::string& name, at::IntArrayRef shape) {
+  return checked_view(name, shape, false);
+}
 
 void Checkpoint::forget(const std::string& name) const { where_.at(name)->forget(name); }
 
@@ -154,11 +168,11 @@ void Checkpoint::finish() const {
     if (++count <= 5) left += (left.empty() ? "\"" : ", \"") + name + "\"";
   }
   if (count == 0) return;
-  throw Error(
-      ErrorKind::kModel, folder_.string(),
-      std::to_string(count) +
-          (count == 1 ? " tensor that this model type does not have: " : " tensors that this model type does not have: ") + left +
-          (count > 5 ? ", …" : ""));
+  throw Error(ErrorKind::kModel, folder_.string(),
+              std::to_string(count) +
+                  (count == 1 ? " tensor that this model type does not have: "
+                              : " tensors that this model type does not have: ") +
+                  left + (count > 5 ? ", …" : ""));
 }
 
 }  // namespace air

@@ -15,7 +15,8 @@
 
 namespace air {
 
-/// All tensors of a folder by name. Tensors are taken one by one; finish() refuses what nobody took.
+/// All tensors of a folder by name. Tensors are taken one by one; finish() refuses what nobody
+/// took.
 class Checkpoint {
  public:
   /// @throws Error(kModel) when there are no weights, or the index and its files do not agree.
@@ -23,7 +24,8 @@ class Checkpoint {
 
   bool has(const std::string& name) const { return where_.contains(name); }
   /// The tensor as it lies in the file, floating point. The view keeps the file open.
-  /// @throws Error(kModel) naming it when it is missing, of another shape or not of a floating-point type.
+  /// @throws Error(kModel) naming it when it is missing, of another shape or not of a
+  ///   floating-point type.
   at::Tensor view(const std::string& name, at::IntArrayRef shape);
   /// The same for a tensor of bytes (dtype U8).
   at::Tensor bytes_view(const std::string& name, at::IntArrayRef shape);
@@ -39,8 +41,9 @@ class Checkpoint {
 
   /// Bytes of all tensors by their dtype in the files: {"BF16": 269030016}.
   std::map<std::string, int64_t> bytes_by_dtype() const;
-  /// A hash (XXH3, 16 hex digits) of every tensor's name, dtype, shape and samples of its data: the identity
-  /// of the model in heads files and manifests, whatever its sharding and its config.json's style.
+  /// A hash (XXH3, 16 hex digits) of every tensor's name, dtype, shape and samples of its data: the
+  /// identity of the model in heads files and manifests, whatever its sharding and its
+  /// config.json's style.
   const std::string& fingerprint() const { return fingerprint_; }
   const std::filesystem::path& folder() const { return folder_; }
 

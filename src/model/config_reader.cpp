@@ -4,7 +4,8 @@
 
 namespace air {
 
-ConfigReader::ConfigReader(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
+ConfigReader::ConfigReader(const Json& object, std::string where)
+    : object_(object), where_(std::move(where)) {
   if (!object.is_object()) fail("not a JSON object");
 }
 
@@ -26,7 +27,8 @@ bool ConfigReader::has(const std::string& key) const {
 int64_t ConfigReader::integer(const std::string& key) {
   const Json* value = find(key);
   if (value == nullptr) fail("no key \"" + key + "\"");
-  if (!value->is_number_integer()) fail("\"" + key + "\" is " + value->dump() + ", a whole number is expected");
+  if (!value->is_number_integer())
+    fail("\"" + key + "\" is " + value->dump() + ", a whole number is expected");
   return value->get<int64_t>();
 }
 
@@ -44,14 +46,19 @@ std::string ConfigReader::text(const std::string& key) {
   return value->get<std::string>();
 }
 
-int64_t ConfigReader::integer(const std::string& key, int64_t fallback) { return find(key) == nullptr ? fallback : integer(key); }
+int64_t ConfigReader::integer(const std::string& key, int64_t fallback) {
+  return find(key) == nullptr ? fallback : integer(key);
+}
 
-double ConfigReader::number(const std::string& key, double fallback) { return find(key) == nullptr ? fallback : number(key); }
+double ConfigReader::number(const std::string& key, double fallback) {
+  return find(key) == nullptr ? fallback : number(key);
+}
 
 bool ConfigReader::boolean(const std::string& key, bool fallback) {
   const Json* value = find(key);
   if (value == nullptr) return fallback;
-  if (!value->is_boolean()) fail("\"" + key + "\" is " + value->dump() + ", true or false is expected");
+  if (!value->is_boolean())
+    fail("\"" + key + "\" is " + value->dump() + ", true or false is expected");
   return value->get<bool>();
 }
 
@@ -59,12 +66,14 @@ std::string ConfigReader::text(const std::string& key, const std::string& fallba
   return find(key) == nullptr ? fallback : text(key);
 }
 
-std::optional<int64_t> ConfigReader::optional_integer(const std::string& key, std::optional<int64_t> missing_value) {
+std::optional<int64_t> ConfigReader::optional_integer(const std::string& key,
+                                                      std::optional<int64_t> missing_value) {
   if (find(key) != nullptr) return integer(key);
   return missing(key) ? missing_value : std::nullopt;
 }
 
-std::optional<double> ConfigReader::optional_number(const std::string& key, std::optional<double> missing_value) {
+std::optional<double> ConfigReader::optional_number(const std::string& key,
+                                                    std::optional<double> missing_value) {
   if (find(key) != nullptr) return number(key);
   return missing(key) ? missing_value : std::nullopt;
 }
@@ -80,7 +89,8 @@ const Json& ConfigReader::list(const std::string& key) {
 std::vector<int64_t> ConfigReader::integers(const std::string& key) {
   std::vector<int64_t> values;
   for (const Json& item : list(key)) {
-    if (!item.is_number_integer()) fail("\"" + key + "\" holds " + item.dump() + ", whole numbers are expected");
+    if (!item.is_number_integer())
+      fail("\"" + key + "\" holds " + item.dump() + ", whole numbers are expected");
     values.push_back(item.get<int64_t>());
   }
   return values;
@@ -117,14 +127,18 @@ void ConfigReader::harmless(std::initializer_list<const char*> keys) {
 void ConfigReader::expect(const std::string& key, const Json& harmless_value) {
   const Json* value = find(key);
   if (value != nullptr && *value != harmless_value)
-    fail("\"" + key + "\" is " + value->dump() + ", air supports only " + harmless_value.dump() + " for this model type");
+    fail("\"" + key + "\" is " + value->dump() + ", air supports only " + harmless_value.dump() +
+         " for this model type");
 }
 
 void ConfigReader::finish() const {
   std::string left;
   for (const auto& [key, value] : object_.items())
-    if (!seen_.contains(key) && !value.is_null()) left += (left.empty() ? "\"" : ", \"") + key + "\"";
-  if (!left.empty()) fail("unknown config key " + left, "it may change what the model computes, so air does not guess");
+    if (!seen_.contains(key) && !value.is_null())
+      left += (left.empty() ? "\"" : ", \"") + key + "\"";
+  if (!left.empty())
+    fail("unknown config key " + left,
+         "it may change what the model computes, so air does not guess");
 }
 
 }  // namespace air

@@ -1,5 +1,5 @@
-// Reads a config.json key by key and refuses what nobody asked for: a key that is not understood may change
-// the maths.
+// Reads a config.json key by key and refuses what nobody asked for: a key that is not understood
+// may change the maths.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ namespace air {
 /// The keys of one JSON object. Every key must be read, or declared harmless, before finish().
 class ConfigReader {
  public:
-  /// @param object must outlive the reader.   @param where names the file (and the key of a nested object).
+  /// @param object must outlive the reader.   @param where names the file (and the key of a nested
+  /// object).
   ConfigReader(const Json& object, std::string where);
 
   /// True when the key is there and not null.
@@ -25,13 +26,14 @@ class ConfigReader {
   int64_t integer(const std::string& key);
   double number(const std::string& key);
   std::string text(const std::string& key);
-  /// The default stands for a missing or null key: what transformers' config class of the family says.
+  /// The default stands for a missing or null key: what transformers' config class of the family
+  /// says.
   int64_t integer(const std::string& key, int64_t fallback);
   double number(const std::string& key, double fallback);
   bool boolean(const std::string& key, bool fallback);
   std::string text(const std::string& key, const std::string& fallback);
-  /// For keys where null says something else than a missing key: nothing when it is null, `missing` when it
-  /// is not there.
+  /// For keys where null says something else than a missing key: nothing when it is null, `missing`
+  /// when it is not there.
   std::optional<int64_t> optional_integer(const std::string& key, std::optional<int64_t> missing);
   std::optional<double> optional_number(const std::string& key, std::optional<double> missing);
   /// A list; empty when missing or null.
@@ -43,7 +45,8 @@ class ConfigReader {
 
   /// Keys that do not change the losses, whatever their value.
   void harmless(std::initializer_list<const char*> keys);
-  /// A key that air supports with this value only. @throws Error(kModel) when it is there with another one.
+  /// A key that air supports with this value only. @throws Error(kModel) when it is there with
+  /// another one.
   void expect(const std::string& key, const Json& harmless_value);
   /// @throws Error(kModel) naming every key that is left and not null.
   void finish() const;

@@ -12,23 +12,25 @@ namespace air {
 
 namespace {
 
-// Rows of a mixture at a time: enough that every expert gets a full-speed matrix product, few enough that its wide buffers
-// stay small.
+// Rows of a mixture at a time: enough that every expert gets a full-speed matrix product, few
+// enough that its wide buffers stay small.
 constexpr int64_t kMixtureRows = 2048;
 
-/// Multiplies the rows of each variant by that variant's 0/1 per head. @param x [V · N, H, D], changed in
-/// place.
+/// Multiplies the rows of each variant by that variant's 0/1 per head. @param x [V · N, H, D],
+/// changed in place.
 void mask_heads(at::Tensor& x, const at::Tensor& mask, int64_t num_variants) {
   x.view({num_variants, x.size(0) / num_variants, x.size(1), x.size(2)}).mul_(mask);
 }
 
 /// Queries or keys of all heads, [rows, heads, D], normalised as the family does.
-at::Tensor project_heads(const Linear& proj, const Norm& norm, const at::Tensor& x, int64_t heads, const ModelConfig& config) {
+at::Tensor project_heads(const Linear& proj, const Norm& norm, const at::Tensor& x, int64_t heads,
+                         const ModelConfig& config) {
   at::Tensor projected = apply(proj, x);
   if (config.qk_norm == QkNorm::kProjection) projected = apply_norm(projected, norm, config.norm);
   if (config.clip_qkv > 0) projected.clamp_(-config.clip_qkv, config.clip_qkv);
   projected = projected.view({x.size(0), heads, config.head_dim});
-  return config.qk_norm == QkNorm::kProjection ? projected : apply_norm(projected, norm, config.norm);
+  return config.qk_norm == QkNorm::kProjection ? projected
+                                               : apply_norm(projected, norm, config.norm);
 }
 
 /// Puts the rows of a block where they belong. @param whole undefined when the block is all of it
@@ -46,13 +48,16 @@ struct QueryKeyValue {
 
 QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const LayerContext& context) {
   const ModelConfig& config = context.config;
-  const int64_t rows = x.size(0), heads = config.num_attention_heads, kv_heads = config.num_key_value_heads;
+  const int64_t rows = x.size(0), heads = config.num_attention_heads,
+                kv_heads = config.num_key_value_heads;
   QueryKeyValue all;
   if (!is_one_block(rows, x.device()))
-    all = {at::empty({rows, heads, config.head_dim}, x.options()), at::empty({rows, kv_heads, config.head_dim}, x.options()),
+    all = {at::empty({rows, heads, config.head_dim}, x.options()),
+           at::empty({rows, kv_heads, config.head_dim}, x.options()),
            at::empty({rows, kv_heads, config.head_dim}, x.options())};
   for_row_blocks(rows, x.device(), [&](int64_t begin, int64_t length) {
-    const at::Tensor normed = apply_norm(x.narrow(0, begin, length), layer.attention_norm, config.norm);
+    const at::Tensor normed =
+        apply_norm(x.narrow(0, begin, length), layer.attention_norm, config.norm);
     at::Tensor q = project_heads(layer.q_proj, layer.q_norm, normed, heads, config);
     at::Tensor k = project_heads(layer.k_proj, layer.k_norm, normed, kv_heads, config);
     at::Tensor v = apply(layer.v_proj, normed).view({length, kv_heads, config.head_dim});
@@ -75,20 +80,27 @@ at::Tensor attend(const DecoderLayer& layer, QueryKeyValue& in, const LayerConte
     const int64_t base_rows = in.q.size(0) / context.num_variants;
     (*context.observer)(in.q.narrow(0, 0, base_rows), in.k.narrow(0, 0, base_rows));
   }
-  const at::Tensor mask = context.mask != nullptr ? context.mask->layer(context.index) : at::Tensor();
-  // A query of zeros has equal scores with every key: its softmax row is uniform over the visible positions.
-  // A soft cap leaves a score of 0 as it is; a sink keeps its own logit (docs/families.md).
-  if (mask.defined() && context.mask->mode() == MaskMode::kUniform) mask_heads(in.q, mask, context.num_variants);
-  at::Tensor attended =
-      packed_attention(in.q, in.k, in.v, context.sequences, attention_spec(layer, context.config, context.index));
-  if (mask.defined() && context.mask->mode() == MaskMode::kZero) mask_heads(attended, mask, context.num_variants);
+  const at::Tensor mask =
+      context.mask != nullptr ? context.mask->layer(context.index) : at::Tensor();
+  // A query of zeros has equal scores with every key: its softmax row is uniform over the visible
+  // positions. A soft cap leaves a score of 0 as it is; a sink keeps its own logit
+  // (docs/families.md).
+  if (mask.defined() && context.mask->mode() == MaskMode::kUniform)
+    mask_heads(in.q, mask, context.num_variants);
+  at::Tensor attended = packed_attention(in.q, in.k, in.v, context.sequences,
+                                         attention_spec(layer, context.config, context.index));
+  if (mask.defined() && context.mask->mode() == MaskMode::kZero)
+    mask_heads(attended, mask, context.num_variants);
   return attended;
 }
 
-/// Adds the feed-forward part to rows of x. @param normed what a parallel block reads in place of x's own norm; or undefined
-void add_mlp(const DecoderLayer& layer, at::Tensor& x, const at::Tensor& normed, const ModelConfig& config) {
+/// Adds the feed-forward part to rows of x. @param normed what a parallel block reads in place of
+/// x's own norm; or undefined
+void add_mlp(const DecoderLayer& layer, at::Tensor& x, const at::Tensor& normed,
+             const ModelConfig& config) {
   const at::Tensor input = normed.defined() ? normed : apply_norm(x, layer.mlp_norm, config.norm);
-  const at::Tensor output = layer.experts.experts.empty() ? mlp(layer.mlp, input, config) : mixture(layer.experts, input, config);
+  const at::Tensor output = layer.experts.experts.empty() ? mlp(layer.mlp, input, config)
+                                                          : mixture(layer.experts, input, config);
   x.add_(apply_norm(output, layer.mlp_post_norm, config.norm), config.residual_multiplier);
 }
 
@@ -104,17 +116,21 @@ AttentionSpec attention_spec(const DecoderLayer& layer, const ModelConfig& confi
 void decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerContext& context) {
   const ModelConfig& config = context.config;
   QueryKeyValue qkv = project(layer, x, context);
-  const at::Tensor attended = attend(layer, qkv, context).view({x.size(0), config.num_attention_heads * config.head_dim});
+  const at::Tensor attended =
+      attend(layer, qkv, context).view({x.size(0), config.num_attention_heads * config.head_dim});
   const bool has_experts = !layer.experts.experts.empty();
   AIR_CHECK(!(has_experts && config.parallel_blocks));
   for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {
     at::Tensor rows = x.narrow(0, begin, length);
-    const at::Tensor normed = config.parallel_blocks ? apply_norm(rows, layer.attention_norm, config.norm) : at::Tensor();
+    const at::Tensor normed =
+        config.parallel_blocks ? apply_norm(rows, layer.attention_norm, config.norm) : at::Tensor();
     const at::Tensor added = apply(layer.o_proj, attended.narrow(0, begin, length));
-    rows.add_(apply_norm(added, layer.attention_post_norm, config.norm), config.residual_multiplier);
+    rows.add_(apply_norm(added, layer.attention_post_norm, config.norm),
+              config.residual_multiplier);
     if (!has_experts) add_mlp(layer, rows, normed, config);
   });
-  // An expert gets few rows of a block, so a mixture takes many at once and leaves the threads to its products.
+  // An expert gets few rows of a block, so a mixture takes many at once and leaves the threads to
+  // its products.
   for (int64_t begin = 0; has_experts && begin < x.size(0); begin += kMixtureRows) {
     at::Tensor rows = x.narrow(0, begin, std::min(kMixtureRows, x.size(0) - begin));
     add_mlp(layer, rows, {}, config);

@@ -30,7 +30,8 @@ struct DecoderLayer {
   ExpertMixture experts;
 };
 
-/// What a block needs to know of the batch. All rows: V variants × N tokens, one variant behind another.
+/// What a block needs to know of the batch. All rows: V variants × N tokens, one variant behind
+/// another.
 struct LayerContext {
   const ModelConfig& config;
   const PackedSequences& sequences;  ///< of all rows, V · B

@@ -9,10 +9,12 @@
 
 namespace air {
 
-/// `--device auto|cpu|cuda|cuda:N`. @throws Error(kUsage) for other words, Error(kResource) for a device that is not there.
+/// `--device auto|cpu|cuda|cuda:N`. @throws Error(kUsage) for other words, Error(kResource) for a
+/// device that is not there.
 c10::Device parse_device(const std::string& text);
 
-/// `--dtype auto|float32|bfloat16|float16`; auto: float32 on the CPU (bfloat16 is slower there), bfloat16 on CUDA.
+/// `--dtype auto|float32|bfloat16|float16`; auto: float32 on the CPU (bfloat16 is slower there),
+/// bfloat16 on CUDA.
 c10::ScalarType parse_dtype(const std::string& text, c10::Device device);
 
 /// "float32", …

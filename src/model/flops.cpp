@@ -10,18 +10,25 @@ namespace {
 double visible_pairs(const PackedSequences& sequences, int64_t window) {
   double pairs = 0;
   for (int64_t i = 0; i < sequences.size(); ++i) {
-    const auto first = static_cast<double>(sequences.prefix_length(i)), end = first + static_cast<double>(sequences.length(i));
-    const auto all = [](double n) { return n * (n + 1) / 2; };  // queries 0 … n − 1, each seeing itself and all before it
+    const auto first = static_cast<double>(sequences.prefix_length(i)),
+               end = first + static_cast<double>(sequences.length(i));
+    const auto all = [](double n) {
+      return n * (n + 1) / 2;
+    };  // queries 0 … n − 1, each seeing itself and all before it
     const auto widest = static_cast<double>(window);
-    const auto up_to = [&](double n) { return window > 0 && n > widest ? all(widest) + (n - widest) * widest : all(n); };
+    const auto up_to = [&](double n) {
+      return window > 0 && n > widest ? all(widest) + (n - widest) * widest : all(n);
+    };
     pairs += up_to(end) - up_to(first);
   }
   return pairs;
 }
 
 /// Scores and sums of one layer's attention.
-double attention_flops_of(const ModelConfig& config, const LayerConfig& layer, const PackedSequences& sequences) {
-  return 4 * static_cast<double>(config.num_attention_heads * config.head_dim) * visible_pairs(sequences, layer.window);
+double attention_flops_of(const ModelConfig& config, const LayerConfig& layer,
+                          const PackedSequences& sequences) {
+  return 4 * static_cast<double>(config.num_attention_heads * config.head_dim) *
+         visible_pairs(sequences, layer.window);
 }
 
 /// Of one token in one layer, attention's scores and values apart.
@@ -34,7 +41,8 @@ double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
   const ExpertConfig& experts = config.experts;
   const double mlp = layer.experts
                          ? hidden * (static_cast<double>(experts.num_experts) +
-                                     matrices * static_cast<double>(experts.num_experts_per_tok * experts.intermediate_size))
+                                     matrices * static_cast<double>(experts.num_experts_per_tok *
+                                                                    experts.intermediate_size))
                          : matrices * hidden * static_cast<double>(config.intermediate_size);
   return 2 * (attention + mlp);
 }
@@ -43,21 +51,23 @@ double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
 
 double attention_flops(const ModelConfig& config, const PackedSequences& sequences) {
   double flops = 0;
-  for (const LayerConfig& layer : config.layers) flops += attention_flops_of(config, layer, sequences);
+  for (const LayerConfig& layer : config.layers)
+    flops += attention_flops_of(config, layer, sequences);
   return flops;
 }
 
-double forward_flops(const ModelConfig& config, const PackedSequences& sequences, int64_t output_rows, int64_t fork_layer,
-                     int64_t num_variants) {
+double forward_flops(const ModelConfig& config, const PackedSequences& sequences,
+                     int64_t output_rows, int64_t fork_layer, int64_t num_variants) {
   const auto tokens = static_cast<double>(sequences.num_tokens());
   double flops = 0;
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const LayerConfig& layer = config.layers[static_cast<size_t>(i)];
-    const double once = tokens * layer_flops(config, layer) + attention_flops_of(config, layer, sequences);
+    const double once =
+        tokens * layer_flops(config, layer) + attention_flops_of(config, layer, sequences);
     flops += once * static_cast<double>(i < fork_layer ? 1 : num_variants);
   }
-  return flops +
-         2 * static_cast<double>(config.hidden_size * config.vocab_size) * static_cast<double>(output_rows * num_variants);
+  return flops + 2 * static_cast<double>(config.hidden_size * config.vocab_size) *
+                     static_cast<double>(output_rows * num_variants);
 }
 
 }  // namespace air

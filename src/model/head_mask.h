@@ -17,13 +17,14 @@ enum class MaskMode {
   kZero,     ///< puts out nothing: its output is zero
 };
 
-/// Variants of the model that one pass computes side by side; variant 0 is usually the base model (the empty set).
-/// Layers below fork_layer() are the same in all variants and run once.
+/// Variants of the model that one pass computes side by side; variant 0 is usually the base model
+/// (the empty set). Layers below fork_layer() are the same in all variants and run once.
 class HeadMask {
  public:
-  /// @param variants head sets, V of them.   @throws Error(kModel) for a head that the model does not have.
-  HeadMask(std::span<const HeadSet> variants, MaskMode mode, int64_t num_hidden_layers, int64_t num_attention_heads,
-           at::Device device, at::ScalarType dtype);
+  /// @param variants head sets, V of them.   @throws Error(kModel) for a head that the model does
+  /// not have.
+  HeadMask(std::span<const HeadSet> variants, MaskMode mode, int64_t num_hidden_layers,
+           int64_t num_attention_heads, at::Device device, at::ScalarType dtype);
 
   int64_t num_variants() const { return num_variants_; }
   MaskMode mode() const { return mode_; }

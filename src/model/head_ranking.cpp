@@ -17,7 +17,8 @@ HeadSet rank_heads(const HeadScores& scores) {
   for (size_t layer = 0; layer < scores.size(); ++layer)
     for (size_t head = 0; head < scores[layer].size(); ++head)
       heads.push_back({static_cast<int64_t>(layer), static_cast<int64_t>(head)});
-  std::stable_sort(heads.begin(), heads.end(), [&](Head a, Head b) { return score_of(scores, a) > score_of(scores, b); });
+  std::stable_sort(heads.begin(), heads.end(),
+                   [&](Head a, Head b) { return score_of(scores, a) > score_of(scores, b); });
   return heads;
 }
 

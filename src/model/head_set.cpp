@@ -23,14 +23,17 @@ std::string_view trim(std::string_view text) {
 
 }  // namespace
 
-std::string to_string(Head head) { return std::to_string(head.layer) + "-" + std::to_string(head.head); }
+std::string to_string(Head head) {
+  return std::to_string(head.layer) + "-" + std::to_string(head.head);
+}
 
 Head parse_head(std::string_view text, const std::string& where) {
   Head head;
   const size_t dash = text.find('-');
   if (dash == std::string_view::npos || !read_index(text.substr(0, dash), head.layer) ||
       !read_index(text.substr(dash + 1), head.head))
-    throw Error(ErrorKind::kModel, where, "\"" + std::string(text) + "\" is no head", "a head is LAYER-HEAD, both from 0: 12-7");
+    throw Error(ErrorKind::kModel, where, "\"" + std::string(text) + "\" is no head",
+                "a head is LAYER-HEAD, both from 0: 12-7");
   return head;
 }
 
@@ -49,11 +52,14 @@ HeadSet parse_head_list(std::string_view text, const std::string& where) {
   }
 }
 
-void check_heads(const HeadSet& heads, int64_t num_hidden_layers, int64_t num_attention_heads, const std::string& where) {
+void check_heads(const HeadSet& heads, int64_t num_hidden_layers, int64_t num_attention_heads,
+                 const std::string& where) {
   for (const Head head : heads)
-    if (head.layer < 0 || head.layer >= num_hidden_layers || head.head < 0 || head.head >= num_attention_heads)
+    if (head.layer < 0 || head.layer >= num_hidden_layers || head.head < 0 ||
+        head.head >= num_attention_heads)
       throw Error(ErrorKind::kModel, where,
-                  "head " + to_string(head) + " is not in this model of " + std::to_string(num_hidden_layers) + " layers × " +
+                  "head " + to_string(head) + " is not in this model of " +
+                      std::to_string(num_hidden_layers) + " layers × " +
                       std::to_string(num_attention_heads) + " heads",
                   "heads are counted from 0, and belong to the model they were found in");
 }

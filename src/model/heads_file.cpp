@@ -23,7 +23,8 @@ class ObjectReader {
   template <typename T>
   T get(const char* key) const {
     const auto value = object_.find(key);
-    if (value == object_.end()) throw Error(ErrorKind::kModel, where_, "no key \"" + full_name(key) + "\"");
+    if (value == object_.end())
+      throw Error(ErrorKind::kModel, where_, "no key \"" + full_name(key) + "\"");
     try {
       return value->get<T>();
     } catch (const Json::exception&) {
@@ -38,13 +39,16 @@ class ObjectReader {
   int64_t get_count(const char* key) const {
     const auto value = object_.find(key);
     if (value != object_.end() && !value->is_number_integer())
-      throw Error(ErrorKind::kModel, where_, "key \"" + full_name(key) + "\" is not a whole number");
+      throw Error(ErrorKind::kModel, where_,
+                  "key \"" + full_name(key) + "\" is not a whole number");
     const auto count = get<int64_t>(key);
-    if (count <= 0) throw Error(ErrorKind::kModel, where_, "key \"" + full_name(key) + "\" is not above 0");
+    if (count <= 0)
+      throw Error(ErrorKind::kModel, where_, "key \"" + full_name(key) + "\" is not above 0");
     return count;
   }
   ObjectReader child(const char* key) const {
-    if (!object_.contains(key)) throw Error(ErrorKind::kModel, where_, "no key \"" + full_name(key) + "\"");
+    if (!object_.contains(key))
+      throw Error(ErrorKind::kModel, where_, "no key \"" + full_name(key) + "\"");
     return ObjectReader(object_.at(key), where_, full_name(key));
   }
   bool has(const char* key) const { return object_.contains(key); }
@@ -52,7 +56,8 @@ class ObjectReader {
  private:
   std::string full_name(const char* key) const { return path_.empty() ? key : path_ + "." + key; }
   [[noreturn]] void fail(const std::string& what) const {
-    throw Error(ErrorKind::kModel, where_, (path_.empty() ? "the file" : "key \"" + path_ + "\"") + " " + what);
+    throw Error(ErrorKind::kModel, where_,
+                (path_.empty() ? "the file" : "key \"" + path_ + "\"") + " " + what);
   }
 
   const Json& object_;
@@ -75,19 +80,21 @@ void check_scores(const HeadsFile& file, const std::string& where) {
   if (file.scores.empty()) return;
   const auto num_layers = static_cast<size_t>(file.num_hidden_layers);
   const auto num_heads = static_cast<size_t>(file.num_attention_heads);
-  const bool shape_fits =
-      file.scores.size() == num_layers &&
-      std::all_of(file.scores.begin(), file.scores.end(), [&](const auto& layer) { return layer.size() == num_heads; });
+  const bool shape_fits = file.scores.size() == num_layers &&
+                          std::all_of(file.scores.begin(), file.scores.end(),
+                                      [&](const auto& layer) { return layer.size() == num_heads; });
   if (!shape_fits) {
     throw Error(ErrorKind::kModel, where,
-                "\"scores\" is not " + std::to_string(num_layers) + " layers × " + std::to_string(num_heads) + " heads");
+                "\"scores\" is not " + std::to_string(num_layers) + " layers × " +
+                    std::to_string(num_heads) + " heads");
   }
   for (size_t layer = 0; layer < num_layers; ++layer) {
     for (size_t head = 0; head < num_heads; ++head) {
       const double score = file.scores[layer][head];
       if (score >= 0 && score <= 1) continue;
       const Head which{static_cast<int64_t>(layer), static_cast<int64_t>(head)};
-      throw Error(ErrorKind::kModel, where, "the score of head " + to_string(which) + " is outside [0, 1]");
+      throw Error(ErrorKind::kModel, where,
+                  "the score of head " + to_string(which) + " is outside [0, 1]");
     }
   }
 }
@@ -174,9 +181,10 @@ bool has_schema(const std::string& text) {
 }
 
 /// Scores as a matrix; none when they are not on our scale.
-std::vector<std::vector<double>> score_matrix(const PublishedHeads& published, const ModelConfig& config) {
-  const bool on_scale =
-      std::all_of(published.scores.begin(), published.scores.end(), [](double score) { return score >= 0 && score <= 1; });
+std::vector<std::vector<double>> score_matrix(const PublishedHeads& published,
+                                              const ModelConfig& config) {
+  const bool on_scale = std::all_of(published.scores.begin(), published.scores.end(),
+                                    [](double score) { return score >= 0 && score <= 1; });
   if (published.scores.empty() || !on_scale) return {};
   std::vector<std::vector<double>> scores(static_cast<size_t>(config.num_hidden_layers));
   for (auto& layer : scores) layer.resize(static_cast<size_t>(config.num_attention_heads));
@@ -187,8 +195,9 @@ std::vector<std::vector<double>> score_matrix(const PublishedHeads& published, c
   return scores;
 }
 
-HeadsFile published_file(const std::string& text, const std::string& where, const ModelConfig& config,
-                         const std::string& fingerprint, const CriticalSize& size) {
+HeadsFile published_file(const std::string& text, const std::string& where,
+                         const ModelConfig& config, const std::string& fingerprint,
+                         const CriticalSize& size) {
   const PublishedHeads published = parse_published_heads(text, where);
   check_heads(published.heads, config.num_hidden_layers, config.num_attention_heads, where);
   HeadsFile file = file_for(config, fingerprint);
@@ -196,25 +205,30 @@ HeadsFile published_file(const std::string& text, const std::string& where, cons
   file.heads = published.heads;
   const int64_t total = config.num_hidden_layers * config.num_attention_heads;
   // A list with scores ranks many heads, usually all; one without is a choice already made.
-  if (!published.scores.empty()) file.heads.resize(std::min(file.heads.size(), static_cast<size_t>(size.of(total))));
+  if (!published.scores.empty())
+    file.heads.resize(std::min(file.heads.size(), static_cast<size_t>(size.of(total))));
   file.fraction = static_cast<double>(file.heads.size()) / static_cast<double>(total);
   spdlog::info("{}: heads of another program, {} of them critical", where, file.heads.size());
   return file;
 }
 
-void check_same_model(const HeadsFile& file, const std::string& where, const ModelConfig& config, const std::string& fingerprint,
-                      bool force) {
+void check_same_model(const HeadsFile& file, const std::string& where, const ModelConfig& config,
+                      const std::string& fingerprint, bool force) {
   std::string difference;
-  if (file.num_hidden_layers != config.num_hidden_layers || file.num_attention_heads != config.num_attention_heads) {
+  if (file.num_hidden_layers != config.num_hidden_layers ||
+      file.num_attention_heads != config.num_attention_heads) {
     difference = "heads of a model with " + std::to_string(file.num_hidden_layers) + " layers × " +
-                 std::to_string(file.num_attention_heads) + " heads; this model has " + std::to_string(config.num_hidden_layers) +
-                 " × " + std::to_string(config.num_attention_heads);
+                 std::to_string(file.num_attention_heads) + " heads; this model has " +
+                 std::to_string(config.num_hidden_layers) + " × " +
+                 std::to_string(config.num_attention_heads);
   } else if (!file.fingerprint.empty() && file.fingerprint != fingerprint) {
-    difference = "heads of another model: fingerprint " + file.fingerprint + ", this model has " + fingerprint;
+    difference = "heads of another model: fingerprint " + file.fingerprint + ", this model has " +
+                 fingerprint;
   }
   if (difference.empty()) return;
   if (!force) {
-    throw Error(ErrorKind::kModel, where, difference, "find them again with `air find-heads`, or use them anyway with --force");
+    throw Error(ErrorKind::kModel, where, difference,
+                "find them again with `air find-heads`, or use them anyway with --force");
   }
   spdlog::warn("{}: {} (--force)", where, difference);
 }
@@ -226,9 +240,11 @@ HeadsFile parse_heads_file(std::string_view text, const std::string& where) {
   const ObjectReader root(json, where, "");
   const auto schema = root.get_or<std::string>("schema", "");
   if (schema != kSchema) {
-    throw Error(ErrorKind::kModel, where,
-                schema.empty() ? "not a heads file: no key \"schema\"" : "unknown schema \"" + schema + "\"",
-                std::string("this version reads \"") + kSchema + "\", which `air find-heads` writes");
+    throw Error(
+        ErrorKind::kModel, where,
+        schema.empty() ? "not a heads file: no key \"schema\""
+                       : "unknown schema \"" + schema + "\"",
+        std::string("this version reads \"") + kSchema + "\", which `air find-heads` writes");
   }
   const ObjectReader model = root.child("model");
   HeadsFile file;
@@ -243,7 +259,8 @@ HeadsFile parse_heads_file(std::string_view text, const std::string& where) {
   file.scores = root.get_or<std::vector<std::vector<double>>>("scores", {});
   check_scores(file, where);
   for (const auto& [key, value] : json.items()) {
-    static const std::vector<std::string> known = {"schema", "model", "probes", "fraction", "heads", "scores"};
+    static const std::vector<std::string> known = {"schema",   "model", "probes",
+                                                   "fraction", "heads", "scores"};
     if (std::find(known.begin(), known.end(), key) == known.end()) file.details[key] = value;
   }
   return file;
@@ -279,30 +296,34 @@ std::string to_json(const HeadsFile& file) {
 }
 
 int64_t CriticalSize::of(int64_t total) const {
-  if (num_heads > total) throw Error(ErrorKind::kUsage, "--num-heads", "the model has " + std::to_string(total) + " heads");
+  if (num_heads > total)
+    throw Error(ErrorKind::kUsage, "--num-heads",
+                "the model has " + std::to_string(total) + " heads");
   return num_heads > 0 ? num_heads : critical_count(fraction, total);
 }
 
-HeadsFile load_heads(const std::string& flag, const ModelConfig& config, const std::string& fingerprint, bool force,
-                     const CriticalSize& size) {
+HeadsFile load_heads(const std::string& flag, const ModelConfig& config,
+                     const std::string& fingerprint, bool force, const CriticalSize& size) {
   if (flag == "none" || looks_like_list(flag)) {
     HeadsFile file = file_for(config, fingerprint);
     file.heads = parse_head_list(flag, "--heads");
     check_heads(file.heads, config.num_hidden_layers, config.num_attention_heads, "--heads");
-    file.fraction =
-        static_cast<double>(file.heads.size()) / static_cast<double>(config.num_hidden_layers * config.num_attention_heads);
+    file.fraction = static_cast<double>(file.heads.size()) /
+                    static_cast<double>(config.num_hidden_layers * config.num_attention_heads);
     return file;
   }
   const std::string text = read_file(flag, ErrorKind::kModel);
   if (!has_schema(text)) return published_file(text, flag, config, fingerprint, size);
   HeadsFile file = parse_heads_file(text, flag);
   check_same_model(file, flag, config, fingerprint, force);
-  if (file.heads.empty()) spdlog::warn("{}: the critical set is empty, so that masking it changes nothing", flag);
+  if (file.heads.empty())
+    spdlog::warn("{}: the critical set is empty, so that masking it changes nothing", flag);
   check_heads(file.heads, config.num_hidden_layers, config.num_attention_heads, flag);
   return file;
 }
 
-HeadSet resolve_heads(const std::string& flag, const ModelConfig& config, const std::string& fingerprint, bool force) {
+HeadSet resolve_heads(const std::string& flag, const ModelConfig& config,
+                      const std::string& fingerprint, bool force) {
   return load_heads(flag, config, fingerprint, force).heads;
 }
 

@@ -31,13 +31,15 @@ struct HeadsFile {
   int64_t num_attention_heads = 0;  ///< H
   std::string fingerprint;          ///< of the model's weights; empty: not known
   ProbeSummary probes;
-  double fraction = 0;                      ///< the critical set's share of the L · H heads
-  HeadSet heads;                            ///< the critical set, best first
-  std::vector<std::vector<double>> scores;  ///< mean retrieval score, [L][H]; empty when the file has none
-  Json details;                             ///< further keys, written behind the others; null: none
+  double fraction = 0;  ///< the critical set's share of the L · H heads
+  HeadSet heads;        ///< the critical set, best first
+  std::vector<std::vector<double>>
+      scores;    ///< mean retrieval score, [L][H]; empty when the file has none
+  Json details;  ///< further keys, written behind the others; null: none
 };
 
-/// @throws Error(kModel): missing, not JSON, another schema, a key that is missing or of the wrong type, a head that the
+/// @throws Error(kModel): missing, not JSON, another schema, a key that is missing or of the wrong
+///   type, a head that the
 ///         file's own model does not have, scores of another shape or outside [0, 1].
 HeadsFile read_heads_file(const std::filesystem::path& path);
 
@@ -55,14 +57,17 @@ struct CriticalSize {
   int64_t of(int64_t total) const;
 };
 
-/// Heads from wherever they come: a heads file, a list in place ("12-7,18-0"), "none" for the empty set, or a file of
-/// another program (heads_import.h), of which a scored list is cut to its critical part.
+/// Heads from wherever they come: a heads file, a list in place ("12-7,18-0"), "none" for the empty
+/// set, or a file of another program (heads_import.h), of which a scored list is cut to its
+/// critical part.
 /// @param force  heads that were found for another model give a warning instead of an error.
-/// @throws Error(kModel): as read_heads_file; a head that the model does not have; heads of another model.
-HeadsFile load_heads(const std::string& flag, const ModelConfig& config, const std::string& fingerprint, bool force,
-                     const CriticalSize& size = {});
+/// @throws Error(kModel): as read_heads_file; a head that the model does not have; heads of another
+///   model.
+HeadsFile load_heads(const std::string& flag, const ModelConfig& config,
+                     const std::string& fingerprint, bool force, const CriticalSize& size = {});
 
 /// The value of `--heads`: the critical set of load_heads().
-HeadSet resolve_heads(const std::string& flag, const ModelConfig& config, const std::string& fingerprint, bool force);
+HeadSet resolve_heads(const std::string& flag, const ModelConfig& config,
+                      const std::string& fingerprint, bool force);
 
 }  // namespace air

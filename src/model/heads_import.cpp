@@ -13,13 +13,15 @@ namespace {
 using ScoredHead = std::pair<Head, double>;
 
 [[noreturn]] void fail(const std::string& where, const std::string& what) {
-  throw Error(ErrorKind::kModel, where, what,
-              R"(known: a file of air find-heads; {"12-7": [0.9, …]}, [["12-7", 0.9], …], ["12-7", …], [[12, 7], …]; )"
-              "text with 12-7 or 12,7 on each line");
+  throw Error(
+      ErrorKind::kModel, where, what,
+      R"(known: a file of air find-heads; {"12-7": [0.9, …]}, [["12-7", 0.9], …], ["12-7", …], [[12, 7], …]; )"
+      "text with 12-7 or 12,7 on each line");
 }
 
 double number_of(const Json& value, const std::string& where) {
-  if (!value.is_number() || !std::isfinite(value.get<double>())) fail(where, value.dump() + " is no score");
+  if (!value.is_number() || !std::isfinite(value.get<double>()))
+    fail(where, value.dump() + " is no score");
   return value.get<double>();
 }
 
@@ -46,7 +48,8 @@ PublishedHeads sorted_by_score(std::vector<ScoredHead> scored) {
 
 PublishedHeads from_object(const Json& json, const std::string& where) {
   std::vector<ScoredHead> scored;
-  for (const auto& [name, value] : json.items()) scored.emplace_back(parse_head(name, where), score_of(value, where));
+  for (const auto& [name, value] : json.items())
+    scored.emplace_back(parse_head(name, where), score_of(value, where));
   return sorted_by_score(std::move(scored));
 }
 
@@ -64,7 +67,8 @@ PublishedHeads from_array(const Json& json, const std::string& where) {
     else
       fail(where, item.dump() + " is no head");
   }
-  if (!scored.empty() && !published.heads.empty()) fail(where, "some heads have scores and some have not");
+  if (!scored.empty() && !published.heads.empty())
+    fail(where, "some heads have scores and some have not");
   return scored.empty() ? published : sorted_by_score(std::move(scored));
 }
 
@@ -81,7 +85,8 @@ void add_line(std::string_view line, const std::string& where, HeadSet& heads) {
   if (line.empty()) return;
   const size_t comma = line.find(',');
   if (line.find('-') == std::string_view::npos && comma != std::string_view::npos) {
-    const std::string name = std::string(trim(line.substr(0, comma))) + "-" + std::string(trim(line.substr(comma + 1)));
+    const std::string name =
+        std::string(trim(line.substr(0, comma))) + "-" + std::string(trim(line.substr(comma + 1)));
     heads.push_back(parse_head(name, where));
     return;
   }
@@ -115,7 +120,8 @@ PublishedHeads parse_published_heads(std::string_view text, const std::string& w
   HeadSet sorted = published.heads;
   std::sort(sorted.begin(), sorted.end());
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-  if (twice != sorted.end()) throw Error(ErrorKind::kModel, where, "head " + to_string(*twice) + " is named twice");
+  if (twice != sorted.end())
+    throw Error(ErrorKind::kModel, where, "head " + to_string(*twice) + " is named twice");
   return published;
 }
 

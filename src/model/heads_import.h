@@ -18,10 +18,12 @@ struct PublishedHeads {
 };
 
 /// Formats, told apart by their content:
-/// - {"L-H": [score, …], …} or {"L-H": score, …}: Retrieval_Head's head_score files; the mean counts;
+/// - {"L-H": [score, …], …} or {"L-H": score, …}: Retrieval_Head's head_score files; the mean
+///   counts;
 /// - [["L-H", score], …]: what QRHead's detection writes;
 /// - ["L-H", …] or [[L, H], …];
-/// - text, a head a line or between commas: "L-H", or "L,H" on a line of its own; # begins a comment.
+/// - text, a head a line or between commas: "L-H", or "L,H" on a line of its own; # begins a
+///   comment.
 /// @throws Error(kModel) that quotes what is no head.
 PublishedHeads parse_published_heads(std::string_view text, const std::string& where);
 

@@ -7,7 +7,8 @@
 
 namespace air {
 
-/// Online softmax statistics (Milakov and Gimelshein 2018, arXiv:1805.02867), with the entropy's sum beside them.
+/// Online softmax statistics (Milakov and Gimelshein 2018, arXiv:1805.02867), with the entropy's
+/// sum beside them.
 struct LogitStats {
   float max = -std::numeric_limits<float>::infinity();
   int32_t top1 = -1;    ///< where the maximum stands first
@@ -18,7 +19,8 @@ struct LogitStats {
   double entropy() const { return std::log(sum_exp) - weighted / sum_exp; }
 };
 
-/// Takes in `count` logits of the tokens first_id, first_id + 1, …; vectorised for the processor that runs it.
+/// Takes in `count` logits of the tokens first_id, first_id + 1, …; vectorised for the processor
+/// that runs it.
 void accumulate_logits(const float* logits, int64_t count, int32_t first_id, LogitStats& stats);
 
 }  // namespace air

@@ -12,7 +12,8 @@ namespace air {
 namespace {
 
 using Scalars = c10::List<std::optional<at::Scalar>>;
-using OneDnnLinear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, std::string_view, Scalars,
+using OneDnnLinear = at::Tensor(const at::Tensor&, const at::Tensor&,
+                                const std::optional<at::Tensor>&, std::string_view, Scalars,
                                 std::optional<std::string_view>);
 
 /// The operator behind torch.compile's CPU code; none in a libtorch that was built without oneDNN.
@@ -30,11 +31,13 @@ const std::optional<c10::TypedOperatorHandle<OneDnnLinear>>& one_dnn_linear() {
 bool one_dnn_is_there() { return one_dnn_linear().has_value(); }
 
 at::Tensor linear_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  // Rows or columns of the weight must lie together: anything else falls to oneDNN's reference code, thousands of times slower.
-  const bool suits = x.is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 2 && x.size(0) > 0 && x.is_contiguous() &&
-                     (weight.is_contiguous() || weight.t().is_contiguous());
+  // Rows or columns of the weight must lie together: anything else falls to oneDNN's reference
+  // code, thousands of times slower.
+  const bool suits = x.is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 2 && x.size(0) > 0 &&
+                     x.is_contiguous() && (weight.is_contiguous() || weight.t().is_contiguous());
   if (!suits || !one_dnn_linear()) return at::linear(x, weight, bias);
-  return one_dnn_linear()->call(x, weight, bias.defined() ? std::optional(bias) : std::nullopt, "none", Scalars{}, std::nullopt);
+  return one_dnn_linear()->call(x, weight, bias.defined() ? std::optional(bias) : std::nullopt,
+                                "none", Scalars{}, std::nullopt);
 }
 
 }  // namespace air

@@ -16,7 +16,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 }  // namespace
 
@@ -27,20 +29,25 @@ double matrix_product_rate(const ModelConfig& config, c10::Device device, c10::S
   constexpr size_t kLeastRepeats = 5;
   const int64_t inner = std::max(config.intermediate_size, config.experts.intermediate_size);
   const auto options = at::TensorOptions().device(device).dtype(dtype);
-  const at::Tensor x = at::rand({kRows, config.hidden_size}, options), weight = at::rand({inner, config.hidden_size}, options);
+  const at::Tensor x = at::rand({kRows, config.hidden_size}, options),
+                   weight = at::rand({inner, config.hidden_size}, options);
   const auto product = [&] {
     linear_product(x, weight);
     if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
   };
   product();  // the first one also makes what the others find ready
   std::vector<double> seconds;
-  for (const auto begin = Clock::now(); seconds.size() < kLeastRepeats || seconds_since(begin) < kSeconds;) {
+  for (const auto begin = Clock::now();
+       seconds.size() < kLeastRepeats || seconds_since(begin) < kSeconds;) {
     const auto start = Clock::now();
     product();
     seconds.push_back(seconds_since(start));
   }
-  std::nth_element(seconds.begin(), seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2), seconds.end());
-  return 2.0 * static_cast<double>(kRows * config.hidden_size * inner) / seconds[seconds.size() / 2];
+  std::nth_element(seconds.begin(),
+                   seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2),
+                   seconds.end());
+  return 2.0 * static_cast<double>(kRows * config.hidden_size * inner) /
+         seconds[seconds.size() / 2];
 }
 
 }  // namespace air

@@ -8,8 +8,8 @@
 
 namespace air {
 
-/// Floating-point operations per second (a multiply-add counts as two) of the product that the MLP is made of, with 2,048
-/// rows and all threads: the median of some, about a second in all.
+/// Floating-point operations per second (a multiply-add counts as two) of the product that the MLP
+/// is made of, with 2,048 rows and all threads: the median of some, about a second in all.
 double matrix_product_rate(const ModelConfig& config, c10::Device device, c10::ScalarType dtype);
 
 }  // namespace air

@@ -24,7 +24,8 @@ namespace {
 constexpr int64_t kCpuBatchTokens = 4096;
 constexpr int64_t kAcceleratorBatchTokens = 65536;
 constexpr int64_t kLeastBatchTokens = 256;
-// What a pass of one long trace may take of the free memory: the estimate is from above, others want some too.
+// What a pass of one long trace may take of the free memory: the estimate is from above, others
+// want some too.
 constexpr double kShareOfOneTrace = 0.9;
 
 /// A number behind a name ("MemAvailable:  123 kB") in a file of such lines; −1: not there.
@@ -46,9 +47,11 @@ int64_t number_of(const std::string& path) {
   return file >> value ? value : -1;
 }
 
-/// What is left to a control group. Cached file pages count as used there, and are given back when they are needed.
+/// What is left to a control group. Cached file pages count as used there, and are given back when
+/// they are needed.
 int64_t left_in_group(const std::string& folder, const char* limit_name, const char* used_name) {
-  const int64_t limit = number_of(folder + "/" + limit_name), used = number_of(folder + "/" + used_name);
+  const int64_t limit = number_of(folder + "/" + limit_name),
+                used = number_of(folder + "/" + used_name);
   if (limit < 0 || used < 0) return std::numeric_limits<int64_t>::max();
   return limit - used + std::max<int64_t>(0, number_in(folder + "/memory.stat", "inactive_file"));
 }
@@ -62,7 +65,8 @@ std::string own_group() {
 
 int64_t left_of_limit(int resource, const char* status_name) {
   struct rlimit limit {};
-  if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::numeric_limits<int64_t>::max();
+  if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return std::numeric_limits<int64_t>::max();
   const int64_t used = number_in("/proc/self/status", status_name);
   return static_cast<int64_t>(limit.rlim_cur) - std::max<int64_t>(0, used) * 1024;
 }
@@ -70,31 +74,36 @@ int64_t left_of_limit(int resource, const char* status_name) {
 int64_t free_host_memory() {
   const int64_t available = number_in("/proc/meminfo", "MemAvailable:");
   if (available < 0) return 0;
-  const int64_t left = std::min({available * 1024, left_in_group("/sys/fs/cgroup" + own_group(), "memory.max", "memory.current"),
-                                 left_in_group("/sys/fs/cgroup", "memory.max", "memory.current"),
-                                 left_in_group("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
-                                 left_of_limit(RLIMIT_AS, "VmSize:"), left_of_limit(RLIMIT_DATA, "VmData:")});
+  const int64_t left = std::min(
+      {available * 1024,
+       left_in_group("/sys/fs/cgroup" + own_group(), "memory.max", "memory.current"),
+       left_in_group("/sys/fs/cgroup", "memory.max", "memory.current"),
+       left_in_group("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+       left_of_limit(RLIMIT_AS, "VmSize:"), left_of_limit(RLIMIT_DATA, "VmData:")});
   return std::max<int64_t>(1, left);
 }
 
 }  // namespace
 
-PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Device device, c10::ScalarType dtype) {
+PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Device device,
+                       c10::ScalarType dtype) {
   const auto size = static_cast<int64_t>(c10::elementSize(dtype));
-  // States; queries and attended values; keys and values, and their copies with the rows of a head together. After the last
-  // layer: states, those of the output rows, and their norm.
-  const int64_t in_layer =
-      config.hidden_size + config.head_dim * (2 * config.num_attention_heads + 4 * config.num_key_value_heads);
+  // States; queries and attended values; keys and values, and their copies with the rows of a head
+  // together. After the last layer: states, those of the output rows, and their norm.
+  const int64_t in_layer = config.hidden_size + config.head_dim * (2 * config.num_attention_heads +
+                                                                   4 * config.num_key_value_heads);
   int64_t row = std::max(in_layer, 3 * config.hidden_size);
   for (const RopeConfig& rope : config.ropes) row += rope.rotary_dim;
   const int64_t inner = config.mlp_gate ? 2 * config.intermediate_size : config.intermediate_size;
-  const int64_t expert_inner = 2 * config.experts.intermediate_size * config.experts.num_experts_per_tok;
+  const int64_t expert_inner =
+      2 * config.experts.intermediate_size * config.experts.num_experts_per_tok;
   // A row of the MLP, with what goes in and out of it.
   const int64_t wide_row = std::max(inner, expert_inner) + 4 * config.hidden_size;
   PassMemory memory;
   memory.per_token = size * num_variants * row;
   memory.fixed = size * concurrent_rows(device) * wide_row;
-  // Scores of attention and logits: a few MiB a thread; whole rows of logits, some times over, on an accelerator.
+  // Scores of attention and logits: a few MiB a thread; whole rows of logits, some times over, on
+  // an accelerator.
   memory.fixed += device.is_cpu() ? at::get_num_threads() * (int64_t{16} << 20) : int64_t{1} << 30;
   return memory;
 }

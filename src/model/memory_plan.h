@@ -20,14 +20,16 @@ struct PassMemory {
   int64_t tokens_in(int64_t bytes) const { return bytes > fixed ? (bytes - fixed) / per_token : 0; }
 };
 
-PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Device device, c10::ScalarType dtype);
+PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Device device,
+                       c10::ScalarType dtype);
 
-/// Bytes that can still be had: of the machine, the process's limits and its control group, or of the accelerator.
-/// 0: can't be told.
+/// Bytes that can still be had: of the machine, the process's limits and its control group, or of
+/// the accelerator. 0: can't be told.
 int64_t free_memory(c10::Device device);
 
-/// What --max-batch-tokens is when it is not given: as many tokens as make the device run at full speed, a power of two,
-/// and no more than half of the free memory holds. `free` as free_memory says.
+/// What --max-batch-tokens is when it is not given: as many tokens as make the device run at full
+/// speed, a power of two, and no more than half of the free memory holds. `free` as free_memory
+/// says.
 int64_t default_batch_tokens(const PassMemory& memory, int64_t free, c10::Device device);
 
 /// The longest trace that a pass can take; a very large number when the free memory is not known.

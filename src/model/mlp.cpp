@@ -43,7 +43,8 @@ void activate_gate(at::Tensor& gate, at::Tensor up, const ModelConfig& config) {
     gate.mul_(up.clamp_(-config.swiglu_limit, config.swiglu_limit).add_(1.0));
     return;
   }
-  const bool plain = gate.is_cpu() && gate.scalar_type() == at::kFloat && gate.is_contiguous() && up.is_contiguous();
+  const bool plain = gate.is_cpu() && gate.scalar_type() == at::kFloat && gate.is_contiguous() &&
+                     up.is_contiguous();
   if (plain && config.hidden_act == Activation::kSilu) {
     silu_gate(gate.data_ptr<float>(), up.const_data_ptr<float>(), gate.numel());
   } else if (plain && config.hidden_act == Activation::kGeluTanh) {
@@ -56,7 +57,9 @@ void activate_gate(at::Tensor& gate, at::Tensor up, const ModelConfig& config) {
 
 }  // namespace
 
-at::Tensor apply(const Linear& linear, const at::Tensor& x) { return linear_product(x, linear.weight, linear.bias); }
+at::Tensor apply(const Linear& linear, const at::Tensor& x) {
+  return linear_product(x, linear.weight, linear.bias);
+}
 
 at::Tensor mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& config) {
   if (!mlp.gate_proj.weight.defined()) {
@@ -97,7 +100,8 @@ at::Tensor mixture(const ExpertMixture& mixture, const at::Tensor& x, const Mode
     const at::Tensor mine = order.narrow(0, begin, count);
     begin += count;
     const at::Tensor rows = mine.floor_divide(k);
-    at::Tensor result = mlp(mixture.experts[static_cast<size_t>(expert)], x.index_select(0, rows), config);
+    at::Tensor result =
+        mlp(mixture.experts[static_cast<size_t>(expert)], x.index_select(0, rows), config);
     out.index_add_(0, rows, result.mul_(weights.index_select(0, mine).unsqueeze(1)));
   }
   return out;

@@ -41,7 +41,8 @@ struct Routing {
 /// @param x [N, hidden]
 Routing route(const Linear& router, const at::Tensor& x, const ExpertConfig& config);
 
-/// Rows are gathered expert by expert, so that each expert's weights are read once. @param x [N, hidden]
+/// Rows are gathered expert by expert, so that each expert's weights are read once. @param x [N,
+/// hidden]
 /// @return [N, hidden]
 at::Tensor mixture(const ExpertMixture& mixture, const at::Tensor& x, const ModelConfig& config);
 

@@ -43,7 +43,8 @@ Json to_json(const RopeConfig& rope) {
   if (rope.rope_type == "default") return json;
   json["factor"] = rope.factor;
   if (rope.rope_type == "dynamic") json["max_position_embeddings"] = rope.max_position_embeddings;
-  if (rope.original_max_position_embeddings > 0) json["original_max_position_embeddings"] = rope.original_max_position_embeddings;
+  if (rope.original_max_position_embeddings > 0)
+    json["original_max_position_embeddings"] = rope.original_max_position_embeddings;
   if (rope.rope_type == "llama3") {
     json["low_freq_factor"] = rope.low_freq_factor;
     json["high_freq_factor"] = rope.high_freq_factor;
@@ -53,7 +54,8 @@ Json to_json(const RopeConfig& rope) {
     json["beta_slow"] = rope.beta_slow;
     json["truncate"] = rope.truncate;
   }
-  if (rope.rope_type == "yarn" || rope.rope_type == "longrope") json["attention_factor"] = rope.attention_factor;
+  if (rope.rope_type == "yarn" || rope.rope_type == "longrope")
+    json["attention_factor"] = rope.attention_factor;
   if (rope.rope_type == "longrope") {
     json["short_factor"] = rope.short_factor;
     json["long_factor"] = rope.long_factor;
@@ -127,20 +129,23 @@ ModelConfig model_config_from_json(const Json& json, const std::string& where) {
   ConfigReader reader(json, where);
   const std::string model_type = reader.text("model_type");
   const Family* family = find_family(model_type);
-  if (family == nullptr) reader.fail("unknown model_type \"" + model_type + "\"", "known: " + known_model_types());
+  if (family == nullptr)
+    reader.fail("unknown model_type \"" + model_type + "\"", "known: " + known_model_types());
   return read_family_config(*family, json, where);
 }
 
 ModelConfig load_model_config(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "config.json";
   if (!std::filesystem::is_directory(folder))
-    throw Error(ErrorKind::kModel, folder.string(), "not a folder", "--model takes the folder of a Hugging Face model");
+    throw Error(ErrorKind::kModel, folder.string(), "not a folder",
+                "--model takes the folder of a Hugging Face model");
   if (!std::filesystem::exists(path)) {
     const bool adapter = std::filesystem::exists(folder / "adapter_config.json");
     throw Error(ErrorKind::kModel, folder.string(),
                 adapter ? "an adapter (adapter_config.json), not a model" : "no config.json here",
                 adapter ? "merge it into its base model first, e.g. in Python: "
-                          "AutoPeftModelForCausalLM.from_pretrained(DIR).merge_and_unload().save_pretrained(OUT)"
+                          "AutoPeftModelForCausalLM.from_pretrained(DIR).merge_and_unload().save_"
+                          "pretrained(OUT)"
                         : "--model takes the folder of a Hugging Face model");
   }
   return model_config_from_json(read_json_file(path, ErrorKind::kModel), path.string());

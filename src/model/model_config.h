@@ -22,11 +22,11 @@ enum class Activation {
 struct RopeConfig {
   std::string rope_type = "default";  ///< default, linear, dynamic, llama3, yarn, longrope
   double theta = 10000.0;
-  int64_t rotary_dim = 0;                        ///< leading dimensions of a head that are rotated
-  bool interleaved = false;                      ///< pairs (0, 1), (2, 3), … instead of (0, d/2), (1, d/2 + 1), …
-  double factor = 1.0;                           ///< linear, dynamic, llama3, yarn
-  double attention_factor = 1.0;                 ///< yarn, longrope: cosines and sines are multiplied by it
-  int64_t max_position_embeddings = 0;           ///< dynamic: longer sequences change the frequencies
+  int64_t rotary_dim = 0;    ///< leading dimensions of a head that are rotated
+  bool interleaved = false;  ///< pairs (0, 1), (2, 3), … instead of (0, d/2), (1, d/2 + 1), …
+  double factor = 1.0;       ///< linear, dynamic, llama3, yarn
+  double attention_factor = 1.0;        ///< yarn, longrope: cosines and sines are multiplied by it
+  int64_t max_position_embeddings = 0;  ///< dynamic: longer sequences change the frequencies
   int64_t original_max_position_embeddings = 0;  ///< llama3, yarn, longrope
   double low_freq_factor = 1.0;                  ///< llama3
   double high_freq_factor = 1.0;                 ///< llama3
@@ -77,8 +77,8 @@ struct LayerConfig {
   bool experts = false;  ///< a mixture instead of one MLP
 };
 
-/// The decoder, whatever its family. Set by one function a family from config.json; nothing here has a silent
-/// default.
+/// The decoder, whatever its family. Set by one function a family from config.json; nothing here
+/// has a silent default.
 struct ModelConfig {
   std::string model_type;
   int64_t vocab_size = 0;
@@ -121,9 +121,9 @@ struct ModelConfig {
   TensorNames names;
 };
 
-/// Reads FOLDER/config.json. @throws Error(kModel) for a missing file or key, an unknown model_type, rope
-/// type or activation, a key that changes the maths and is not supported, a quantised model or an adapter:
-/// each named.
+/// Reads FOLDER/config.json. @throws Error(kModel) for a missing file or key, an unknown
+/// model_type, rope type or activation, a key that changes the maths and is not supported, a
+/// quantised model or an adapter: each named.
 ModelConfig load_model_config(const std::filesystem::path& folder);
 
 /// The same from parsed JSON; `where` names the file in messages.

@@ -30,21 +30,26 @@ void unpack_row(const uint8_t* blocks, const uint8_t* scales, int64_t num_blocks
 
 }  // namespace
 
-Mxfp4Matrix mxfp4_matrix(Checkpoint& checkpoint, const std::string& name, int64_t count, int64_t out, int64_t in) {
+Mxfp4Matrix mxfp4_matrix(Checkpoint& checkpoint, const std::string& name, int64_t count,
+                         int64_t out, int64_t in) {
   if (in % kBlock != 0)
     throw Error(ErrorKind::kModel, checkpoint.folder().string(),
-                "MXFP4 weights \"" + name + "\" of " + std::to_string(in) + " inputs, which is no multiple of 32");
+                "MXFP4 weights \"" + name + "\" of " + std::to_string(in) +
+                    " inputs, which is no multiple of 32");
   return {name, checkpoint.bytes_view(name + "_blocks", {count, out, in / kBlock, kBlock / 2}),
           checkpoint.bytes_view(name + "_scales", {count, out, in / kBlock})};
 }
 
-at::Tensor unpack_mxfp4(const Mxfp4Matrix& matrix, int64_t index, int64_t first, int64_t step, at::Device device) {
+at::Tensor unpack_mxfp4(const Mxfp4Matrix& matrix, int64_t index, int64_t first, int64_t step,
+                        at::Device device) {
   const int64_t num_blocks = matrix.scales.size(2), all_rows = matrix.scales.size(1);
   const int64_t rows = (all_rows - first + step - 1) / step;
-  at::Tensor out = at::empty({rows, num_blocks * kBlock},
-                             at::TensorOptions().dtype(at::kFloat).device(device.is_meta() ? at::kMeta : at::kCPU));
+  at::Tensor out = at::empty(
+      {rows, num_blocks * kBlock},
+      at::TensorOptions().dtype(at::kFloat).device(device.is_meta() ? at::kMeta : at::kCPU));
   if (device.is_meta()) return out;
-  const uint8_t* blocks = matrix.blocks.const_data_ptr<uint8_t>() + index * all_rows * num_blocks * (kBlock / 2);
+  const uint8_t* blocks =
+      matrix.blocks.const_data_ptr<uint8_t>() + index * all_rows * num_blocks * (kBlock / 2);
   const uint8_t* scales = matrix.scales.const_data_ptr<uint8_t>() + index * all_rows * num_blocks;
   for (int64_t i = 0; i < rows; ++i) {
     const int64_t row = first + i * step;

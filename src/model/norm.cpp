@@ -11,7 +11,9 @@ namespace air {
 
 namespace {
 
-bool is_plain_float(const at::Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous(); }
+bool is_plain_float(const at::Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous();
+}
 
 }  // namespace
 
@@ -19,16 +21,18 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   if (is_plain_float(x) && is_plain_float(weight) && weight.dim() == 1) {
     at::Tensor out = at::empty_like(x);
     const int64_t width = weight.size(0);
-    rms_norm_rows(x.const_data_ptr<float>(), x.numel() / width, width, weight.const_data_ptr<float>(), static_cast<float>(eps),
-                  out.data_ptr<float>());
+    rms_norm_rows(x.const_data_ptr<float>(), x.numel() / width, width,
+                  weight.const_data_ptr<float>(), static_cast<float>(eps), out.data_ptr<float>());
     return out;
   }
   at::Tensor wide = x.to(at::kFloat);
-  const at::Tensor inverse = wide.square().mean(at::IntArrayRef{-1}, /*keepdim=*/true).add_(eps).rsqrt_();
+  const at::Tensor inverse =
+      wide.square().mean(at::IntArrayRef{-1}, /*keepdim=*/true).add_(eps).rsqrt_();
   return (wide * inverse).to(weight.scalar_type()).mul_(weight).to(x.scalar_type());
 }
 
-at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double eps) {
+at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                      double eps) {
   if (weight.dim() > 1) return layer_norm(x, {}, {}, eps).mul_(weight);
   const at::Tensor input = weight.defined() ? x.to(weight.scalar_type()) : x;
   return at::layer_norm(input, {x.size(-1)}, weight, bias, eps).to(x.scalar_type());

@@ -9,7 +9,8 @@
 namespace air {
 
 /// As many heads as `heads` has, from all layers, none of them in `heads` while others last.
-HeadSet random_heads(const HeadSet& heads, int64_t num_hidden_layers, int64_t num_attention_heads, Rng& rng);
+HeadSet random_heads(const HeadSet& heads, int64_t num_hidden_layers, int64_t num_attention_heads,
+                     Rng& rng);
 
 /// For each layer, as many heads as `heads` has there, none of them in `heads` while others last.
 HeadSet random_heads_of_same_layers(const HeadSet& heads, int64_t num_attention_heads, Rng& rng);

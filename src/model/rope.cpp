@@ -17,11 +17,11 @@ namespace air {
 
 namespace {
 
-/// theta^(2i / rotary_dim), [rotary_dim / 2] float32. On the CPU whatever the device: powers differ between
-/// devices in the last bit, and long positions multiply that.
+/// theta^(2i / rotary_dim), [rotary_dim / 2] float32. On the CPU whatever the device: powers differ
+/// between devices in the last bit, and long positions multiply that.
 at::Tensor powers_of_theta(double theta, int64_t rotary_dim) {
-  const at::Tensor exponents =
-      at::arange(0, rotary_dim, 2, at::TensorOptions().dtype(at::kFloat)) / static_cast<double>(rotary_dim);
+  const at::Tensor exponents = at::arange(0, rotary_dim, 2, at::TensorOptions().dtype(at::kFloat)) /
+                               static_cast<double>(rotary_dim);
   return at::pow(theta, exponents);
 }
 
@@ -37,7 +37,8 @@ double dynamic_theta(const RopeConfig& c, int64_t length) {
 void stretch_llama3(const RopeConfig& c, at::Tensor& frequencies) {
   const auto old_length = static_cast<float>(c.original_max_position_embeddings);
   const auto factor = static_cast<float>(c.factor);
-  const auto low = static_cast<float>(c.low_freq_factor), high = static_cast<float>(c.high_freq_factor);
+  const auto low = static_cast<float>(c.low_freq_factor),
+             high = static_cast<float>(c.high_freq_factor);
   float* f = frequencies.data_ptr<float>();
   for (int64_t i = 0; i < frequencies.numel(); ++i) {
     const float wave = static_cast<float>(2.0 * std::numbers::pi) / f[i];
@@ -51,13 +52,14 @@ void stretch_llama3(const RopeConfig& c, at::Tensor& frequencies) {
   }
 }
 
-/// YaRN (Peng et al. 2023, arXiv:2309.00071): dimensions that turn often are kept, those that turn seldom are
-/// stretched, with a ramp between.
+/// YaRN (Peng et al. 2023, arXiv:2309.00071): dimensions that turn often are kept, those that turn
+/// seldom are stretched, with a ramp between.
 void stretch_yarn(const RopeConfig& c, const at::Tensor& powers, at::Tensor& frequencies) {
   const auto dim = static_cast<double>(c.rotary_dim);
   const auto dimension_of = [&](double rotations) {
     const auto length = static_cast<double>(c.original_max_position_embeddings);
-    return dim * std::log(length / (rotations * 2.0 * std::numbers::pi)) / (2.0 * std::log(c.theta));
+    return dim * std::log(length / (rotations * 2.0 * std::numbers::pi)) /
+           (2.0 * std::log(c.theta));
   };
   double low = dimension_of(c.beta_fast), high = dimension_of(c.beta_slow);
   if (c.truncate) {
@@ -70,23 +72,28 @@ void stretch_yarn(const RopeConfig& c, const at::Tensor& powers, at::Tensor& fre
   const float* power = powers.const_data_ptr<float>();
   float* f = frequencies.data_ptr<float>();
   for (int64_t i = 0; i < frequencies.numel(); ++i) {
-    const auto ramp = (static_cast<float>(i) - static_cast<float>(low)) / static_cast<float>(high - low);
+    const auto ramp =
+        (static_cast<float>(i) - static_cast<float>(low)) / static_cast<float>(high - low);
     const float kept = 1.0F - std::clamp(ramp, 0.0F, 1.0F);
     f[i] = 1.0F / (static_cast<float>(c.factor) * power[i]) * (1.0F - kept) + f[i] * kept;
   }
 }
 
-/// LongRoPE (Ding et al. 2024, arXiv:2402.13753): a factor per dimension, one set for short and one for long
-/// sequences.
-void stretch_longrope(const RopeConfig& c, int64_t length, const at::Tensor& powers, at::Tensor& frequencies) {
-  const auto& factors = length > c.original_max_position_embeddings ? c.long_factor : c.short_factor;
+/// LongRoPE (Ding et al. 2024, arXiv:2402.13753): a factor per dimension, one set for short and one
+/// for long sequences.
+void stretch_longrope(const RopeConfig& c, int64_t length, const at::Tensor& powers,
+                      at::Tensor& frequencies) {
+  const auto& factors =
+      length > c.original_max_position_embeddings ? c.long_factor : c.short_factor;
   const float* power = powers.const_data_ptr<float>();
   float* f = frequencies.data_ptr<float>();
-  for (size_t i = 0; i < factors.size(); ++i) f[i] = 1.0F / (static_cast<float>(factors[i]) * power[i]);
+  for (size_t i = 0; i < factors.size(); ++i)
+    f[i] = 1.0F / (static_cast<float>(factors[i]) * power[i]);
 }
 
 at::Tensor angles_of(const at::Tensor& positions, const at::Tensor& frequencies) {
-  return positions.to(at::kFloat).unsqueeze(1) * upload(frequencies, positions.device()).unsqueeze(0);
+  return positions.to(at::kFloat).unsqueeze(1) *
+         upload(frequencies, positions.device()).unsqueeze(0);
 }
 
 void rotate(at::Tensor first, at::Tensor second, const RopeTable& table) {
@@ -98,7 +105,9 @@ void rotate(at::Tensor first, at::Tensor second, const RopeTable& table) {
 
 }  // namespace
 
-bool depends_on_length(const RopeConfig& config) { return config.rope_type == "dynamic" || config.rope_type == "longrope"; }
+bool depends_on_length(const RopeConfig& config) {
+  return config.rope_type == "dynamic" || config.rope_type == "longrope";
+}
 
 at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length) {
   const double theta = config.rope_type == "dynamic" ? dynamic_theta(config, length) : config.theta;
@@ -111,8 +120,8 @@ at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length) {
   return frequencies;
 }
 
-RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions, const PackedSequences& sequences,
-                          at::ScalarType dtype) {
+RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
+                          const PackedSequences& sequences, at::ScalarType dtype) {
   std::vector<at::Tensor> angles;
   if (!depends_on_length(config)) {
     angles.push_back(angles_of(positions, inverse_frequencies(config, 0)));
@@ -120,7 +129,8 @@ RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
     for (int64_t i = 0; i < sequences.size(); ++i) {
       AIR_CHECK(sequences.prefix_of(i) < 0);
       const int64_t length = sequences.length(i);
-      angles.push_back(angles_of(positions.narrow(0, sequences.begin(i), length), inverse_frequencies(config, length)));
+      angles.push_back(angles_of(positions.narrow(0, sequences.begin(i), length),
+                                 inverse_frequencies(config, length)));
     }
   }
   const at::Tensor all = angles.size() == 1 ? angles[0] : at::cat(angles);
@@ -129,14 +139,15 @@ RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
 }
 
 RopeTable rows_of(const RopeTable& table, int64_t begin, int64_t length) {
-  return {table.cos.narrow(0, begin, length), table.sin.narrow(0, begin, length), table.interleaved};
+  return {table.cos.narrow(0, begin, length), table.sin.narrow(0, begin, length),
+          table.interleaved};
 }
 
 void apply_rope(at::Tensor& x, const RopeTable& table) {
   const int64_t half = table.cos.size(-1);
   if (x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous() && !table.interleaved)
-    rotate_halves(x.data_ptr<float>(), x.size(0), x.size(1), x.size(2), half, table.cos.const_data_ptr<float>(),
-                  table.sin.const_data_ptr<float>());
+    rotate_halves(x.data_ptr<float>(), x.size(0), x.size(1), x.size(2), half,
+                  table.cos.const_data_ptr<float>(), table.sin.const_data_ptr<float>());
   else if (table.interleaved)
     rotate(x.slice(-1, 0, 2 * half, 2), x.slice(-1, 1, 2 * half, 2), table);
   else

@@ -1,4 +1,5 @@
-// Rotary position embedding (Su et al. 2021, arXiv:2104.09864) and the ways to stretch it to longer contexts.
+// Rotary position embedding (Su et al. 2021, arXiv:2104.09864) and the ways to stretch it to longer
+// contexts.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,19 +19,20 @@ struct RopeTable {
   bool interleaved = false;
 };
 
-/// Angle per position of each rotated pair, [rotary_dim / 2] float32, as transformers computes them.
+/// Angle per position of each rotated pair, [rotary_dim / 2] float32, as transformers computes
+/// them.
 /// @param length of the sequence: `dynamic` and `longrope` depend on it.
 at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length);
 
-/// Whether the angles of a position depend on how long its sequence is (`dynamic`, `longrope`): then one prompt can't be
-/// computed for several sequences.
+/// Whether the angles of a position depend on how long its sequence is (`dynamic`, `longrope`):
+/// then one prompt can't be computed for several sequences.
 bool depends_on_length(const RopeConfig& config);
 
-/// Angles in float32 as in Hugging Face, then cast. @param positions [N] int64
-/// `dynamic` and `longrope` take the length of each packed sequence by itself, so that packing changes
-/// nothing; there no sequence may have a prefix.
-RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions, const PackedSequences& sequences,
-                          at::ScalarType dtype);
+/// Angles in float32 as in Hugging Face, then cast. @param positions [N] int64 `dynamic` and
+/// `longrope` take the length of each packed sequence by itself, so that packing changes nothing;
+/// there no sequence may have a prefix.
+RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
+                          const PackedSequences& sequences, at::ScalarType dtype);
 
 /// The table of rows [begin, begin + length).
 RopeTable rows_of(const RopeTable& table, int64_t begin, int64_t length);

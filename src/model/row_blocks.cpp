@@ -9,11 +9,13 @@ namespace air {
 
 namespace {
 
-// Rows of a block: a matrix product reaches its full speed from 256 on, and the wide rows of an MLP still fit the cache.
+// Rows of a block: a matrix product reaches its full speed from 256 on, and the wide rows of an MLP
+// still fit the cache.
 constexpr int64_t kMostRows = 256;
 constexpr int64_t kLeastRows = 64;  // at least 2 · kRowAlignment: no block is empty
 
-// Elsewhere: enough rows to fill an accelerator, few enough that the wide rows of an MLP leave memory for more tokens.
+// Elsewhere: enough rows to fill an accelerator, few enough that the wide rows of an MLP leave
+// memory for more tokens.
 constexpr int64_t kAcceleratorRows = 16384;
 
 int64_t rows_of_a_block(int64_t rows, c10::Device device) {
@@ -25,11 +27,16 @@ int64_t rows_of_a_block(int64_t rows, c10::Device device) {
 
 }  // namespace
 
-int64_t concurrent_rows(c10::Device device) { return device.is_cpu() ? at::get_num_threads() * kMostRows : kAcceleratorRows; }
+int64_t concurrent_rows(c10::Device device) {
+  return device.is_cpu() ? at::get_num_threads() * kMostRows : kAcceleratorRows;
+}
 
-bool is_one_block(int64_t rows, c10::Device device) { return rows <= rows_of_a_block(rows, device); }
+bool is_one_block(int64_t rows, c10::Device device) {
+  return rows <= rows_of_a_block(rows, device);
+}
 
-void for_row_blocks(int64_t rows, c10::Device device, const std::function<void(int64_t begin, int64_t length)>& work) {
+void for_row_blocks(int64_t rows, c10::Device device,
+                    const std::function<void(int64_t begin, int64_t length)>& work) {
   const int64_t block = rows_of_a_block(rows, device);
   const int64_t count = (rows + block - 1) / block;
   const auto some = [&](int64_t first, int64_t last) {
@@ -37,7 +44,8 @@ void for_row_blocks(int64_t rows, c10::Device device, const std::function<void(i
     for (int64_t i = first; i < last; ++i) {
       // Evenly cut: no small block at the end.
       const auto edge = [&](int64_t block_index) {
-        return block_index == count ? rows : block_index * rows / count / kRowAlignment * kRowAlignment;
+        return block_index == count ? rows
+                                    : block_index * rows / count / kRowAlignment * kRowAlignment;
       };
       work(edge(i), edge(i + 1) - edge(i));
     }

@@ -8,8 +8,8 @@
 
 namespace air {
 
-/// Rows are worked on in multiples of this on the CPU, so that oneDNN, which makes and keeps code for every size of matrices,
-/// meets few sizes.
+/// Rows are worked on in multiples of this on the CPU, so that oneDNN, which makes and keeps code
+/// for every size of matrices, meets few sizes.
 constexpr int64_t kRowAlignment = 32;
 
 /// Rows that are in work at the same time, at most.
@@ -18,8 +18,10 @@ int64_t concurrent_rows(c10::Device device);
 /// True when for_row_blocks calls once, with all rows.
 bool is_one_block(int64_t rows, c10::Device device);
 
-/// Calls `work(begin, length)` for blocks that tile rows [0, rows). On the CPU several threads share the blocks, and what
-/// ATen does inside a block runs on its thread alone; elsewhere blocks are as large as memory for wide rows should allow.
-void for_row_blocks(int64_t rows, c10::Device device, const std::function<void(int64_t begin, int64_t length)>& work);
+/// Calls `work(begin, length)` for blocks that tile rows [0, rows). On the CPU several threads
+/// share the blocks, and what ATen does inside a block runs on its thread alone; elsewhere blocks
+/// are as large as memory for wide rows should allow.
+void for_row_blocks(int64_t rows, c10::Device device,
+                    const std::function<void(int64_t begin, int64_t length)>& work);
 
 }  // namespace air

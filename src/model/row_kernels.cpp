@@ -5,11 +5,10 @@
 // Highway compiles this file once for each instruction set and picks one at run time.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "model/row_kernels.cpp"
-// The order matters: foreach_target.h first.
-// clang-format off
+// The order matters: foreach_target.h first. clang-format off
+#include <hwy/contrib/math/math-inl.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
-#include <hwy/contrib/math/math-inl.h>
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -39,8 +38,10 @@ void rms_norm_row(const float* x, int64_t width, const float* weight, float eps,
   for (; i < width; ++i) out[i] = x[i] * inverse * weight[i];
 }
 
-void rms_norm(const float* x, int64_t rows, int64_t width, const float* weight, float eps, float* out) {
-  for (int64_t row = 0; row < rows; ++row) rms_norm_row(x + row * width, width, weight, eps, out + row * width);
+void rms_norm(const float* x, int64_t rows, int64_t width, const float* weight, float eps,
+              float* out) {
+  for (int64_t row = 0; row < rows; ++row)
+    rms_norm_row(x + row * width, width, weight, eps, out + row * width);
 }
 
 void silu(float* gate, const float* up, int64_t count) {
@@ -93,7 +94,8 @@ void rotate_head(float* first, int64_t half, const float* cos, const float* sin)
   }
 }
 
-void rotate(float* x, int64_t rows, int64_t heads, int64_t head_dim, int64_t half, const float* cos, const float* sin) {
+void rotate(float* x, int64_t rows, int64_t heads, int64_t head_dim, int64_t half, const float* cos,
+            const float* sin) {
   for (int64_t row = 0; row < rows; ++row, cos += half, sin += half)
     for (int64_t head = 0; head < heads; ++head, x += head_dim) rotate_head(x, half, cos, sin);
 }
@@ -110,15 +112,21 @@ HWY_EXPORT(silu);
 HWY_EXPORT(gelu_tanh);
 HWY_EXPORT(rotate);
 
-void rms_norm_rows(const float* x, int64_t rows, int64_t width, const float* weight, float eps, float* out) {
+void rms_norm_rows(const float* x, int64_t rows, int64_t width, const float* weight, float eps,
+                   float* out) {
   HWY_DYNAMIC_DISPATCH(rms_norm)(x, rows, width, weight, eps, out);
 }
 
-void silu_gate(float* gate, const float* up, int64_t count) { HWY_DYNAMIC_DISPATCH(silu)(gate, up, count); }
+void silu_gate(float* gate, const float* up, int64_t count) {
+  HWY_DYNAMIC_DISPATCH(silu)(gate, up, count);
+}
 
-void gelu_tanh_gate(float* gate, const float* up, int64_t count) { HWY_DYNAMIC_DISPATCH(gelu_tanh)(gate, up, count); }
+void gelu_tanh_gate(float* gate, const float* up, int64_t count) {
+  HWY_DYNAMIC_DISPATCH(gelu_tanh)(gate, up, count);
+}
 
-void rotate_halves(float* x, int64_t rows, int64_t heads, int64_t head_dim, int64_t half, const float* cos, const float* sin) {
+void rotate_halves(float* x, int64_t rows, int64_t heads, int64_t head_dim, int64_t half,
+                   const float* cos, const float* sin) {
   HWY_DYNAMIC_DISPATCH(rotate)(x, rows, heads, head_dim, half, cos, sin);
 }
 

@@ -19,16 +19,20 @@ namespace {
 constexpr uint64_t kMaxHeader = 100'000'000;  // the limit of the reference implementation
 
 std::optional<uint64_t> bytes_of_dtype(const std::string& dtype) {
-  static const std::map<std::string, uint64_t> kSizes = {{"F64", 8}, {"I64", 8}, {"U64", 8},     {"F32", 4},     {"I32", 4},
-                                                         {"U32", 4}, {"F16", 2}, {"BF16", 2},    {"I16", 2},     {"U16", 2},
-                                                         {"I8", 1},  {"U8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"BOOL", 1}};
+  static const std::map<std::string, uint64_t> kSizes = {
+      {"F64", 8}, {"I64", 8}, {"U64", 8},     {"F32", 4},     {"I32", 4},
+      {"U32", 4}, {"F16", 2}, {"BF16", 2},    {"I16", 2},     {"U16", 2},
+      {"I8", 1},  {"U8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"BOOL", 1}};
   const auto it = kSizes.find(dtype);
   return it == kSizes.end() ? std::nullopt : std::optional(it->second);
 }
 
 std::optional<at::ScalarType> scalar_type_of(const std::string& dtype) {
-  static const std::map<std::string, at::ScalarType> kTypes = {
-      {"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf}, {"BF16", at::kBFloat16}, {"U8", at::kByte}};
+  static const std::map<std::string, at::ScalarType> kTypes = {{"F64", at::kDouble},
+                                                               {"F32", at::kFloat},
+                                                               {"F16", at::kHalf},
+                                                               {"BF16", at::kBFloat16},
+                                                               {"U8", at::kByte}};
   const auto it = kTypes.find(dtype);
   return it == kTypes.end() ? std::nullopt : std::optional(it->second);
 }
@@ -50,8 +54,10 @@ Json parse_header(std::string_view header, const std::string& where) {
   } catch (const Json::exception&) {
     throw Error(ErrorKind::kModel, where, "the safetensors header is not valid JSON");
   }
-  if (!twice.empty()) throw Error(ErrorKind::kModel, where, "the safetensors header names \"" + twice + "\" twice");
-  if (!json.is_object()) throw Error(ErrorKind::kModel, where, "the safetensors header is not an object");
+  if (!twice.empty())
+    throw Error(ErrorKind::kModel, where, "the safetensors header names \"" + twice + "\" twice");
+  if (!json.is_object())
+    throw Error(ErrorKind::kModel, where, "the safetensors header is not an object");
   return json;
 }
 
@@ -61,16 +67,19 @@ std::optional<uint64_t> whole_number(const Json& value) {
   return value.get<uint64_t>();
 }
 
-SafetensorsFile::Entry parse_entry(const std::string& name, const Json& json, uint64_t data_size, const std::string& file) {
+SafetensorsFile::Entry parse_entry(const std::string& name, const Json& json, uint64_t data_size,
+                                   const std::string& file) {
   const auto refuse = [&](const std::string& what) -> Error {
     return Error(ErrorKind::kModel, file, "tensor \"" + name + "\": " + what);
   };
   if (!json.is_object()) throw refuse("its entry is not an object");
   for (const auto& [key, value] : json.items())
-    if (key != "dtype" && key != "shape" && key != "data_offsets") throw refuse("unknown key \"" + key + "\"");
+    if (key != "dtype" && key != "shape" && key != "data_offsets")
+      throw refuse("unknown key \"" + key + "\"");
   if (!json.contains("dtype") || !json["dtype"].is_string()) throw refuse("no dtype");
   if (!json.contains("shape") || !json["shape"].is_array()) throw refuse("no shape");
-  if (!json.contains("data_offsets") || !json["data_offsets"].is_array() || json["data_offsets"].size() != 2)
+  if (!json.contains("data_offsets") || !json["data_offsets"].is_array() ||
+      json["data_offsets"].size() != 2)
     throw refuse("no data_offsets of two numbers");
 
   SafetensorsFile::Entry entry;
@@ -90,14 +99,16 @@ SafetensorsFile::Entry parse_entry(const std::string& name, const Json& json, ui
   if (!begin || !end || *begin > *end) throw refuse("data_offsets that are no range");
   if (*end > data_size) throw refuse("its data lie outside the file (truncated?)");
   if (*end - *begin != size)
-    throw refuse("its shape needs " + std::to_string(size) + " bytes, its data_offsets give " + std::to_string(*end - *begin));
+    throw refuse("its shape needs " + std::to_string(size) + " bytes, its data_offsets give " +
+                 std::to_string(*end - *begin));
   entry.begin = *begin;
   entry.end = *end;
   return entry;
 }
 
 /// The ranges must tile the data section: no overlap, no hole, nothing after the last one.
-void check_layout(const std::map<std::string, SafetensorsFile::Entry>& entries, uint64_t data_size, const std::string& file) {
+void check_layout(const std::map<std::string, SafetensorsFile::Entry>& entries, uint64_t data_size,
+                  const std::string& file) {
   std::vector<std::pair<uint64_t, uint64_t>> ranges;
   for (const auto& [name, entry] : entries) ranges.emplace_back(entry.begin, entry.end);
   std::sort(ranges.begin(), ranges.end());
@@ -105,28 +116,36 @@ void check_layout(const std::map<std::string, SafetensorsFile::Entry>& entries, 
   for (const auto& [begin, end] : ranges) {
     if (begin != at)
       throw Error(ErrorKind::kModel, file,
-                  std::string("tensors ") + (begin < at ? "overlap" : "leave a hole") + " at data byte " +
-                      std::to_string(std::min(begin, at)));
+                  std::string("tensors ") + (begin < at ? "overlap" : "leave a hole") +
+                      " at data byte " + std::to_string(std::min(begin, at)));
     at = end;
   }
-  if (at != data_size) throw Error(ErrorKind::kModel, file, std::to_string(data_size - at) + " bytes after the last tensor");
+  if (at != data_size)
+    throw Error(ErrorKind::kModel, file,
+                std::to_string(data_size - at) + " bytes after the last tensor");
 }
 
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path, ErrorKind::kModel) {
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : file_(path, ErrorKind::kModel) {
   const std::string where = path.string();
   const std::string_view bytes = file_.view();
   uint64_t header_size = 0;
-  if (bytes.size() < sizeof header_size) throw Error(ErrorKind::kModel, where, "too short for a safetensors file");
-  std::memcpy(&header_size, bytes.data(), sizeof header_size);  // little-endian, as every machine that air runs on
+  if (bytes.size() < sizeof header_size)
+    throw Error(ErrorKind::kModel, where, "too short for a safetensors file");
+  std::memcpy(&header_size, bytes.data(),
+              sizeof header_size);  // little-endian, as every machine that air runs on
   if (header_size > kMaxHeader)
-    throw Error(ErrorKind::kModel, where, "not a safetensors file: a header of " + std::to_string(header_size) + " bytes");
+    throw Error(ErrorKind::kModel, where,
+                "not a safetensors file: a header of " + std::to_string(header_size) + " bytes");
   if (header_size > bytes.size() - sizeof header_size)
-    throw Error(ErrorKind::kModel, where, "the safetensors header is longer than the file (truncated?)");
+    throw Error(ErrorKind::kModel, where,
+                "the safetensors header is longer than the file (truncated?)");
   header_ = bytes.substr(sizeof header_size, header_size);
   data_ = bytes.substr(sizeof header_size + header_size);
-  if (!header_.starts_with('{')) throw Error(ErrorKind::kModel, where, "the safetensors header does not begin with {");
+  if (!header_.starts_with('{'))
+    throw Error(ErrorKind::kModel, where, "the safetensors header does not begin with {");
   const Json json = parse_header(header_, where);
   for (const auto& [name, value] : json.items()) {
     if (name == "__metadata__") {
@@ -150,14 +169,17 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
   const Entry& entry = entries_.at(name);
   const auto type = scalar_type_of(entry.dtype);
   if (!type)
-    throw Error(ErrorKind::kModel, path().string(),
-                "tensor \"" + name + "\" has dtype " + entry.dtype + ", air reads F32, F16, BF16 and F64",
-                "quantised weights must be dequantised first");
+    throw Error(
+        ErrorKind::kModel, path().string(),
+        "tensor \"" + name + "\" has dtype " + entry.dtype + ", air reads F32, F16, BF16 and F64",
+        "quantised weights must be dequantised first");
   const std::string_view data = bytes(name);
   const auto options = at::TensorOptions().dtype(*type);
   const auto address = reinterpret_cast<uintptr_t>(data.data());
-  if (address % *bytes_of_dtype(entry.dtype) == 0) return at::from_blob(const_cast<char*>(data.data()), entry.shape, options);
-  at::Tensor copy = at::empty(entry.shape, options);  // a header whose length is no multiple of the item's
+  if (address % *bytes_of_dtype(entry.dtype) == 0)
+    return at::from_blob(const_cast<char*>(data.data()), entry.shape, options);
+  at::Tensor copy =
+      at::empty(entry.shape, options);  // a header whose length is no multiple of the item's
   if (!data.empty()) std::memcpy(copy.data_ptr(), data.data(), data.size());
   return copy;
 }

@@ -1,4 +1,5 @@
-// The safetensors format: named tensors in a mapped file, every claim of the header checked before use.
+// The safetensors format: named tensors in a mapped file, every claim of the header checked before
+// use.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,8 +15,8 @@
 
 namespace air {
 
-/// One file. Opening it checks the whole header: length, JSON, duplicate names, dtypes, shapes against byte
-/// ranges, overlaps, holes, and that the ranges end where the file ends.
+/// One file. Opening it checks the whole header: length, JSON, duplicate names, dtypes, shapes
+/// against byte ranges, overlaps, holes, and that the ranges end where the file ends.
 class SafetensorsFile {
  public:
   struct Entry {
@@ -28,8 +29,8 @@ class SafetensorsFile {
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::map<std::string, Entry>& entries() const { return entries_; }
-  /// A view of the mapped bytes (read-only, valid while the file lives). @throws Error(kModel) for a dtype
-  /// that air does not read.
+  /// A view of the mapped bytes (read-only, valid while the file lives). @throws Error(kModel) for
+  /// a dtype that air does not read.
   at::Tensor tensor(const std::string& name) const;
   /// The raw bytes of a tensor.
   std::string_view bytes(const std::string& name) const;

@@ -1,16 +1,16 @@
-// The names under which a family's checkpoints keep its tensors: one row of a table. The defaults are
-// Llama's.
+// The names under which a family's checkpoints keep its tensors: one row of a table. The defaults
+// are Llama's.
 #pragma once
 
 #include <array>
 
 namespace air {
 
-/// Names without the part in front (`prefixes`, then "layers.N.") and without ".weight". Null: the family has
-/// no such tensor.
+/// Names without the part in front (`prefixes`, then "layers.N.") and without ".weight". Null: the
+/// family has no such tensor.
 struct TensorNames {
-  /// Where the decoder begins; the first under which the embedding is found. "": a checkpoint of the bare
-  /// decoder.
+  /// Where the decoder begins; the first under which the embedding is found. "": a checkpoint of
+  /// the bare decoder.
   std::array<const char*, 3> prefixes = {"model.", "", nullptr};
   /// In full; the first that is there.
   std::array<const char*, 2> lm_head = {"lm_head", nullptr};
@@ -45,8 +45,8 @@ struct TensorNames {
   const char* expert_gate_proj = "gate_proj";
   const char* expert_up_proj = "up_proj";
   const char* expert_down_proj = "down_proj";
-  /// All experts in one tensor, [E, in, 2 · intermediate] with gate and up interleaved (gpt_oss), or MXFP4
-  /// blocks of it.
+  /// All experts in one tensor, [E, in, 2 · intermediate] with gate and up interleaved (gpt_oss),
+  /// or MXFP4 blocks of it.
   bool interleaved_experts = false;
 };
 

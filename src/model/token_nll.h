@@ -21,11 +21,13 @@ struct LogitOptions {
   double softcap = 0.0;  ///< logits become cap · tanh(logit / cap); 0: not
 };
 
-/// Adds the bias and applies the soft cap in place. @param logits [R, W]   @param bias [W] or undefined
+/// Adds the bias and applies the soft cap in place. @param logits [R, W]   @param bias [W] or
+/// undefined
 void finish_logits(at::Tensor& logits, const at::Tensor& bias, double softcap);
 
-/// @param hidden [R, hidden_size]   @param lm_head [V, hidden_size]   @param targets [R] int64, on the CPU.
-TokenNll tiled_token_nll(const at::Tensor& hidden, const at::Tensor& lm_head, const at::Tensor& targets,
-                         const LogitOptions& options = {});
+/// @param hidden [R, hidden_size]   @param lm_head [V, hidden_size]   @param targets [R] int64, on
+/// the CPU.
+TokenNll tiled_token_nll(const at::Tensor& hidden, const at::Tensor& lm_head,
+                         const at::Tensor& targets, const LogitOptions& options = {});
 
 }  // namespace air

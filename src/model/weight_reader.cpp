@@ -19,27 +19,35 @@ std::string find_prefix(const Checkpoint& checkpoint, const TensorNames& names) 
     if (checkpoint.has(name)) return prefix;
     tried += (tried.empty() ? "\"" : ", \"") + name + "\"";
   }
-  throw Error(ErrorKind::kModel, checkpoint.folder().string(), "no embedding: none of the tensors " + tried + " is here");
+  throw Error(ErrorKind::kModel, checkpoint.folder().string(),
+              "no embedding: none of the tensors " + tried + " is here");
 }
 
 }  // namespace
 
-WeightReader::WeightReader(Checkpoint& checkpoint, const ModelConfig& config, at::ScalarType dtype, at::Device device)
-    : checkpoint_(checkpoint), config_(config), dtype_(dtype), device_(device), prefix_(find_prefix(checkpoint, config.names)) {
+WeightReader::WeightReader(Checkpoint& checkpoint, const ModelConfig& config, at::ScalarType dtype,
+                           at::Device device)
+    : checkpoint_(checkpoint),
+      config_(config),
+      dtype_(dtype),
+      device_(device),
+      prefix_(find_prefix(checkpoint, config.names)) {
   // Old checkpoints carry the RoPE frequencies as buffers.
   checkpoint_.ignore_suffix(".rotary_emb.inv_freq");
   for (const char* part : config.names.other_parts)
     if (part != nullptr) checkpoint_.ignore_prefix(part);
 }
 
-at::Tensor WeightReader::own(const at::Tensor& view, const std::string& name, at::ScalarType dtype) {
+at::Tensor WeightReader::own(const at::Tensor& view, const std::string& name,
+                             at::ScalarType dtype) {
   num_parameters_ += view.numel();
   num_bytes_ += view.numel() * static_cast<int64_t>(c10::elementSize(dtype));
   const auto options = at::TensorOptions().dtype(dtype).device(device_);
   if (device_.is_meta()) return at::empty(view.sizes(), options);
   if (device_.is_cpu() && view.scalar_type() == dtype && view.is_contiguous()) return view;
   at::Tensor owned = view.to(options, /*non_blocking=*/false, /*copy=*/true).contiguous();
-  checkpoint_.forget(name);  // the file's pages would count as memory until the kernel wants them back
+  checkpoint_.forget(
+      name);  // the file's pages would count as memory until the kernel wants them back
   return owned;
 }
 
@@ -51,10 +59,14 @@ Linear WeightReader::linear(const std::string& name, int64_t out, int64_t in, bo
   return rows_of(name, out, in, 0, out, bias);
 }
 
-Linear WeightReader::rows_of(const std::string& name, int64_t all_rows, int64_t in, int64_t begin, int64_t rows, bool bias) {
+Linear WeightReader::rows_of(const std::string& name, int64_t all_rows, int64_t in, int64_t begin,
+                             int64_t rows, bool bias) {
   const std::string weight = name + ".weight";
-  Linear linear{own(checkpoint_.view(weight, {all_rows, in}).narrow(0, begin, rows), weight, dtype_), {}};
-  if (bias) linear.bias = own(checkpoint_.view(name + ".bias", {all_rows}).narrow(0, begin, rows), name + ".bias", dtype_);
+  Linear linear{
+      own(checkpoint_.view(weight, {all_rows, in}).narrow(0, begin, rows), weight, dtype_), {}};
+  if (bias)
+    linear.bias = own(checkpoint_.view(name + ".bias", {all_rows}).narrow(0, begin, rows),
+                      name + ".bias", dtype_);
   return linear;
 }
 
@@ -63,15 +75,18 @@ Norm WeightReader::norm(const char* part, at::IntArrayRef shape) {
   const std::string name = layer_ + part;
   const at::ScalarType dtype = config_.norm.in_float32 ? at::kFloat : dtype_;
   Norm norm{own(checkpoint_.view(name + ".weight", shape), name + ".weight", dtype), {}};
-  if (config_.norm.weight_offset != 0 && !device_.is_meta()) norm.weight = norm.weight + config_.norm.weight_offset;
-  if (config_.norm.bias) norm.bias = own(checkpoint_.view(name + ".bias", shape), name + ".bias", dtype);
+  if (config_.norm.weight_offset != 0 && !device_.is_meta())
+    norm.weight = norm.weight + config_.norm.weight_offset;
+  if (config_.norm.bias)
+    norm.bias = own(checkpoint_.view(name + ".bias", shape), name + ".bias", dtype);
   return norm;
 }
 
 Norm WeightReader::each_head_norm(const char* part, int64_t heads) {
   std::vector<at::Tensor> weights;
   for (int64_t head = 0; head < heads; ++head)
-    weights.push_back(tensor(layer_ + part + ".norms." + std::to_string(head) + ".weight", {config_.head_dim}));
+    weights.push_back(
+        tensor(layer_ + part + ".norms." + std::to_string(head) + ".weight", {config_.head_dim}));
   return {at::stack(weights), {}};
 }
 
@@ -90,14 +105,17 @@ Norm WeightReader::qk_norm(const char* part, int64_t heads) {
 }
 
 at::Tensor WeightReader::embed_tokens() {
-  return tensor(prefix_ + config_.names.embed_tokens + ".weight", {config_.vocab_size, config_.hidden_size});
+  return tensor(prefix_ + config_.names.embed_tokens + ".weight",
+                {config_.vocab_size, config_.hidden_size});
 }
 
 Linear WeightReader::lm_head() {
   std::string name = config_.names.lm_head[0];
   for (const char* candidate : config_.names.lm_head)
-    if (candidate != nullptr && checkpoint_.has(std::string(candidate) + ".weight")) name = candidate;
-  if (!config_.tie_word_embeddings) return linear(name, config_.vocab_size, config_.hidden_size, config_.lm_head_bias);
+    if (candidate != nullptr && checkpoint_.has(std::string(candidate) + ".weight"))
+      name = candidate;
+  if (!config_.tie_word_embeddings)
+    return linear(name, config_.vocab_size, config_.hidden_size, config_.lm_head_bias);
   checkpoint_.ignore(name + ".weight");  // some writers store the tied matrix twice
   Linear head;
   if (config_.lm_head_bias) head.bias = tensor(name + ".bias", {config_.vocab_size});
@@ -133,7 +151,8 @@ void WeightReader::read_attention(DecoderLayer& layer) {
   if (names.qkv_proj != nullptr) {
     layer.q_proj = rows_of(layer_ + names.qkv_proj, q + 2 * kv, hidden, 0, q, config_.qkv_bias);
     layer.k_proj = rows_of(layer_ + names.qkv_proj, q + 2 * kv, hidden, q, kv, config_.qkv_bias);
-    layer.v_proj = rows_of(layer_ + names.qkv_proj, q + 2 * kv, hidden, q + kv, kv, config_.qkv_bias);
+    layer.v_proj =
+        rows_of(layer_ + names.qkv_proj, q + 2 * kv, hidden, q + kv, kv, config_.qkv_bias);
   } else {
     layer.q_proj = linear(layer_ + names.q_proj, q, hidden, config_.qkv_bias);
     layer.k_proj = linear(layer_ + names.k_proj, kv, hidden, config_.qkv_bias);
@@ -142,17 +161,21 @@ void WeightReader::read_attention(DecoderLayer& layer) {
   layer.o_proj = linear(layer_ + names.o_proj, hidden, q, config_.o_bias);
   layer.q_norm = qk_norm(names.q_norm, config_.num_attention_heads);
   layer.k_norm = qk_norm(names.k_norm, config_.num_key_value_heads);
-  if (config_.attention_sinks) layer.sinks = tensor(layer_ + names.sinks, {config_.num_attention_heads});
+  if (config_.attention_sinks)
+    layer.sinks = tensor(layer_ + names.sinks, {config_.num_attention_heads});
 }
 
 void WeightReader::read_mlp(DecoderLayer& layer) {
   const TensorNames& names = config_.names;
   const int64_t hidden = config_.hidden_size, inner = config_.intermediate_size;
   if (names.gate_up_proj != nullptr) {
-    layer.mlp.gate_proj = rows_of(layer_ + names.gate_up_proj, 2 * inner, hidden, 0, inner, config_.mlp_bias);
-    layer.mlp.up_proj = rows_of(layer_ + names.gate_up_proj, 2 * inner, hidden, inner, inner, config_.mlp_bias);
+    layer.mlp.gate_proj =
+        rows_of(layer_ + names.gate_up_proj, 2 * inner, hidden, 0, inner, config_.mlp_bias);
+    layer.mlp.up_proj =
+        rows_of(layer_ + names.gate_up_proj, 2 * inner, hidden, inner, inner, config_.mlp_bias);
   } else {
-    if (config_.mlp_gate) layer.mlp.gate_proj = linear(layer_ + names.gate_proj, inner, hidden, config_.mlp_bias);
+    if (config_.mlp_gate)
+      layer.mlp.gate_proj = linear(layer_ + names.gate_proj, inner, hidden, config_.mlp_bias);
     layer.mlp.up_proj = linear(layer_ + names.up_proj, inner, hidden, config_.mlp_bias);
   }
   layer.mlp.down_proj = linear(layer_ + names.down_proj, hidden, inner, config_.mlp_bias);
@@ -161,7 +184,8 @@ void WeightReader::read_mlp(DecoderLayer& layer) {
 void WeightReader::read_experts(DecoderLayer& layer) {
   const TensorNames& names = config_.names;
   const ExpertConfig& experts = config_.experts;
-  layer.experts.router = linear(layer_ + names.router, experts.num_experts, config_.hidden_size, experts.router_bias);
+  layer.experts.router =
+      linear(layer_ + names.router, experts.num_experts, config_.hidden_size, experts.router_bias);
   layer.experts.experts.reserve(static_cast<size_t>(experts.num_experts));
   const std::string name = layer_ + names.experts;
   if (checkpoint_.has(name + ".gate_up_proj_blocks"))
@@ -171,7 +195,8 @@ void WeightReader::read_experts(DecoderLayer& layer) {
   else if (checkpoint_.has(name + ".gate_up_proj"))
     read_stacked_experts(name, layer);
   else
-    for (int64_t i = 0; i < experts.num_experts; ++i) layer.experts.experts.push_back(expert(name, i));
+    for (int64_t i = 0; i < experts.num_experts; ++i)
+      layer.experts.experts.push_back(expert(name, i));
 }
 
 Mlp WeightReader::expert(const std::string& name, int64_t index) {
@@ -183,21 +208,25 @@ Mlp WeightReader::expert(const std::string& name, int64_t index) {
           linear(own_name + names.expert_down_proj, hidden, inner, config_.experts.bias)};
 }
 
-// transformers 5 can save all experts of a layer in one tensor: [E, 2 · inner, hidden], gates before ups.
+// transformers 5 can save all experts of a layer in one tensor: [E, 2 · inner, hidden], gates
+// before ups.
 void WeightReader::read_stacked_experts(const std::string& name, DecoderLayer& layer) {
-  const int64_t hidden = config_.hidden_size, inner = config_.experts.intermediate_size, count = config_.experts.num_experts;
+  const int64_t hidden = config_.hidden_size, inner = config_.experts.intermediate_size,
+                count = config_.experts.num_experts;
   const std::string gate_up_name = name + ".gate_up_proj", down_name = name + ".down_proj";
   const at::Tensor gate_up = checkpoint_.view(gate_up_name, {count, 2 * inner, hidden});
   const at::Tensor down = checkpoint_.view(down_name, {count, hidden, inner});
   for (int64_t i = 0; i < count; ++i)
-    layer.experts.experts.push_back({{own(gate_up[i].narrow(0, 0, inner), gate_up_name, dtype_), {}},
-                                     {own(gate_up[i].narrow(0, inner, inner), gate_up_name, dtype_), {}},
-                                     {own(down[i], down_name, dtype_), {}}});
+    layer.experts.experts.push_back(
+        {{own(gate_up[i].narrow(0, 0, inner), gate_up_name, dtype_), {}},
+         {own(gate_up[i].narrow(0, inner, inner), gate_up_name, dtype_), {}},
+         {own(down[i], down_name, dtype_), {}}});
 }
 
 // gpt_oss: input before output, [E, hidden, 2 · inner], gate and up taking turns.
 void WeightReader::read_interleaved_experts(const std::string& name, DecoderLayer& layer) {
-  const int64_t hidden = config_.hidden_size, inner = config_.experts.intermediate_size, count = config_.experts.num_experts;
+  const int64_t hidden = config_.hidden_size, inner = config_.experts.intermediate_size,
+                count = config_.experts.num_experts;
   const std::string gate_up_name = name + ".gate_up_proj", down_name = name + ".down_proj";
   const at::Tensor gate_up = checkpoint_.view(gate_up_name, {count, hidden, 2 * inner});
   const at::Tensor down = checkpoint_.view(down_name, {count, inner, hidden});
@@ -205,31 +234,38 @@ void WeightReader::read_interleaved_experts(const std::string& name, DecoderLaye
   const at::Tensor down_bias = checkpoint_.view(down_name + "_bias", {count, hidden});
   for (int64_t i = 0; i < count; ++i) {
     const at::Tensor both = gate_up[i].t();  // [2 · inner, hidden]
-    layer.experts.experts.push_back({{own(both.slice(0, 0, 2 * inner, 2), gate_up_name, dtype_),
-                                      own(gate_up_bias[i].slice(0, 0, 2 * inner, 2), gate_up_name + "_bias", dtype_)},
-                                     {own(both.slice(0, 1, 2 * inner, 2), gate_up_name, dtype_),
-                                      own(gate_up_bias[i].slice(0, 1, 2 * inner, 2), gate_up_name + "_bias", dtype_)},
-                                     {own(down[i].t(), down_name, dtype_), own(down_bias[i], down_name + "_bias", dtype_)}});
+    layer.experts.experts.push_back(
+        {{own(both.slice(0, 0, 2 * inner, 2), gate_up_name, dtype_),
+          own(gate_up_bias[i].slice(0, 0, 2 * inner, 2), gate_up_name + "_bias", dtype_)},
+         {own(both.slice(0, 1, 2 * inner, 2), gate_up_name, dtype_),
+          own(gate_up_bias[i].slice(0, 1, 2 * inner, 2), gate_up_name + "_bias", dtype_)},
+         {own(down[i].t(), down_name, dtype_), own(down_bias[i], down_name + "_bias", dtype_)}});
   }
 }
 
-// gpt_oss as published: [E, out, in / 32] blocks of 32 four-bit numbers with a scale each, output before
-// input.
+// gpt_oss as published: [E, out, in / 32] blocks of 32 four-bit numbers with a scale each, output
+// before input.
 void WeightReader::read_mxfp4_experts(const std::string& name, DecoderLayer& layer) {
-  const int64_t hidden = config_.hidden_size, inner = config_.experts.intermediate_size, count = config_.experts.num_experts;
-  const Mxfp4Matrix gate_up = mxfp4_matrix(checkpoint_, name + ".gate_up_proj", count, 2 * inner, hidden);
+  const int64_t hidden = config_.hidden_size, inner = config_.experts.intermediate_size,
+                count = config_.experts.num_experts;
+  const Mxfp4Matrix gate_up =
+      mxfp4_matrix(checkpoint_, name + ".gate_up_proj", count, 2 * inner, hidden);
   const Mxfp4Matrix down = mxfp4_matrix(checkpoint_, name + ".down_proj", count, hidden, inner);
-  const std::string gate_up_bias_name = name + ".gate_up_proj_bias", down_bias_name = name + ".down_proj_bias";
+  const std::string gate_up_bias_name = name + ".gate_up_proj_bias",
+                    down_bias_name = name + ".down_proj_bias";
   const at::Tensor gate_up_bias = checkpoint_.view(gate_up_bias_name, {count, 2 * inner});
   const at::Tensor down_bias = checkpoint_.view(down_bias_name, {count, hidden});
-  const auto unpacked = [&](const Mxfp4Matrix& matrix, int64_t expert, int64_t first, int64_t step) {
+  const auto unpacked = [&](const Mxfp4Matrix& matrix, int64_t expert, int64_t first,
+                            int64_t step) {
     const at::Tensor wide = unpack_mxfp4(matrix, expert, first, step, device_);
     return own(wide, matrix.name + "_blocks", dtype_);
   };
   for (int64_t i = 0; i < count; ++i)
     layer.experts.experts.push_back(
-        {{unpacked(gate_up, i, 0, 2), own(gate_up_bias[i].slice(0, 0, 2 * inner, 2), gate_up_bias_name, dtype_)},
-         {unpacked(gate_up, i, 1, 2), own(gate_up_bias[i].slice(0, 1, 2 * inner, 2), gate_up_bias_name, dtype_)},
+        {{unpacked(gate_up, i, 0, 2),
+          own(gate_up_bias[i].slice(0, 0, 2 * inner, 2), gate_up_bias_name, dtype_)},
+         {unpacked(gate_up, i, 1, 2),
+          own(gate_up_bias[i].slice(0, 1, 2 * inner, 2), gate_up_bias_name, dtype_)},
          {unpacked(down, i, 0, 1), own(down_bias[i], down_bias_name, dtype_)}});
 }
 

@@ -12,13 +12,14 @@
 
 namespace air {
 
-/// Every tensor is copied once, out of the mapped file into its final dtype; one that needs no change stays
-/// where it lies.
+/// Every tensor is copied once, out of the mapped file into its final dtype; one that needs no
+/// change stays where it lies.
 class WeightReader {
  public:
   /// @param device at::kMeta: names, shapes and dtypes are checked, nothing is read.
   /// @throws Error(kModel) when no prefix of the family leads to an embedding.
-  WeightReader(Checkpoint& checkpoint, const ModelConfig& config, at::ScalarType dtype, at::Device device);
+  WeightReader(Checkpoint& checkpoint, const ModelConfig& config, at::ScalarType dtype,
+               at::Device device);
 
   at::Tensor embed_tokens();
   /// Without weight where it is tied to the embedding.
@@ -37,7 +38,8 @@ class WeightReader {
   at::Tensor tensor(const std::string& name, at::IntArrayRef shape);
   Linear linear(const std::string& name, int64_t out, int64_t in, bool bias);
   /// Rows [begin, begin + rows) of a fused matrix of `all_rows` rows.
-  Linear rows_of(const std::string& name, int64_t all_rows, int64_t in, int64_t begin, int64_t rows, bool bias);
+  Linear rows_of(const std::string& name, int64_t all_rows, int64_t in, int64_t begin, int64_t rows,
+                 bool bias);
   Norm norm(const char* part, at::IntArrayRef shape);
   Norm each_head_norm(const char* part, int64_t heads);
   Norm qk_norm(const char* part, int64_t heads);

@@ -1,4 +1,5 @@
-// Charts as SVG: binned here, so that their size does not grow with the number of traces; coloured by the page's style.
+// Charts as SVG: binned here, so that their size does not grow with the number of traces; coloured
+// by the page's style.
 #pragma once
 
 #include <array>
@@ -37,8 +38,10 @@ struct ChartText {
 /// Bars of a distribution, its median marked.
 std::string histogram(const std::vector<double>& values, bool logarithmic, const ChartText& text);
 
-/// y against x: points when they are few, else counts per cell; over it the median of y in each tenth of the traces.
-std::string scatter(const std::vector<double>& x, const std::vector<double>& y, bool logarithmic_x, const ChartText& text);
+/// y against x: points when they are few, else counts per cell; over it the median of y in each
+/// tenth of the traces.
+std::string scatter(const std::vector<double>& x, const std::vector<double>& y, bool logarithmic_x,
+                    const ChartText& text);
 
 /// Mean divergence by place in the trace.
 std::string place_profile(const PlaceProfile& profile, const ChartText& text);

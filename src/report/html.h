@@ -7,8 +7,8 @@
 
 namespace air {
 
-/// Text for element content and quoted attributes. Control characters are shown as their pictures (U+2400 …), so that a
-/// page is valid whatever a trace holds; newline and tab stay.
+/// Text for element content and quoted attributes. Control characters are shown as their pictures
+/// (U+2400 …), so that a page is valid whatever a trace holds; newline and tab stay.
 /// @param text valid UTF-8.
 std::string escape_html(std::string_view text);
 

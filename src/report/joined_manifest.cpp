@@ -9,18 +9,22 @@ namespace {
 
 /// Of several runs the sum says something.
 bool adds_up(const std::string& key) {
-  static const std::set<std::string> keys = {"num_traces", "num_resumed", "num_rejected", "num_tokens", "seconds"};
+  static const std::set<std::string> keys = {"num_traces", "num_resumed", "num_rejected",
+                                             "num_tokens", "seconds"};
   return keys.contains(key);
 }
 
 Json joined_value(const std::string& key, const std::vector<Json>& values) {
-  if (adds_up(key) && std::all_of(values.begin(), values.end(), [](const Json& value) { return value.is_number(); })) {
-    const bool whole = std::all_of(values.begin(), values.end(), [](const Json& value) { return value.is_number_integer(); });
+  if (adds_up(key) && std::all_of(values.begin(), values.end(),
+                                  [](const Json& value) { return value.is_number(); })) {
+    const bool whole = std::all_of(values.begin(), values.end(),
+                                   [](const Json& value) { return value.is_number_integer(); });
     double sum = 0;
     for (const Json& value : values) sum += value.get<double>();
     return whole ? Json(static_cast<int64_t>(sum)) : Json(sum);
   }
-  if (std::all_of(values.begin(), values.end(), [&](const Json& value) { return value == values.front(); }))
+  if (std::all_of(values.begin(), values.end(),
+                  [&](const Json& value) { return value == values.front(); }))
     return values.front();
   return Json(values);
 }

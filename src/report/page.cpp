@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "report/html.h"
-#include "report/sha256.h"
 #include "report/page_parts.h"
+#include "report/sha256.h"
 
 namespace air {
 
@@ -19,10 +19,10 @@ struct Section {
 std::string head(const ReportData& data) {
   return fmt::format(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src {}; script-src {}; img-src data:; "
-      "base-uri 'none'; form-action 'none'\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light "
-      "dark\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src {}; "
+      "script-src {}; img-src data:; base-uri 'none'; form-action 'none'\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta "
+      "name=\"color-scheme\" content=\"light dark\">\n"
       "<meta name=\"generator\" content=\"air report\">\n<link rel=\"icon\" "
       "href=\"data:,\">\n<title>{}</title>\n<style>{}</style>\n</head>\n",
       csp_hash(kPageStyle), csp_hash(kPageScript), escape_html(data.title), kPageStyle);
@@ -41,14 +41,19 @@ std::string render_page(const ReportData& data) {
   sections.push_back({"manifest", "How it was made", manifest_section(data)});
 
   std::string out = head(data);
-  out += "<body>\n<a class=\"skip\" href=\"#main\">Skip to the content</a>\n<header class=\"top\">\n<h1>" +
-         isolated_html(data.title) + "</h1>\n";
+  out +=
+      "<body>\n<a class=\"skip\" href=\"#main\">Skip to the content</a>\n<header "
+      "class=\"top\">\n<h1>" +
+      isolated_html(data.title) + "</h1>\n";
   out += summary_section(data) + "<nav aria-label=\"Sections\"><ul>";
-  for (const Section& section : sections) out += fmt::format("<li><a href=\"#{}\">{}</a></li>", section.id, section.name);
+  for (const Section& section : sections)
+    out += fmt::format("<li><a href=\"#{}\">{}</a></li>", section.id, section.name);
   out += "</ul></nav>\n</header>\n<main id=\"main\">\n";
   for (const Section& section : sections)
-    out += fmt::format("<section id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 id=\"{0}-title\">{1}</h2>\n{2}</section>\n",
-                       section.id, section.name, section.html);
+    out += fmt::format(
+        "<section id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 "
+        "id=\"{0}-title\">{1}</h2>\n{2}</section>\n",
+        section.id, section.name, section.html);
   out += "</main>\n<div id=\"tip\" role=\"tooltip\" hidden></div>\n<script>";
   out.append(kPageScript);
   return out + "</script>\n</body>\n</html>\n";

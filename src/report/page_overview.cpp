@@ -39,25 +39,30 @@ std::string figure(const std::string& chart, const std::string& caption) {
 std::string correlation_bar(double correlation) {
   const double length = std::abs(correlation) * 30;
   return fmt::format(
-      "<svg class=\"rho\" viewBox=\"0 0 64 12\" aria-hidden=\"true\"><path class=\"axis\" d=\"M32 0v12\"/>"
-      "<path class=\"{}\" d=\"M32 2h{}{:.1f}v8H32z\"/></svg>",
+      "<svg class=\"rho\" viewBox=\"0 0 64 12\" aria-hidden=\"true\"><path class=\"axis\" d=\"M32 "
+      "0v12\"/><path class=\"{}\" d=\"M32 2h{}{:.1f}v8H32z\"/></svg>",
       correlation < 0 ? "negative" : "positive", correlation < 0 ? "-" : "", length);
 }
 
 std::string correlation_cell(double correlation) {
-  return fmt::format("<td class=\"n\">{}<span class=\"rho-value\">{}</span><span class=\"rho-words\">{}</span></td>",
-                     correlation_bar(correlation), correlation_text(correlation), strength_in_words(correlation));
+  return fmt::format(
+      "<td class=\"n\">{}<span class=\"rho-value\">{}</span><span "
+      "class=\"rho-words\">{}</span></td>",
+      correlation_bar(correlation), correlation_text(correlation), strength_in_words(correlation));
 }
 
-std::string correlation_table(const ReportData& data, const std::vector<Correlation>& correlations) {
+std::string correlation_table(const ReportData& data,
+                              const std::vector<Correlation>& correlations) {
   std::string out =
-      "<div class=\"wide\"><table class=\"plain\"><caption>Spearman rank correlations over all traces</caption><thead><tr>"
-      "<th scope=\"col\">with</th><th scope=\"col\">influence</th><th scope=\"col\">divergence</th>";
+      "<div class=\"wide\"><table class=\"plain\"><caption>Spearman rank correlations over all "
+      "traces</caption><thead><tr><th scope=\"col\">with</th><th scope=\"col\">influence</th><th "
+      "scope=\"col\">divergence</th>";
   if (data.has_controls) out += "<th scope=\"col\">beyond random heads</th>";
   out += "</tr></thead><tbody>";
   for (const Correlation& correlation : correlations) {
     out += fmt::format("<tr><th scope=\"row\">{}</th>{}{}", correlation.baseline->name,
-                       correlation_cell(correlation.with_influence), correlation_cell(correlation.with_divergence));
+                       correlation_cell(correlation.with_influence),
+                       correlation_cell(correlation.with_divergence));
     if (data.has_controls) out += correlation_cell(correlation.with_controlled);
     out += "</tr>";
   }
@@ -69,7 +74,8 @@ std::string manifest_value(const Json& value) {
   if (value.is_string()) return isolated_html(value.get<std::string>());
   if (value.is_number_float()) return short_number(value.get<double>());
   if (value.is_number_integer()) return with_thousands(value.get<int64_t>());
-  return "<code>" + escape_html(value.dump(-1, ' ', false, Json::error_handler_t::replace)) + "</code>";
+  return "<code>" + escape_html(value.dump(-1, ' ', false, Json::error_handler_t::replace)) +
+         "</code>";
 }
 
 }  // namespace
@@ -80,12 +86,14 @@ std::string correlation_text(double correlation) {
 }
 
 std::string sortable_head(std::string_view name, bool numeric, std::string_view explanation) {
-  return fmt::format("<th scope=\"col\"{}><button type=\"button\"{}>{}</button></th>", numeric ? " class=\"n\"" : "",
+  return fmt::format("<th scope=\"col\"{}><button type=\"button\"{}>{}</button></th>",
+                     numeric ? " class=\"n\"" : "",
                      explanation.empty() ? "" : fmt::format(" title=\"{}\"", explanation), name);
 }
 
 std::string number_cell(double value) {
-  return fmt::format("<td class=\"n\" data-v=\"{}\">{}</td>", plain_number(value), short_number(value));
+  return fmt::format("<td class=\"n\" data-v=\"{}\">{}</td>", plain_number(value),
+                     short_number(value));
 }
 
 std::string number_cell(int64_t value) {
@@ -99,51 +107,59 @@ std::string summary_section(const ReportData& data) {
   out += fact(with_thousands(static_cast<int64_t>(data.traces.size())), "traces");
   out += fact(with_thousands(static_cast<int64_t>(data.step_influence.size())), "steps");
   out += fact(with_thousands(tokens), "response tokens");
-  out += fact(short_number(quantile(column(data, [](const TraceNumbers& t) { return t.influence; }), 0.5)), "median influence");
-  out += fact(short_number(quantile(column(data, [](const TraceNumbers& t) { return t.divergence; }), 0.5)),
-              "median divergence, nats per token");
-  out += fact(short_number(quantile(column(data, [](const TraceNumbers& t) { return t.base_nll; }), 0.5)),
-              "median base loss, nats per token");
+  out += fact(
+      short_number(quantile(column(data, [](const TraceNumbers& t) { return t.influence; }), 0.5)),
+      "median influence");
+  out += fact(
+      short_number(quantile(column(data, [](const TraceNumbers& t) { return t.divergence; }), 0.5)),
+      "median divergence, nats per token");
+  out += fact(
+      short_number(quantile(column(data, [](const TraceNumbers& t) { return t.base_nll; }), 0.5)),
+      "median base loss, nats per token");
   return out + "</dl>\n";
 }
 
 std::string sanity_section(const ReportData& data, const std::vector<Correlation>& correlations) {
   std::string out =
-      "<p><strong>Influence</strong> is how much more a trace costs the model when its retrieval heads are weakened, relative to "
-      "what it "
-      "costs the whole model; <strong>divergence</strong> is the same in nats per token, not divided. They are measurements of "
-      "one "
-      "model, not grades: scores of different domains are not comparable.</p>\n<ul class=\"findings\">";
+      "<p><strong>Influence</strong> is how much more a trace costs the model when its retrieval "
+      "heads are weakened, relative to what it costs the whole model; <strong>divergence</strong> "
+      "is the same in nats per token, not divided. They are measurements of one model, not grades: "
+      "scores of different domains are not comparable.</p>\n<ul class=\"findings\">";
   for (const Finding& finding : findings(data, correlations))
-    out += fmt::format("<li class=\"{}\"><span class=\"mark\" aria-hidden=\"true\"></span><span>{}{}</span></li>",
-                       finding.warning ? "warning" : "fine", finding.warning ? "<strong>Warning.</strong> " : "",
-                       escape_html(finding.text));
+    out += fmt::format(
+        "<li class=\"{}\"><span class=\"mark\" aria-hidden=\"true\"></span><span>{}{}</span></li>",
+        finding.warning ? "warning" : "fine", finding.warning ? "<strong>Warning.</strong> " : "",
+        escape_html(finding.text));
   return out + "</ul>\n" + correlation_table(data, correlations);
 }
 
-std::string distributions_section(const ReportData& data, const std::vector<Correlation>& correlations) {
+std::string distributions_section(const ReportData& data,
+                                  const std::vector<Correlation>& correlations) {
   const auto influence = column(data, [](const TraceNumbers& t) { return t.influence; });
   const auto divergence = column(data, [](const TraceNumbers& t) { return t.divergence; });
   std::string out =
-      "<p>Values beyond the outermost half percent stand at the edges. Point at a chart, or focus it and use the arrow keys, to "
-      "read it.</p>\n<div class=\"figures\">";
-  out += figure(
-      histogram(influence, false, {"Distribution of influence over traces", "influence of a trace", "traces", "h-influence"}),
-      "Influence of the traces");
-  out += figure(
-      histogram(data.step_influence, false, {"Distribution of influence over steps", "influence of a step", "steps", "h-steps"}),
-      "Influence of the steps");
+      "<p>Values beyond the outermost half percent stand at the edges. Point at a chart, or focus "
+      "it and use the arrow keys, to read it.</p>\n<div class=\"figures\">";
+  out += figure(histogram(influence, false,
+                          {"Distribution of influence over traces", "influence of a trace",
+                           "traces", "h-influence"}),
+                "Influence of the traces");
+  out += figure(histogram(data.step_influence, false,
+                          {"Distribution of influence over steps", "influence of a step", "steps",
+                           "h-steps"}),
+                "Influence of the steps");
   out += figure(histogram(divergence, false,
-                          {"Distribution of divergence over traces", "divergence, nats per token", "traces", "h-divergence"}),
+                          {"Distribution of divergence over traces", "divergence, nats per token",
+                           "traces", "h-divergence"}),
                 "Divergence of the traces");
   if (data.has_controls)
     out += figure(histogram(column(data, [](const TraceNumbers& t) { return t.controlled; }), false,
-                            {"Distribution of the divergence beyond random heads", "beyond random heads, nats per token",
-                             "traces", "h-controlled"}),
+                            {"Distribution of the divergence beyond random heads",
+                             "beyond random heads, nats per token", "traces", "h-controlled"}),
                   "Divergence beyond that of random heads");
-  out += figure(
-      place_profile(data.profile, {"Mean divergence by place in the trace", "place in the response, %", "divergence", "place"}),
-      "Where in the response the divergence lies, nats per token");
+  out += figure(place_profile(data.profile, {"Mean divergence by place in the trace",
+                                             "place in the response, %", "divergence", "place"}),
+                "Where in the response the divergence lies, nats per token");
   for (const Correlation& correlation : correlations) {
     const Baseline& baseline = *correlation.baseline;
     const std::string name = baseline.name;
@@ -152,8 +168,10 @@ std::string distributions_section(const ReportData& data, const std::vector<Corr
                               : name == "repetition" ? "repetition, bytes per deflated byte"
                                                      : name + ", nats per token";
     out += figure(scatter(column(data, baseline.value), influence, logarithmic,
-                          {"Influence against " + name, label, "influence", "s-" + name.substr(0, name.find(' '))}),
-                  "Influence against " + name + " <span class=\"muted\">(" + correlation_text(correlation.with_influence) +
+                          {"Influence against " + name, label, "influence",
+                           "s-" + name.substr(0, name.find(' '))}),
+                  "Influence against " + name + " <span class=\"muted\">(" +
+                      correlation_text(correlation.with_influence) +
                       "; line: median of each tenth)</span>");
   }
   return out + "</div>\n";
@@ -175,24 +193,29 @@ std::string groups_section(const ReportData& data) {
   }
   std::vector<size_t> order(groups.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return groups[a].influence.size() > groups[b].influence.size(); });
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return groups[a].influence.size() > groups[b].influence.size();
+  });
 
   std::string out = fmt::format(
-      "<p>By the field <code>{}</code>, {} values. Scores of different domains are not comparable: select within groups "
-      "(<code>--group-by</code>).</p>\n",
+      "<p>By the field <code>{}</code>, {} values. Scores of different domains are not comparable: "
+      "select within groups (<code>--group-by</code>).</p>\n",
       escape_html(data.group_field), with_thousands(static_cast<int64_t>(groups.size())));
-  out += "<div class=\"wide\"><table class=\"sortable\"><caption class=\"hidden\">Scores by group</caption><thead><tr>" +
-         sortable_head("group", false) + sortable_head("traces") + sortable_head("tokens") + sortable_head("influence, median") +
-         sortable_head("lowest 10 % below") + sortable_head("highest 10 % above") + sortable_head("divergence, median") +
-         sortable_head("base loss, median") + "</tr></thead><tbody>";
+  out +=
+      "<div class=\"wide\"><table class=\"sortable\"><caption class=\"hidden\">Scores by "
+      "group</caption><thead><tr>" +
+      sortable_head("group", false) + sortable_head("traces") + sortable_head("tokens") +
+      sortable_head("influence, median") + sortable_head("lowest 10 % below") +
+      sortable_head("highest 10 % above") + sortable_head("divergence, median") +
+      sortable_head("base loss, median") + "</tr></thead><tbody>";
   for (size_t i = 0; i < std::min(order.size(), kMostGroups); ++i) {
     const Group& group = groups[order[i]];
-    out += "<tr><th scope=\"row\">" + isolated_html(cut_utf8(data.groups[order[i]], 120)) + "</th>" +
-           number_cell(static_cast<int64_t>(group.influence.size())) + number_cell(group.tokens) +
-           number_cell(quantile(group.influence, 0.5)) + number_cell(quantile(group.influence, 0.1)) +
-           number_cell(quantile(group.influence, 0.9)) + number_cell(quantile(group.divergence, 0.5)) +
-           number_cell(quantile(group.base_nll, 0.5)) + "</tr>";
+    out +=
+        "<tr><th scope=\"row\">" + isolated_html(cut_utf8(data.groups[order[i]], 120)) + "</th>" +
+        number_cell(static_cast<int64_t>(group.influence.size())) + number_cell(group.tokens) +
+        number_cell(quantile(group.influence, 0.5)) + number_cell(quantile(group.influence, 0.1)) +
+        number_cell(quantile(group.influence, 0.9)) + number_cell(quantile(group.divergence, 0.5)) +
+        number_cell(quantile(group.base_nll, 0.5)) + "</tr>";
   }
   out += "</tbody></table></div>\n";
   if (order.size() > kMostGroups)
@@ -203,14 +226,18 @@ std::string groups_section(const ReportData& data) {
 
 std::string manifest_section(const ReportData& data) {
   std::string out = "<dl class=\"manifest\"><div><dt>scored files</dt><dd>";
-  for (size_t i = 0; i < data.inputs.size(); ++i) out += (i > 0 ? ", " : "") + isolated_html(data.inputs[i]);
+  for (size_t i = 0; i < data.inputs.size(); ++i)
+    out += (i > 0 ? ", " : "") + isolated_html(data.inputs[i]);
   out += "</dd></div>";
   if (data.manifest.is_object())
     for (const auto& [key, value] : data.manifest.items())
-      out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", escape_html(key), manifest_value(value));
+      out +=
+          fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", escape_html(key), manifest_value(value));
   out += "</dl>\n";
   if (!data.manifest.is_object())
-    out += "<p class=\"muted\">No manifest lies beside the scored file; <code>--manifest FILE</code> names one.</p>\n";
+    out +=
+        "<p class=\"muted\">No manifest lies beside the scored file; <code>--manifest FILE</code> "
+        "names one.</p>\n";
   return out;
 }
 

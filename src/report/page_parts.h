@@ -17,13 +17,15 @@ extern const std::string_view kPageScript;
 std::string summary_section(const ReportData& data);
 std::string sanity_section(const ReportData& data, const std::vector<Correlation>& correlations);
 std::string heads_section(const ReportData& data);
-std::string distributions_section(const ReportData& data, const std::vector<Correlation>& correlations);
+std::string distributions_section(const ReportData& data,
+                                  const std::vector<Correlation>& correlations);
 std::string groups_section(const ReportData& data);
 std::string traces_section(const ReportData& data);
 std::string manifest_section(const ReportData& data);
 
 /// A column of a table that sorts when its head is pressed.
-std::string sortable_head(std::string_view name, bool numeric = true, std::string_view explanation = "");
+std::string sortable_head(std::string_view name, bool numeric = true,
+                          std::string_view explanation = "");
 
 /// A table cell that shows a number and sorts by it.
 std::string number_cell(double value);

@@ -64,7 +64,8 @@ struct ReportOptions {
   ScoredReading reading;
 };
 
-/// Bytes of the text per byte of its deflated form: high for text that repeats itself. Looks at the first 32 KiB.
+/// Bytes of the text per byte of its deflated form: high for text that repeats itself. Looks at the
+/// first 32 KiB.
 double repetition_of(std::string_view text);
 
 /// Reads all traces once, and those that are shown a second time.

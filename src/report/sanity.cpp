@@ -36,30 +36,35 @@ std::string two_digits(double correlation) {
 Finding restated(const Correlation& correlation) {
   const bool high = correlation.with_influence > 0;
   const Baseline& baseline = *correlation.baseline;
-  return {true, std::string("Influence mostly restates the ") + baseline.name + " (rank correlation " +
-                    two_digits(correlation.with_influence) + "): taking the most influential traces takes " +
+  return {true, std::string("Influence mostly restates the ") + baseline.name +
+                    " (rank correlation " + two_digits(correlation.with_influence) +
+                    "): taking the most influential traces takes " +
                     (high ? baseline.selects_high : baseline.selects_low) +
-                    ". Compare with --by divergence, with --stratify-by, and with a random pick of the same size before "
-                    "you train on it."};
+                    ". Compare with --by divergence, with --stratify-by, and with a random pick of "
+                    "the same size before you train on it."};
 }
 
 Finding about_divergence(const std::vector<double>& divergence) {
-  const auto positive = std::count_if(divergence.begin(), divergence.end(), [](double value) { return value > 0; });
+  const auto positive =
+      std::count_if(divergence.begin(), divergence.end(), [](double value) { return value > 0; });
   const double share = static_cast<double>(positive) / static_cast<double>(divergence.size());
   const double average = mean(divergence);
   if (average <= 0)
-    return {true, "Weakening the heads does not raise the loss (on average " + short_number(average) +
+    return {true, "Weakening the heads does not raise the loss (on average " +
+                      short_number(average) +
                       " nats per token): the scores say little about retrieval on these traces."};
-  return {false, "Weakening the heads costs " + short_number(average) + " nats per token on average; " + percent(share) +
-                     " of the traces lose."};
+  return {false, "Weakening the heads costs " + short_number(average) +
+                     " nats per token on average; " + percent(share) + " of the traces lose."};
 }
 
 Finding about_controls(const ReportData& data) {
-  const double average = mean(column(data, [](const TraceNumbers& trace) { return trace.controlled; }));
+  const double average =
+      mean(column(data, [](const TraceNumbers& trace) { return trace.controlled; }));
   if (average > 0)
-    return {false,
-            "These heads cost " + short_number(average) + " nats per token more than as many random heads of the same layers."};
-  return {true, "Random heads of the same layers cost as much or more (difference " + short_number(average) +
+    return {false, "These heads cost " + short_number(average) +
+                       " nats per token more than as many random heads of the same layers."};
+  return {true, "Random heads of the same layers cost as much or more (difference " +
+                    short_number(average) +
                     " nats per token): on these traces the scores do not single out retrieval."};
 }
 
@@ -67,7 +72,8 @@ Finding about_controls(const ReportData& data) {
 
 const std::vector<Baseline>& baselines() {
   static const std::vector<Baseline> all{
-      {"length", "long responses", "short responses", [](const TraceNumbers& t) { return static_cast<double>(t.num_tokens); }},
+      {"length", "long responses", "short responses",
+       [](const TraceNumbers& t) { return static_cast<double>(t.num_tokens); }},
       {"base loss", "text that the model finds hard", "text that the model already predicts well",
        [](const TraceNumbers& t) { return t.base_nll; }},
       {"entropy", "text at which the model is unsure", "text at which the model is sure",
@@ -85,7 +91,8 @@ std::vector<Correlation> correlations(const ReportData& data) {
   std::vector<Correlation> all;
   for (const Baseline& baseline : baselines()) {
     const std::vector<double> values = column(data, baseline.value);
-    all.push_back({&baseline, rank_correlation(influence, values), rank_correlation(divergence, values),
+    all.push_back({&baseline, rank_correlation(influence, values),
+                   rank_correlation(divergence, values),
                    data.has_controls ? rank_correlation(controlled, values) : 0});
   }
   return all;
@@ -94,11 +101,15 @@ std::vector<Correlation> correlations(const ReportData& data) {
 std::string strength_in_words(double correlation) {
   const double size = std::abs(correlation);
   if (size < 0.1) return "none";
-  const std::string strength = size < 0.3 ? "weakly" : size < 0.5 ? "moderately" : size < kRestates ? "clearly" : "strongly";
+  const std::string strength = size < 0.3         ? "weakly"
+                               : size < 0.5       ? "moderately"
+                               : size < kRestates ? "clearly"
+                                                  : "strongly";
   return strength + (correlation < 0 ? " negative" : " positive");
 }
 
-std::vector<Finding> findings(const ReportData& data, const std::vector<Correlation>& correlations) {
+std::vector<Finding> findings(const ReportData& data,
+                              const std::vector<Correlation>& correlations) {
   std::vector<Finding> all;
   if (data.traces.size() < kFewTraces)
     all.push_back({true, "Only " + with_thousands(static_cast<int64_t>(data.traces.size())) +
@@ -111,8 +122,8 @@ std::vector<Finding> findings(const ReportData& data, const std::vector<Correlat
     }
   if (!restates && data.traces.size() >= kFewTraces)
     all.push_back({false,
-                   "No simple baseline (length, base loss, entropy, repetition) explains the order by influence: every "
-                   "rank correlation is below " +
+                   "No simple baseline (length, base loss, entropy, repetition) explains the order "
+                   "by influence: every rank correlation is below " +
                        two_digits(kRestates) + " in size."});
   all.push_back(about_divergence(column(data, [](const TraceNumbers& t) { return t.divergence; })));
   if (data.has_controls) all.push_back(about_controls(data));

@@ -41,7 +41,8 @@ struct Finding {
 /// From this correlation on, influence mostly restates the baseline.
 inline constexpr double kRestates = 0.7;
 
-/// What a reader should know before trusting the scores: too few traces, a baseline restated, heads that do not matter.
+/// What a reader should know before trusting the scores: too few traces, a baseline restated, heads
+/// that do not matter.
 std::vector<Finding> findings(const ReportData& data, const std::vector<Correlation>& correlations);
 
 }  // namespace air

@@ -17,26 +17,31 @@ constexpr std::array<uint32_t, kCount> first_primes() {
   size_t found = 0;
   for (uint32_t candidate = 2; found < kCount; ++candidate) {
     bool prime = true;
-    for (uint32_t divisor = 2; divisor * divisor <= candidate; ++divisor) prime = prime && candidate % divisor != 0;
+    for (uint32_t divisor = 2; divisor * divisor <= candidate; ++divisor)
+      prime = prime && candidate % divisor != 0;
     if (prime) primes[found++] = candidate;
   }
   return primes;
 }
 
 /// The standard's constants: the first 32 bits of the fractions of the primes' roots.
-uint32_t fraction_bits(long double root) { return static_cast<uint32_t>((root - std::floor(root)) * 4294967296.0L); }
+uint32_t fraction_bits(long double root) {
+  return static_cast<uint32_t>((root - std::floor(root)) * 4294967296.0L);
+}
 
 std::array<uint32_t, kRounds> round_constants() {
   std::array<uint32_t, kRounds> constants{};
   const auto primes = first_primes<kRounds>();
-  for (size_t i = 0; i < kRounds; ++i) constants[i] = fraction_bits(std::cbrt(static_cast<long double>(primes[i])));
+  for (size_t i = 0; i < kRounds; ++i)
+    constants[i] = fraction_bits(std::cbrt(static_cast<long double>(primes[i])));
   return constants;
 }
 
 std::array<uint32_t, 8> initial_state() {
   std::array<uint32_t, 8> state{};
   const auto primes = first_primes<8>();
-  for (size_t i = 0; i < state.size(); ++i) state[i] = fraction_bits(std::sqrt(static_cast<long double>(primes[i])));
+  for (size_t i = 0; i < state.size(); ++i)
+    state[i] = fraction_bits(std::sqrt(static_cast<long double>(primes[i])));
   return state;
 }
 
@@ -44,7 +49,8 @@ void add_block(std::array<uint32_t, 8>& state, const unsigned char* block) {
   static const std::array<uint32_t, kRounds> constants = round_constants();
   std::array<uint32_t, kRounds> w{};
   for (size_t i = 0; i < 16; ++i)
-    w[i] = uint32_t{block[4 * i]} << 24 | uint32_t{block[4 * i + 1]} << 16 | uint32_t{block[4 * i + 2]} << 8 | block[4 * i + 3];
+    w[i] = uint32_t{block[4 * i]} << 24 | uint32_t{block[4 * i + 1]} << 16 |
+           uint32_t{block[4 * i + 2]} << 8 | block[4 * i + 3];
   for (size_t i = 16; i < kRounds; ++i) {
     const uint32_t s0 = std::rotr(w[i - 15], 7) ^ std::rotr(w[i - 15], 18) ^ w[i - 15] >> 3;
     const uint32_t s1 = std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ w[i - 2] >> 10;
@@ -75,17 +81,21 @@ std::array<uint8_t, 32> sha256(std::string_view bytes) {
   for (size_t at = 0; at < padded.size(); at += kBlock)
     add_block(state, reinterpret_cast<const unsigned char*>(padded.data()) + at);
   std::array<uint8_t, 32> digest{};
-  for (size_t i = 0; i < digest.size(); ++i) digest[i] = static_cast<uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
+  for (size_t i = 0; i < digest.size(); ++i)
+    digest[i] = static_cast<uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
   return digest;
 }
 
 std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   for (size_t i = 0; i < bytes.size(); i += 3) {
     uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    for (size_t j = 0; j < 4; ++j) out += i + j > bytes.size() ? '=' : kDigits[group >> (18 - 6 * j) & 63];
+    for (size_t j = 0; j < 3; ++j)
+      group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
+    for (size_t j = 0; j < 4; ++j)
+      out += i + j > bytes.size() ? '=' : kDigits[group >> (18 - 6 * j) & 63];
   }
   return out;
 }

@@ -11,7 +11,8 @@ namespace air {
 namespace {
 
 double mean(const std::vector<double>& values, int64_t begin, int64_t end) {
-  return std::accumulate(values.begin() + begin, values.begin() + end, 0.0) / static_cast<double>(end - begin);
+  return std::accumulate(values.begin() + begin, values.begin() + end, 0.0) /
+         static_cast<double>(end - begin);
 }
 
 /// Ranks from 1; ties share the mean of their ranks.
@@ -23,7 +24,8 @@ std::vector<double> average_ranks(const std::vector<double>& values) {
   for (size_t first = 0; first < order.size();) {
     size_t last = first;
     while (last < order.size() && values[order[last]] == values[order[first]]) ++last;
-    for (size_t i = first; i < last; ++i) ranks[order[i]] = 0.5 * static_cast<double>(first + 1 + last);
+    for (size_t i = first; i < last; ++i)
+      ranks[order[i]] = 0.5 * static_cast<double>(first + 1 + last);
     first = last;
   }
   return ranks;
@@ -31,7 +33,9 @@ std::vector<double> average_ranks(const std::vector<double>& values) {
 
 }  // namespace
 
-double SpanScore::influence(double loss_floor) const { return divergence() / std::max(base_nll, loss_floor); }
+double SpanScore::influence(double loss_floor) const {
+  return divergence() / std::max(base_nll, loss_floor);
+}
 
 double SpanScore::ranked_by(InfluenceKind kind, double loss_floor) const {
   return kind == InfluenceKind::kRelative ? influence(loss_floor) : divergence();
@@ -39,8 +43,11 @@ double SpanScore::ranked_by(InfluenceKind kind, double loss_floor) const {
 
 SpanScore shrunk_towards(const SpanScore& step, const SpanScore& trace, double num_tokens) {
   if (num_tokens == 0) return step;
-  const double own = static_cast<double>(step.num_tokens) / (static_cast<double>(step.num_tokens) + num_tokens);
-  const auto mix = [&](double of_step, double of_trace) { return own * of_step + (1 - own) * of_trace; };
+  const double own =
+      static_cast<double>(step.num_tokens) / (static_cast<double>(step.num_tokens) + num_tokens);
+  const auto mix = [&](double of_step, double of_trace) {
+    return own * of_step + (1 - own) * of_trace;
+  };
   SpanScore score = step;
   score.base_nll = mix(step.base_nll, trace.base_nll);
   score.ref_nll = mix(step.ref_nll, trace.ref_nll);

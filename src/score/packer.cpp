@@ -17,7 +17,8 @@ struct Unit {
 };
 
 /// Cuts traces, longest first, into units: traces of one prompt together, anything else alone.
-std::vector<Unit> make_units(std::span<const TraceLength> traces, const std::vector<size_t>& order, int64_t max_batch_tokens) {
+std::vector<Unit> make_units(std::span<const TraceLength> traces, const std::vector<size_t>& order,
+                             int64_t max_batch_tokens) {
   std::vector<Unit> units;
   std::map<int64_t, size_t> open;  // prompt → the unit that takes its next trace
   for (const size_t index : order) {
@@ -37,11 +38,13 @@ std::vector<Unit> make_units(std::span<const TraceLength> traces, const std::vec
 
 }  // namespace
 
-std::vector<std::vector<size_t>> pack_batches(std::span<const TraceLength> traces, int64_t max_batch_tokens) {
+std::vector<std::vector<size_t>> pack_batches(std::span<const TraceLength> traces,
+                                              int64_t max_batch_tokens) {
   AIR_CHECK(max_batch_tokens > 0);
   std::vector<size_t> order(traces.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return traces[a].num_tokens > traces[b].num_tokens; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return traces[a].num_tokens > traces[b].num_tokens; });
   std::vector<std::vector<size_t>> batches;
   int64_t used = 0;
   for (const Unit& unit : make_units(traces, order, max_batch_tokens)) {

@@ -11,14 +11,17 @@ namespace air {
 struct TraceLength {
   int64_t num_tokens = 0;  ///< prompt and response
   int64_t num_prompt_tokens = 0;
-  /// The same for traces whose prompts are computed once when they are in the same batch; −1: this one's is its own.
+  /// The same for traces whose prompts are computed once when they are in the same batch; −1: this
+  /// one's is its own.
   int64_t prompt = -1;
 };
 
-/// Longest first, each batch filled in that order up to the budget; a trace is never split, one longer than the budget
-/// is a batch of its own. Traces of one prompt stay together, their prompt counted once, as far as the budget holds them.
-/// Ties: by index. The same lengths always give the same batches.
+/// Longest first, each batch filled in that order up to the budget; a trace is never split, one
+/// longer than the budget is a batch of its own. Traces of one prompt stay together, their prompt
+/// counted once, as far as the budget holds them. Ties: by index. The same lengths always give the
+/// same batches.
 /// @return indices, every one exactly once.
-std::vector<std::vector<size_t>> pack_batches(std::span<const TraceLength> traces, int64_t max_batch_tokens);
+std::vector<std::vector<size_t>> pack_batches(std::span<const TraceLength> traces,
+                                              int64_t max_batch_tokens);
 
 }  // namespace air

@@ -23,12 +23,14 @@ constexpr const char* kSchema = "air.partial/1";
 constexpr const char* kSkippedSchema = "air.skipped/1";
 
 [[noreturn]] void throw_disk_error(const std::string& path, const std::string& what) {
-  throw Error(ErrorKind::kResource, path.empty() ? "temporary file" : path, what + ": " + std::strerror(errno));
+  throw Error(ErrorKind::kResource, path.empty() ? "temporary file" : path,
+              what + ": " + std::strerror(errno));
 }
 
 int open_nameless() {
   const char* folder = std::getenv("TMPDIR");
-  std::string name = std::string(folder != nullptr && *folder != '\0' ? folder : "/tmp") + "/air-XXXXXX";
+  std::string name =
+      std::string(folder != nullptr && *folder != '\0' ? folder : "/tmp") + "/air-XXXXXX";
   const int fd = ::mkostemp(name.data(), O_CLOEXEC);
   if (fd < 0) throw_disk_error("", "can't be made");
   ::unlink(name.c_str());
@@ -39,7 +41,8 @@ int open_nameless() {
 std::string difference(const Json& ours, const Json& theirs) {
   for (const auto& [key, value] : ours.items())
     if (!theirs.contains(key) || theirs[key] != value)
-      return key + " was " + (theirs.contains(key) ? theirs[key].dump() : "not set") + ", now " + value.dump();
+      return key + " was " + (theirs.contains(key) ? theirs[key].dump() : "not set") + ", now " +
+             value.dump();
   return "it was written by another version";
 }
 
@@ -51,7 +54,8 @@ std::string line_of_skipped(const ScoredEntry& entry) {
 
 std::optional<ScoredEntry> entry_of_line(std::string_view scored_line) {
   const std::string_view object = find_air_object(scored_line);
-  const Json json = Json::parse(object.empty() ? scored_line : object, nullptr, /*allow_exceptions=*/false);
+  const Json json =
+      Json::parse(object.empty() ? scored_line : object, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return std::nullopt;
   ScoredEntry entry;
   try {
@@ -111,13 +115,17 @@ struct stat PartialFile::open_locked() {
     if (fd_ < 0) throw_disk_error(path_, "can't be written");
     if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
       ::close(fd_);
-      throw Error(ErrorKind::kResource, path_, "another run is writing to this output", "give each run its own -o");
+      throw Error(ErrorKind::kResource, path_, "another run is writing to this output",
+                  "give each run its own -o");
     }
-    // A run that ended between the two calls took the name away: what is kept in a file without a name is lost.
+    // A run that ended between the two calls took the name away: what is kept in a file without a
+    // name is lost.
     struct stat opened {
     }, named{};
     if (::fstat(fd_, &opened) != 0) throw_disk_error(path_, "can't be read");
-    if (::stat(path_.c_str(), &named) == 0 && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev) return opened;
+    if (::stat(path_.c_str(), &named) == 0 && named.st_ino == opened.st_ino &&
+        named.st_dev == opened.st_dev)
+      return opened;
     ::close(fd_);
   }
 }
@@ -138,9 +146,11 @@ void PartialFile::recover(const Json& run) {
   // A header that a power loss tore off: there are no scores either.
   if (!header.is_object() || offset > size_) return start(run);
   if (header.value("schema", "") != kSchema || !header.contains("run"))
-    throw Error(ErrorKind::kUsage, path_, "is no file of unfinished scores", "move it away to start anew");
+    throw Error(ErrorKind::kUsage, path_, "is no file of unfinished scores",
+                "move it away to start anew");
   if (header["run"] != run)
-    throw Error(ErrorKind::kUsage, path_, "belongs to another run: " + difference(run, header["run"]),
+    throw Error(ErrorKind::kUsage, path_,
+                "belongs to another run: " + difference(run, header["run"]),
                 "run the same command with --resume, or delete the file to start anew");
   while (reader.next(line)) {
     const auto length = static_cast<int64_t>(line.size());
@@ -192,7 +202,8 @@ void PartialFile::append(std::vector<ScoredEntry> entries, const std::vector<std
   }
   write_all(bytes);
   entries_.insert(entries_.end(), entries.begin(), entries.end());
-  // A kill loses nothing that was written; a power loss, what did not reach the disk. A second's work may.
+  // A kill loses nothing that was written; a power loss, what did not reach the disk. A second's
+  // work may.
   const auto now = std::chrono::steady_clock::now();
   if (path_.empty() || now - last_sync_ < std::chrono::seconds(1)) return;
   last_sync_ = now;
@@ -203,7 +214,8 @@ std::string PartialFile::read_line(const ScoredEntry& entry) const {
   std::string line(static_cast<size_t>(entry.length), '\0');
   int64_t done = 0;
   while (done < entry.length) {
-    const ssize_t count = ::pread(fd_, line.data() + done, static_cast<size_t>(entry.length - done), entry.offset + done);
+    const ssize_t count = ::pread(fd_, line.data() + done, static_cast<size_t>(entry.length - done),
+                                  entry.offset + done);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) throw_disk_error(path_, "reading failed");
     done += count;

@@ -34,7 +34,8 @@ void append_losses(std::string& out, const SpanScore& score, bool controls) {
 }
 
 template <typename T, typename Append>
-void append_list(std::string& out, std::string_view key, const std::vector<T>& values, Append append) {
+void append_list(std::string& out, std::string_view key, const std::vector<T>& values,
+                 Append append) {
   out.append("\"").append(key).append("\":[");
   for (size_t i = 0; i < values.size(); ++i) {
     if (i > 0) out += ',';
@@ -63,10 +64,12 @@ void append_tokens(std::string& out, const Trace& trace, const TokenScores& toke
 
 }  // namespace
 
-TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const RecordStyle& style, const std::string& where) {
+TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const RecordStyle& style,
+                       const std::string& where) {
   TraceScore score;
   score.total = mean_over(tokens, 0, trace.num_response_tokens());
-  if (!std::isfinite(score.total.base_nll) || !std::isfinite(score.total.ref_nll) || !std::isfinite(score.total.entropy))
+  if (!std::isfinite(score.total.base_nll) || !std::isfinite(score.total.ref_nll) ||
+      !std::isfinite(score.total.entropy))
     throw Error(ErrorKind::kModel, where, "the model gives a loss that is not a finite number",
                 "weights that overflow in half precision need --dtype float32");
   std::vector<double> influence;
@@ -75,7 +78,8 @@ TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const Reco
   for (const Step& step : trace.steps) {
     score.steps.push_back(mean_over(tokens, begin, begin + step.num_tokens));
     begin += step.num_tokens;
-    const SpanScore shrunk = shrunk_towards(score.steps.back(), score.total, style.weighting.shrinkage);
+    const SpanScore shrunk =
+        shrunk_towards(score.steps.back(), score.total, style.weighting.shrinkage);
     influence.push_back(shrunk.ranked_by(style.influence, style.loss_floor));
     num_tokens.push_back(step.num_tokens);
   }
@@ -84,8 +88,8 @@ TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const Reco
   return score;
 }
 
-std::string air_object(const Trace& trace, const TokenScores& tokens, const TraceScore& score, const RecordStyle& style,
-                       int64_t line, int64_t trace_index) {
+std::string air_object(const Trace& trace, const TokenScores& tokens, const TraceScore& score,
+                       const RecordStyle& style, int64_t line, int64_t trace_index) {
   const bool controls = !tokens.control_nll.empty();
   std::string out(kSchema);
   out += "\"line\":";
@@ -128,7 +132,8 @@ std::string with_rank(std::string_view scored_line, int64_t rank) {
 }
 
 std::string_view find_air_object(std::string_view scored_line) {
-  // The object holds numbers and fixed words only, so that its schema can't stand again behind its own begin.
+  // The object holds numbers and fixed words only, so that its schema can't stand again behind its
+  // own begin.
   const std::string marker = std::string(kKey) + std::string(kSchema);
   const size_t at = scored_line.rfind(marker);
   const size_t close = scored_line.rfind('}');

@@ -1,4 +1,5 @@
-// A run of `air score`: reads records, scores them in batches, keeps what is finished, writes the ranked output.
+// A run of `air score`: reads records, scores them in batches, keeps what is finished, writes the
+// ranked output.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +35,9 @@ struct ScoreOptions {
   std::string rejects;     ///< file for the records that were skipped; empty: none
   int64_t max_length = 0;  ///< tokens of a trace, prompt included
   int64_t max_batch_tokens = 0;
-  int64_t longest_trace = std::numeric_limits<int64_t>::max();  ///< tokens of a trace that memory holds (memory_plan.h)
-  bool rank_order = true;                                       ///< false: the output keeps the input's order
+  int64_t longest_trace =
+      std::numeric_limits<int64_t>::max();  ///< tokens of a trace that memory holds (memory_plan.h)
+  bool rank_order = true;                   ///< false: the output keeps the input's order
   bool skip_bad_records = false;
   bool overwrite = false;  ///< replace an `air` key that a record already has
   bool resume = false;
@@ -50,21 +52,22 @@ struct ScoreSummary {
   int64_t thinking_from_response = 0;  ///< … the response brought
   int64_t num_tokens = 0;              ///< scored by this run: prompt and response, each once
   double seconds = 0;                  ///< first batch to last score
-  double flops = 0;                    ///< arithmetic that the scores of this run needed (Scorer::flops)
-  double correlation_base_nll = 0;     ///< rank correlation of what ranks with the base loss
-  double correlation_num_tokens = 0;   ///< … with the length
+  double flops = 0;  ///< arithmetic that the scores of this run needed (Scorer::flops)
+  double correlation_base_nll = 0;    ///< rank correlation of what ranks with the base loss
+  double correlation_num_tokens = 0;  ///< … with the length
 };
 
 /// Runs once.
 class ScoreRun {
  public:
   /// @param run_identity what decides the scores, for --resume.
-  ScoreRun(const CausalLM& model, const Tokenizer& tokenizer, Scorer& scorer, const ScoreOptions& options,
-           const Json& run_identity);
+  ScoreRun(const CausalLM& model, const Tokenizer& tokenizer, Scorer& scorer,
+           const ScoreOptions& options, const Json& run_identity);
   ~ScoreRun();
 
   /// Writes the output; OUT.partial stays.
-  /// @throws Error; Interrupted after the batch in which the user asked to stop, with all finished scores kept.
+  /// @throws Error; Interrupted after the batch in which the user asked to stop, with all finished
+  ///   scores kept.
   ScoreSummary run();
 
   /// Deletes OUT.partial: all that the run writes is on disk.
@@ -82,7 +85,8 @@ class ScoreRun {
 
   std::vector<Pending> read_window();
   void read_record(std::vector<Pending>& window);
-  void reject(const std::string& where, int64_t line, std::string_view text, const std::string& reason);
+  void reject(const std::string& where, int64_t line, std::string_view text,
+              const std::string& reason);
   void reject_too_large(const Pending& pending, const std::string& cause);
   void score_window();
   bool finished_before(const std::vector<size_t>& batch);
@@ -95,7 +99,8 @@ class ScoreRun {
   const ScoreOptions& options_;
   RecordReader reader_;
   PartialFile partial_;
-  std::mutex rejecting_;  ///< records are rejected by the thread that reads and by the one that scores
+  std::mutex
+      rejecting_;  ///< records are rejected by the thread that reads and by the one that scores
   std::unique_ptr<OutputFile> rejects_;
   std::unique_ptr<Progress> progress_;
   std::vector<Pending> window_;

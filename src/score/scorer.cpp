@@ -26,12 +26,14 @@ std::vector<HeadSet> all_variants(const HeadSet& heads, std::span<const HeadSet>
 struct ScoringBatch {
   Batch batch;
   std::vector<int64_t> rows;  // [R], trace by trace
-  at::Tensor targets;         // [V · R] int64: the tokens that the rows predict, once for each variant
+  at::Tensor targets;  // [V · R] int64: the tokens that the rows predict, once for each variant
 };
 
 using Ids = std::span<const int32_t>;
 
-bool comes_before(Ids a, Ids b) { return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end()); }
+bool comes_before(Ids a, Ids b) {
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+}
 
 /// Lays out traces as packed sequences.
 class Layout {
@@ -76,11 +78,15 @@ class Layout {
 };
 
 /// The rows that predict each trace's response tokens.
-std::vector<std::vector<int64_t>> lay_out(std::span<const Trace* const> traces, const Scorer& scorer, Layout& layout) {
-  const auto prompt_of = [&](size_t i) { return Ids(traces[i]->ids).first(static_cast<size_t>(traces[i]->response_begin)); };
+std::vector<std::vector<int64_t>> lay_out(std::span<const Trace* const> traces,
+                                          const Scorer& scorer, Layout& layout) {
+  const auto prompt_of = [&](size_t i) {
+    return Ids(traces[i]->ids).first(static_cast<size_t>(traces[i]->response_begin));
+  };
   std::vector<size_t> order(traces.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return comes_before(prompt_of(a), prompt_of(b)); });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return comes_before(prompt_of(a), prompt_of(b)); });
   std::vector<std::vector<int64_t>> rows(traces.size());
   for (size_t begin = 0, end; begin < order.size(); begin = end) {
     end = begin + 1;
@@ -90,7 +96,8 @@ std::vector<std::vector<int64_t>> lay_out(std::span<const Trace* const> traces, 
     if (end - begin == 1) {
       const Trace& trace = *traces[order[begin]];
       const int64_t first = layout.add(trace);
-      for (int64_t t = 0; t < trace.num_response_tokens(); ++t) rows[order[begin]].push_back(first + t);
+      for (int64_t t = 0; t < trace.num_response_tokens(); ++t)
+        rows[order[begin]].push_back(first + t);
       continue;
     }
     const int64_t prompt = layout.add_prompt(prompt_of(order[begin]));
@@ -99,30 +106,36 @@ std::vector<std::vector<int64_t>> lay_out(std::span<const Trace* const> traces, 
       const Trace& trace = *traces[order[i]];
       const int64_t first = layout.add(trace, prompt);
       rows[order[i]].push_back(last_of_prompt);
-      for (int64_t t = 1; t < trace.num_response_tokens(); ++t) rows[order[i]].push_back(first + t - 1);
+      for (int64_t t = 1; t < trace.num_response_tokens(); ++t)
+        rows[order[i]].push_back(first + t - 1);
     }
   }
   return rows;
 }
 
-ScoringBatch make_scoring_batch(std::span<const Trace* const> traces, int64_t num_variants, const Scorer& scorer,
-                                at::Device device) {
-  for (const Trace* trace : traces) AIR_CHECK(trace->response_begin >= 1 && trace->response_begin < trace->num_tokens());
+ScoringBatch make_scoring_batch(std::span<const Trace* const> traces, int64_t num_variants,
+                                const Scorer& scorer, at::Device device) {
+  for (const Trace* trace : traces)
+    AIR_CHECK(trace->response_begin >= 1 && trace->response_begin < trace->num_tokens());
   Layout layout;
   const auto rows_of_traces = lay_out(traces, scorer, layout);
   std::vector<int64_t> rows, targets;
   for (size_t i = 0; i < traces.size(); ++i) {
     rows.insert(rows.end(), rows_of_traces[i].begin(), rows_of_traces[i].end());
-    targets.insert(targets.end(), traces[i]->ids.begin() + traces[i]->response_begin, traces[i]->ids.end());
+    targets.insert(targets.end(), traces[i]->ids.begin() + traces[i]->response_begin,
+                   traces[i]->ids.end());
   }
-  at::Tensor repeated = at::empty({num_variants * static_cast<int64_t>(targets.size())}, at::TensorOptions().dtype(at::kLong));
+  at::Tensor repeated = at::empty({num_variants * static_cast<int64_t>(targets.size())},
+                                  at::TensorOptions().dtype(at::kLong));
   int64_t* out = repeated.data_ptr<int64_t>();
-  for (int64_t variant = 0; variant < num_variants; ++variant) out = std::copy(targets.begin(), targets.end(), out);
+  for (int64_t variant = 0; variant < num_variants; ++variant)
+    out = std::copy(targets.begin(), targets.end(), out);
   return {layout.batch(device), std::move(rows), std::move(repeated)};
 }
 
-std::vector<double> mean_of_variants(const std::vector<double>& nll, int64_t first_variant, int64_t num_variants, int64_t rows,
-                                     int64_t begin, int64_t end) {
+std::vector<double> mean_of_variants(const std::vector<double>& nll, int64_t first_variant,
+                                     int64_t num_variants, int64_t rows, int64_t begin,
+                                     int64_t end) {
   std::vector<double> mean(static_cast<size_t>(end - begin), 0.0);
   const auto count = static_cast<double>(num_variants - first_variant);
   for (int64_t variant = first_variant; variant < num_variants; ++variant)
@@ -133,16 +146,20 @@ std::vector<double> mean_of_variants(const std::vector<double>& nll, int64_t fir
 
 }  // namespace
 
-Scorer::Scorer(const CausalLM& model, const HeadSet& heads, std::span<const HeadSet> controls, MaskMode mode)
+Scorer::Scorer(const CausalLM& model, const HeadSet& heads, std::span<const HeadSet> controls,
+               MaskMode mode)
     : model_(model),
-      mask_(all_variants(heads, controls), mode, model.config().num_hidden_layers, model.config().num_attention_heads,
-            model.device(), model.dtype()),
+      mask_(all_variants(heads, controls), mode, model.config().num_hidden_layers,
+            model.config().num_attention_heads, model.device(), model.dtype()),
       share_prompts_(model.can_share_prefixes()) {}
 
-bool Scorer::shares_prompt_of(const Trace& trace) const { return share_prompts_ && trace.response_begin >= kLeastSharedPrompt; }
+bool Scorer::shares_prompt_of(const Trace& trace) const {
+  return share_prompts_ && trace.response_begin >= kLeastSharedPrompt;
+}
 
 std::vector<TokenScores> Scorer::score(std::span<const Trace* const> traces) {
-  // Where no head is masked all variants are the base model: its losses are used for all, so that they are equal bit for bit.
+  // Where no head is masked all variants are the base model: its losses are used for all, so that
+  // they are equal bit for bit.
   const bool forked = mask_.fork_layer() < model_.config().num_hidden_layers;
   const int64_t computed = forked ? mask_.num_variants() : 1;
   const ScoringBatch batch = make_scoring_batch(traces, computed, *this, model_.device());
@@ -151,9 +168,11 @@ std::vector<TokenScores> Scorer::score(std::span<const Trace* const> traces) {
   options.mask = forked ? &mask_ : nullptr;
   options.output_rows = batch.rows;
   const at::Tensor hidden = model_.hidden_states(batch.batch, options);
-  const TokenNll result = model_.token_nll(hidden.reshape({computed * rows, hidden.size(2)}), batch.targets);
+  const TokenNll result =
+      model_.token_nll(hidden.reshape({computed * rows, hidden.size(2)}), batch.targets);
 
-  flops_ += forward_flops(model_.config(), batch.batch.sequences, rows, mask_.fork_layer(), computed);
+  flops_ +=
+      forward_flops(model_.config(), batch.batch.sequences, rows, mask_.fork_layer(), computed);
 
   std::vector<TokenScores> scores;
   int64_t begin = 0;
@@ -163,9 +182,11 @@ std::vector<TokenScores> Scorer::score(std::span<const Trace* const> traces) {
     tokens.base_nll.assign(result.nll.begin() + begin, result.nll.begin() + end);
     tokens.entropy.assign(result.entropy.begin() + begin, result.entropy.begin() + end);
     const int64_t reference = forked ? 1 : 0;
-    tokens.ref_nll.assign(result.nll.begin() + reference * rows + begin, result.nll.begin() + reference * rows + end);
+    tokens.ref_nll.assign(result.nll.begin() + reference * rows + begin,
+                          result.nll.begin() + reference * rows + end);
     if (mask_.num_variants() > 2)
-      tokens.control_nll = forked ? mean_of_variants(result.nll, 2, computed, rows, begin, end) : tokens.base_nll;
+      tokens.control_nll =
+          forked ? mean_of_variants(result.nll, 2, computed, rows, begin, end) : tokens.base_nll;
     scores.push_back(std::move(tokens));
     begin = end;
   }

@@ -12,18 +12,23 @@
 
 namespace air {
 
-/// Scores batches of traces. Variant 0 of the pass is the base model, 1 the reference, the others are controls.
+/// Scores batches of traces. Variant 0 of the pass is the base model, 1 the reference, the others
+/// are controls.
 class Scorer {
  public:
-  /// @param controls random head sets; may be empty.   @throws Error(kModel) for heads that the model does not have.
-  Scorer(const CausalLM& model, const HeadSet& heads, std::span<const HeadSet> controls, MaskMode mode);
+  /// @param controls random head sets; may be empty.   @throws Error(kModel) for heads that the
+  /// model does not have.
+  Scorer(const CausalLM& model, const HeadSet& heads, std::span<const HeadSet> controls,
+         MaskMode mode);
 
-  /// Results in the order of the traces. With an empty head set the reference's losses are the base's own. A prompt that
-  /// several of them share is computed once, unless share_prompts(false) was said or the model's positions depend on lengths.
+  /// Results in the order of the traces. With an empty head set the reference's losses are the
+  /// base's own. A prompt that several of them share is computed once, unless share_prompts(false)
+  /// was said or the model's positions depend on lengths.
   std::vector<TokenScores> score(std::span<const Trace* const> traces);
 
   void share_prompts(bool share) { share_prompts_ = share && model_.can_share_prefixes(); }
-  /// Whether the prompt of this trace would be shared with another one of the same. Prompts of a few tokens are not worth it.
+  /// Whether the prompt of this trace would be shared with another one of the same. Prompts of a
+  /// few tokens are not worth it.
   bool shares_prompt_of(const Trace& trace) const;
 
   /// Arithmetic of all batches so far (forward_flops).

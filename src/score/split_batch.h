@@ -23,8 +23,9 @@ struct SplitScores {
   std::string cause;       ///< first line of the last message about it; empty: memory never ran out
 };
 
-/// Scores a batch; where memory runs out, each half of it by itself, down to single traces. Halves are packed
-/// differently: their losses differ from the whole batch's by rounding only. All other exceptions pass through.
+/// Scores a batch; where memory runs out, each half of it by itself, down to single traces. Halves
+/// are packed differently: their losses differ from the whole batch's by rounding only. All other
+/// exceptions pass through.
 SplitScores score_within_memory(std::span<const Trace* const> traces, const ScoreFunction& score);
 
 /// True for what libtorch and the C++ library throw when memory of the host or the device runs out.

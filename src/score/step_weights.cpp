@@ -21,9 +21,10 @@ double token_mean(std::span<const double> values, std::span<const int64_t> num_t
   return sum / total;
 }
 
-/// Deviations from the token-weighted mean in units of the token-weighted standard deviation, clamped; empty when the
-/// steps do not differ.
-std::vector<double> standardise(std::span<const double> influence, std::span<const int64_t> num_tokens) {
+/// Deviations from the token-weighted mean in units of the token-weighted standard deviation,
+/// clamped; empty when the steps do not differ.
+std::vector<double> standardise(std::span<const double> influence,
+                                std::span<const int64_t> num_tokens) {
   const double mean = token_mean(influence, num_tokens);
   std::vector<double> z(influence.begin(), influence.end());
   for (double& value : z) value -= mean;
@@ -36,11 +37,13 @@ std::vector<double> standardise(std::span<const double> influence, std::span<con
   return z;
 }
 
-/// 1 for the top share of the steps by influence (rounded up; ties: the earlier step), 0 for the others.
+/// 1 for the top share of the steps by influence (rounded up; ties: the earlier step), 0 for the
+/// others.
 std::vector<bool> top_steps(std::span<const double> influence, double share) {
   std::vector<size_t> order(influence.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return influence[a] > influence[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return influence[a] > influence[b]; });
   const auto count = static_cast<size_t>(std::ceil(share * static_cast<double>(influence.size())));
   std::vector<bool> top(influence.size(), false);
   for (size_t i = 0; i < std::min(count, order.size()); ++i) top[order[i]] = true;
@@ -59,21 +62,26 @@ StepWeighting::Kind StepWeighting::parse_kind(const std::string& text) {
   if (text == "linear") return Kind::kLinear;
   if (text == "top") return Kind::kTop;
   if (text == "none") return Kind::kNone;
-  throw Error(ErrorKind::kUsage, "--step-weights " + text, "unknown", "softmax, linear, top or none");
+  throw Error(ErrorKind::kUsage, "--step-weights " + text, "unknown",
+              "softmax, linear, top or none");
 }
 
 void StepWeighting::check() const {
   const auto require = [](bool holds, const char* flag, const char* range) {
     if (!holds) throw Error(ErrorKind::kUsage, flag, std::string("must be ") + range);
   };
-  require(shrinkage >= 0 && std::isfinite(shrinkage), "--weight-shrinkage", "0 or a positive number");
-  require(temperature > 0 && std::isfinite(temperature), "--weight-temperature", "a positive number");
+  require(shrinkage >= 0 && std::isfinite(shrinkage), "--weight-shrinkage",
+          "0 or a positive number");
+  require(temperature > 0 && std::isfinite(temperature), "--weight-temperature",
+          "a positive number");
   require(slope >= 0 && slope < 0.5, "--weight-slope", "at least 0 and below 0.5");
   require(top_share > 0 && top_share <= 1, "--weight-top-share", "above 0 and at most 1");
-  require(low > 0 && high >= low && std::isfinite(high), "--weight-high, --weight-low", "positive, high not below low");
+  require(low > 0 && high >= low && std::isfinite(high), "--weight-high, --weight-low",
+          "positive, high not below low");
 }
 
-std::vector<double> step_weights(std::span<const double> influence, std::span<const int64_t> num_tokens,
+std::vector<double> step_weights(std::span<const double> influence,
+                                 std::span<const int64_t> num_tokens,
                                  const StepWeighting& weighting) {
   AIR_CHECK(!influence.empty() && influence.size() == num_tokens.size());
   std::vector<double> weights(influence.size(), 1.0);

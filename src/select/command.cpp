@@ -50,19 +50,24 @@ void add_flags(CLI::App& verb, SelectFlags& flags) {
   start_help_with(verb, "air select scored.jsonl --top-k 1000 -o subset.jsonl");
   add_shared_flags(verb, flags.shared, {.seed = true});
   verb.add_option("scored", flags.inputs,
-                  "Files that air score wrote; - is stdin. Several without a rule are joined: all records, ranked together")
+                  "Files that air score wrote; - is stdin. Several without a rule are joined: all "
+                  "records, ranked together")
       ->type_name("FILE");
   verb.add_option("-o,--output", flags.output, "File to write; - is stdout")->type_name("FILE");
   verb.add_flag("--dry-run", flags.dry_run)
-      ->description("Write a table of what would be kept (row, value, tokens, group) in place of the records");
+      ->description(
+          "Write a table of what would be kept (row, value, tokens, group) in place of the "
+          "records");
 
   const std::string quotas = "How much is kept";
   const auto add_quota = [&](const char* name, auto& value, const char* help, const char* type) {
     verb.add_option(name, value, help)->group(quotas)->type_name(type)->default_str("");
   };
   add_quota("--top-k", flags.top_k, "At most so many records", "K");
-  add_quota("--top-percent", flags.top_percent, "At most this share of the records, rounded up", "P");
-  add_quota("--max-tokens", flags.max_tokens, "Response tokens in all; a record that does not fit is passed over", "N");
+  add_quota("--top-percent", flags.top_percent, "At most this share of the records, rounded up",
+            "P");
+  add_quota("--max-tokens", flags.max_tokens,
+            "Response tokens in all; a record that does not fit is passed over", "N");
   add_quota("--min-score", flags.min_score, "Only records with at least this value", "X");
 
   const std::string filters = "What may be kept at all";
@@ -71,35 +76,50 @@ void add_flags(CLI::App& verb, SelectFlags& flags) {
       ->type_name("N")
       ->default_str("");
   verb.add_option("--dedup", flags.dedup,
-                  "Of records with the same text keep the first in order: prompt, response, or both together")
+                  "Of records with the same text keep the first in order: prompt, response, or "
+                  "both together")
       ->check(CLI::IsMember({"prompt", "response", "both"}))
       ->group(filters)
       ->type_name("WHAT");
   verb.add_flag("--exclude-truncated", flags.exclude_truncated)
       ->description(
-          "Drop responses that were cut off: the record says so (finish_reason \"length\", truncated), or <think> never ends")
+          "Drop responses that were cut off: the record says so (finish_reason \"length\", "
+          "truncated), or <think> never ends")
       ->group(filters);
 
   const std::string order = "What comes first";
   std::string names;
   for (const std::string& name : known_measures()) names += (names.empty() ? "" : ", ") + name;
-  verb.add_option("--by", flags.fields.by, "Value to select by: " + names)->group(order)->type_name("NAME");
-  CLI::Option* bottom = verb.add_flag("--bottom")->description("The smallest value first")->group(order);
-  verb.add_flag("--random")->description("In random order (--seed): the control")->group(order)->excludes(bottom);
-  verb.add_option("--group-by", flags.fields.group, "Field of the record; each of its values has quotas of its own")
+  verb.add_option("--by", flags.fields.by, "Value to select by: " + names)
+      ->group(order)
+      ->type_name("NAME");
+  CLI::Option* bottom =
+      verb.add_flag("--bottom")->description("The smallest value first")->group(order);
+  verb.add_flag("--random")
+      ->description("In random order (--seed): the control")
+      ->group(order)
+      ->excludes(bottom);
+  verb.add_option("--group-by", flags.fields.group,
+                  "Field of the record; each of its values has quotas of its own")
       ->group(order)
       ->type_name("FIELD");
   verb.add_option("--group-quota", flags.group_quota,
-                  "With --group-by: quotas for each group, or shared by all: equal parts, or proportional to their sizes")
+                  "With --group-by: quotas for each group, or shared by all: equal parts, or "
+                  "proportional to their sizes")
       ->check(CLI::IsMember({"each", "equal", "proportional"}))
       ->group(order)
       ->type_name("HOW");
-  verb.add_option("--stratify-by", flags.fields.stratify_by,
-                  "Cut the records into bins of equally many by this value; each bin gives its best")
+  verb.add_option(
+          "--stratify-by", flags.fields.stratify_by,
+          "Cut the records into bins of equally many by this value; each bin gives its best")
       ->group(order)
       ->type_name("NAME");
-  verb.add_option("--bins", flags.bins, "Number of those bins")->check(CLI::Range(2, 1000))->group(order)->type_name("N");
-  verb.add_option("--best-of", flags.fields.best_of, "Field of the record; of each of its values one record is kept")
+  verb.add_option("--bins", flags.bins, "Number of those bins")
+      ->check(CLI::Range(2, 1000))
+      ->group(order)
+      ->type_name("N");
+  verb.add_option("--best-of", flags.fields.best_of,
+                  "Field of the record; of each of its values one record is kept")
       ->group(order)
       ->type_name("FIELD");
 }
@@ -107,26 +127,39 @@ void add_flags(CLI::App& verb, SelectFlags& flags) {
 void add_export_flags(CLI::App& verb, SelectFlags& flags) {
   ExportOptions& options = flags.exporting;
   const std::string group = "What is written";
-  verb.add_option("--format", options.format, "Format: " + Exporter::format_names() + " (docs/trainers)")
+  verb.add_option("--format", options.format,
+                  "Format: " + Exporter::format_names() + " (docs/trainers)")
       ->group(group)
       ->type_name("NAME");
   verb.add_option("--tokenizer", options.tokenizer,
-                  "Folder of the model's tokenizer: needed by tokens; elsewhere steps are cut between tokens")
+                  "Folder of the model's tokenizer: needed by tokens; elsewhere steps are cut "
+                  "between tokens")
       ->group(group)
       ->type_name("DIR");
-  verb.add_option("--train-above", options.train_above, "axolotl, trl-stepwise: step weight from which on a step is trained")
+  verb.add_option("--train-above", options.train_above,
+                  "axolotl, trl-stepwise: step weight from which on a step is trained")
       ->group(group)
       ->type_name("W");
-  verb.add_option("--end-token", options.end_token, "tokens: what ends a response: auto (eos_token), none, or a token")
+  verb.add_option("--end-token", options.end_token,
+                  "tokens: what ends a response: auto (eos_token), none, or a token")
       ->group(group)
       ->type_name("TOKEN");
-  verb.add_flag("--no-step-weights", flags.no_step_weights)->description("Every step weighs 1: the control")->group(group);
+  verb.add_flag("--no-step-weights", flags.no_step_weights)
+      ->description("Every step weighs 1: the control")
+      ->group(group);
 
   const std::string records = "Records (as given to air score; default: as its manifest says)";
-  verb.add_option("--prompt-field", flags.records.prompt, "Field of the prompt")->group(records)->type_name("NAME");
-  verb.add_option("--response-field", flags.records.response, "Field of the response")->group(records)->type_name("NAME");
-  verb.add_option("--messages-field", flags.records.messages, "Field of a list of messages")->group(records)->type_name("NAME");
-  verb.add_option("--chat-template", options.chat_template, "Chat format; auto: the tokenizer folder's, or the manifest's")
+  verb.add_option("--prompt-field", flags.records.prompt, "Field of the prompt")
+      ->group(records)
+      ->type_name("NAME");
+  verb.add_option("--response-field", flags.records.response, "Field of the response")
+      ->group(records)
+      ->type_name("NAME");
+  verb.add_option("--messages-field", flags.records.messages, "Field of a list of messages")
+      ->group(records)
+      ->type_name("NAME");
+  verb.add_option("--chat-template", options.chat_template,
+                  "Chat format; auto: the tokenizer folder's, or the manifest's")
       ->group(records)
       ->type_name("WHICH");
 }
@@ -137,30 +170,36 @@ bool given(const CLI::App& verb, const char* flag) { return verb.get_option(flag
 bool keeps_all(const CLI::App& verb) {
   const auto rules = {"--top-k",   "--top-percent", "--max-tokens", "--min-score",
                       "--best-of", "--min-tokens",  "--dedup",      "--exclude-truncated"};
-  return std::none_of(rules.begin(), rules.end(), [&](const char* rule) { return given(verb, rule); });
+  return std::none_of(rules.begin(), rules.end(),
+                      [&](const char* rule) { return given(verb, rule); });
 }
 
 void check_flags(const CLI::App& verb, const SelectFlags& flags) {
   const auto& names = known_measures();
   const auto check_name = [&](const char* flag, const std::string& name) {
     if (std::find(names.begin(), names.end(), name) == names.end())
-      throw Error(ErrorKind::kUsage, flag, "unknown name \"" + name + "\"", "air select --help lists the names");
+      throw Error(ErrorKind::kUsage, flag, "unknown name \"" + name + "\"",
+                  "air select --help lists the names");
   };
   check_name("--by", flags.fields.by);
   if (given(verb, "--stratify-by")) check_name("--stratify-by", flags.fields.stratify_by);
-  if (given(verb, "--bins") && !given(verb, "--stratify-by")) throw Error(ErrorKind::kUsage, "--bins", "needs --stratify-by");
+  if (given(verb, "--bins") && !given(verb, "--stratify-by"))
+    throw Error(ErrorKind::kUsage, "--bins", "needs --stratify-by");
   if (given(verb, "--group-quota") && !given(verb, "--group-by"))
     throw Error(ErrorKind::kUsage, "--group-quota", "needs --group-by");
-  if (given(verb, "--min-tokens") && flags.min_tokens < 1) throw Error(ErrorKind::kUsage, "--min-tokens", "must be 1 or more");
-  if (given(verb, "--top-k") && flags.top_k < 1) throw Error(ErrorKind::kUsage, "--top-k", "must be 1 or more");
+  if (given(verb, "--min-tokens") && flags.min_tokens < 1)
+    throw Error(ErrorKind::kUsage, "--min-tokens", "must be 1 or more");
+  if (given(verb, "--top-k") && flags.top_k < 1)
+    throw Error(ErrorKind::kUsage, "--top-k", "must be 1 or more");
   if (given(verb, "--top-percent") && !(flags.top_percent > 0 && flags.top_percent <= 100))
     throw Error(ErrorKind::kUsage, "--top-percent", "must be above 0 and at most 100");
-  if (given(verb, "--max-tokens") && flags.max_tokens < 1) throw Error(ErrorKind::kUsage, "--max-tokens", "must be 1 or more");
+  if (given(verb, "--max-tokens") && flags.max_tokens < 1)
+    throw Error(ErrorKind::kUsage, "--max-tokens", "must be 1 or more");
   if (keeps_all(verb) && flags.inputs.size() < 2)
-    throw Error(
-        ErrorKind::kUsage, "", "nothing says how much to keep",
-        "one of --top-k, --top-percent, --max-tokens, --min-score, --best-of, --min-tokens, --dedup, --exclude-truncated; "
-        "--top-percent 100 keeps all; several files without any of them are joined");
+    throw Error(ErrorKind::kUsage, "", "nothing says how much to keep",
+                "one of --top-k, --top-percent, --max-tokens, --min-score, --best-of, "
+                "--min-tokens, --dedup, --exclude-truncated; --top-percent 100 keeps all; several "
+                "files without any of them are joined");
   if (std::count(flags.inputs.begin(), flags.inputs.end(), "-") > 1)
     throw Error(ErrorKind::kUsage, "", "standard input (-) is named twice");
 }
@@ -168,7 +207,8 @@ void check_flags(const CLI::App& verb, const SelectFlags& flags) {
 SelectionRules make_rules(const CLI::App& verb, const SelectFlags& flags) {
   SelectionRules rules;
   rules.seed = flags.shared.seed;
-  // Files that are only joined come out as one run over all of them would have ranked them, whatever it ranked by.
+  // Files that are only joined come out as one run over all of them would have ranked them,
+  // whatever it ranked by.
   if (keeps_all(verb) && !given(verb, "--by")) rules.order = SelectionOrder::kRank;
   if (given(verb, "--bottom")) rules.order = SelectionOrder::kBottom;
   if (given(verb, "--random")) rules.order = SelectionOrder::kRandom;
@@ -200,7 +240,8 @@ class Names {
 std::vector<std::string> inputs_of(const SelectFlags& flags) {
   if (!flags.inputs.empty()) return flags.inputs;
   if (::isatty(STDIN_FILENO) != 0)
-    throw Error(ErrorKind::kUsage, "", "no input", "name a file that air score wrote, or pipe one in");
+    throw Error(ErrorKind::kUsage, "", "no input",
+                "name a file that air score wrote, or pipe one in");
   return {"-"};
 }
 
@@ -235,13 +276,17 @@ void read_pool(const SelectFlags& flags, const ScoredReading& reading, Pool& poo
   for (const std::string& input : inputs_of(flags)) {
     pool.store.add(input, [&](std::string_view line, const std::string& where) {
       const ScoredRow row = read_scored_row(line, flags.fields, where);
-      Candidate candidate{.value = row.value, .rank = row.rank, .num_tokens = row.num_tokens, .stratum = row.stratum};
+      Candidate candidate{.value = row.value,
+                          .rank = row.rank,
+                          .num_tokens = row.num_tokens,
+                          .stratum = row.stratum};
       candidate.group = groups.number_of(row.group);
       if (groups.size() > pool.groups.size()) pool.groups.push_back(row.group);
       if (!flags.fields.best_of.empty()) candidate.best_of = prompts.number_of(row.best_of);
       candidate.truncated = row.truncated;
       if (!flags.dedup.empty() || flags.exclude_truncated) {
-        const ScoredText trace = read_scored_text(line, reading, row.trace, row.steps_end, row.scored_in_part, where);
+        const ScoredText trace =
+            read_scored_text(line, reading, row.trace, row.steps_end, row.scored_in_part, where);
         if (!flags.dedup.empty()) candidate.text = texts.number_of(text_key(trace, flags.dedup));
         candidate.truncated = candidate.truncated || thinking_never_ends(trace.response);
       }
@@ -250,7 +295,8 @@ void read_pool(const SelectFlags& flags, const ScoredReading& reading, Pool& poo
       pool.base_nll.push_back(row.base_nll);
     });
   }
-  if (!flags.fields.group.empty()) spdlog::info("{} groups by {}", groups.size(), flags.fields.group);
+  if (!flags.fields.group.empty())
+    spdlog::info("{} groups by {}", groups.size(), flags.fields.group);
 }
 
 /// How the kept rows differ from the others, in means.
@@ -269,18 +315,20 @@ void print_difference(const Pool& pool, const Selection& selection) {
   }
   if (kept.rows == 0 || rest.rows == 0) return;
   spdlog::info(
-      "kept against dropped, means: {:.0f} against {:.0f} tokens, base loss {:.3f} against {:.3f}, influence {:.3f} against "
-      "{:.3f}",
-      kept.tokens / kept.rows, rest.tokens / rest.rows, kept.base_nll / kept.rows, rest.base_nll / rest.rows,
-      kept.influence / kept.rows, rest.influence / rest.rows);
+      "kept against dropped, means: {:.0f} against {:.0f} tokens, base loss {:.3f} against {:.3f}, "
+      "influence {:.3f} against {:.3f}",
+      kept.tokens / kept.rows, rest.tokens / rest.rows, kept.base_nll / kept.rows,
+      rest.base_nll / rest.rows, kept.influence / kept.rows, rest.influence / rest.rows);
 }
 
 void print_summary(const Pool& pool, const Selection& selection) {
   const std::vector<Candidate>& candidates = pool.candidates;
   int64_t tokens = 0, kept_tokens = 0;
   for (const Candidate& row : candidates) tokens += row.num_tokens;
-  for (const int64_t index : selection.kept) kept_tokens += candidates[static_cast<size_t>(index)].num_tokens;
-  spdlog::info("kept {} of {} records, {} of {} response tokens", selection.kept.size(), candidates.size(), kept_tokens, tokens);
+  for (const int64_t index : selection.kept)
+    kept_tokens += candidates[static_cast<size_t>(index)].num_tokens;
+  spdlog::info("kept {} of {} records, {} of {} response tokens", selection.kept.size(),
+               candidates.size(), kept_tokens, tokens);
   const auto say = [](const char* rule, int64_t count) {
     if (count > 0) spdlog::info("dropped {} by {}", count, rule);
   };
@@ -310,7 +358,8 @@ std::string table_line(const Pool& pool, int64_t index) {
 /// The manifest beside the first input; null when there is none.
 Json read_manifest(const SelectFlags& flags) {
   const std::string path = flags.inputs.empty() ? "" : flags.inputs.front() + ".manifest.json";
-  return !path.empty() && std::filesystem::exists(path) ? read_json_file(path, ErrorKind::kInput) : Json();
+  return !path.empty() && std::filesystem::exists(path) ? read_json_file(path, ErrorKind::kInput)
+                                                        : Json();
 }
 
 /// What `air score` ranked by, if the manifest says so.
@@ -324,7 +373,8 @@ std::optional<InfluenceKind> ranked_by(const Json& manifest) {
 void select(const CLI::App& verb, const SelectFlags& flags) {
   check_flags(verb, flags);
   const Json manifest = read_manifest(flags);
-  const ScoredReading reading = make_scored_reading(flags.records, flags.exporting.chat_template, manifest);
+  const ScoredReading reading =
+      make_scored_reading(flags.records, flags.exporting.chat_template, manifest);
   ExportOptions exporting = flags.exporting;
   exporting.step_weights = !flags.no_step_weights;
   const Exporter exporter(exporting, reading);
@@ -332,15 +382,19 @@ void select(const CLI::App& verb, const SelectFlags& flags) {
   read_pool(flags, reading, pool);
   const std::vector<int64_t> ranks = joined_ranks(pool.ranked, ranked_by(manifest));
   for (size_t i = 0; i < ranks.size(); ++i) pool.candidates[i].rank = ranks[i];
-  if (!ranks.empty()) spdlog::info("several records have the same rank: ranked anew over all of them");
+  if (!ranks.empty())
+    spdlog::info("several records have the same rank: ranked anew over all of them");
   const auto written_line = [&](int64_t row) {
     const std::string where = "row " + std::to_string(row + 1);
     const std::string line = pool.store.line(row);
-    return exporter.export_line(ranks.empty() ? line : with_other_rank(line, ranks[static_cast<size_t>(row)], where), where);
+    return exporter.export_line(
+        ranks.empty() ? line : with_other_rank(line, ranks[static_cast<size_t>(row)], where),
+        where);
   };
   const Selection selection = select_rows(pool.candidates, make_rules(verb, flags));
   OutputFile out(flags.output);
-  for (const int64_t row : selection.kept) out.write(flags.dry_run ? table_line(pool, row) : written_line(row));
+  for (const int64_t row : selection.kept)
+    out.write(flags.dry_run ? table_line(pool, row) : written_line(row));
   out.commit();
   print_summary(pool, selection);
 }

@@ -1,4 +1,5 @@
-// Axolotl: the response as one message, with the steps that train in `train_detail`; see docs/trainers/axolotl.md.
+// Axolotl: the response as one message, with the steps that train in `train_detail`; see
+// docs/trainers/axolotl.md.
 #include "select/export_writing.h"
 
 namespace air {
@@ -32,6 +33,7 @@ void append(std::string& out, const ScoredTrace& trace, const ExportContext& con
 
 }  // namespace
 
-const ExportFormat kAxolotlFormat{"axolotl", "messages, the steps that train in train_detail", false, append};
+const ExportFormat kAxolotlFormat{"axolotl", "messages, the steps that train in train_detail",
+                                  false, append};
 
 }  // namespace air

@@ -1,4 +1,5 @@
-// LLaMA-Factory: messages for the classic engine, typed blocks with `loss_weight` for v1; see docs/trainers/llama-factory.md.
+// LLaMA-Factory: messages for the classic engine, typed blocks with `loss_weight` for v1; see
+// docs/trainers/llama-factory.md.
 #include "select/export_writing.h"
 
 namespace air {
@@ -35,8 +36,9 @@ void append_v1(std::string& out, const ScoredTrace& trace, const ExportContext&)
 
 }  // namespace
 
-const ExportFormat kLlamaFactoryFormat{"llama-factory", "messages of the classic engine, without weights", false, append_classic};
-const ExportFormat kLlamaFactoryV1Format{"llama-factory-v1", "messages of the v1 engine, context turns at weight 0", false,
-                                         append_v1};
+const ExportFormat kLlamaFactoryFormat{
+    "llama-factory", "messages of the classic engine, without weights", false, append_classic};
+const ExportFormat kLlamaFactoryV1Format{
+    "llama-factory-v1", "messages of the v1 engine, context turns at weight 0", false, append_v1};
 
 }  // namespace air

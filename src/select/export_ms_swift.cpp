@@ -1,4 +1,5 @@
-// ms-swift: one assistant message a step, each with its `loss_scale`; see docs/trainers/ms-swift.md.
+// ms-swift: one assistant message a step, each with its `loss_scale`; see
+// docs/trainers/ms-swift.md.
 #include "select/export_writing.h"
 
 namespace air {
@@ -22,6 +23,7 @@ void append(std::string& out, const ScoredTrace& trace, const ExportContext& con
 
 }  // namespace
 
-const ExportFormat kMsSwiftFormat{"ms-swift", "messages, one assistant message a step, with loss_scale", false, append};
+const ExportFormat kMsSwiftFormat{
+    "ms-swift", "messages, one assistant message a step, with loss_scale", false, append};
 
 }  // namespace air

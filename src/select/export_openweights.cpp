@@ -34,6 +34,7 @@ void append(std::string& out, const ScoredTrace& trace, const ExportContext& con
 
 }  // namespace
 
-const ExportFormat kOpenWeightsFormat{"openweights", "messages of content blocks, a weight each", false, append};
+const ExportFormat kOpenWeightsFormat{"openweights", "messages of content blocks, a weight each",
+                                      false, append};
 
 }  // namespace air

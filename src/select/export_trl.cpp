@@ -1,4 +1,5 @@
-// TRL: prompt and completion for SFTTrainer, stepwise supervision for PRMTrainer; see docs/trainers/trl.md.
+// TRL: prompt and completion for SFTTrainer, stepwise supervision for PRMTrainer; see
+// docs/trainers/trl.md.
 #include "select/export_writing.h"
 
 namespace air {
@@ -28,7 +29,8 @@ std::string_view without_separator(std::string_view step) {
 
 std::string prompt_text(const ScoredTrace& trace) {
   std::string text;
-  for (const ChatMessage& message : trace.messages) text += (text.empty() ? "" : "\n\n") + message.content;
+  for (const ChatMessage& message : trace.messages)
+    text += (text.empty() ? "" : "\n\n") + message.content;
   return text;
 }
 
@@ -50,7 +52,9 @@ void append_stepwise(std::string& out, const ScoredTrace& trace, const ExportCon
 
 }  // namespace
 
-const ExportFormat kTrlFormat{"trl", "prompt and completion, for SFTTrainer", false, append_prompt_completion};
-const ExportFormat kTrlStepwiseFormat{"trl-stepwise", "prompt, completions and labels, for PRMTrainer", false, append_stepwise};
+const ExportFormat kTrlFormat{"trl", "prompt and completion, for SFTTrainer", false,
+                              append_prompt_completion};
+const ExportFormat kTrlStepwiseFormat{
+    "trl-stepwise", "prompt, completions and labels, for PRMTrainer", false, append_stepwise};
 
 }  // namespace air

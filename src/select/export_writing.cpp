@@ -11,14 +11,17 @@ namespace air {
 
 namespace {
 
-/// Bytes of the response where a cut does not fall inside a token or a character, ascending; the end is one.
+/// Bytes of the response where a cut does not fall inside a token or a character, ascending; the
+/// end is one.
 std::vector<int64_t> token_cuts(const ScoredTrace& scored, const ExportContext& context) {
   const Trace trace =
-      make_trace(scored.record, *context.tokenizer, {.chat_format = context.chat_format, .step_rule = {}}, context.where);
+      make_trace(scored.record, *context.tokenizer,
+                 {.chat_format = context.chat_format, .step_rule = {}}, context.where);
   std::vector<int64_t> cuts;
   for (int64_t i = trace.response_begin; i < trace.num_tokens(); ++i) {
     const int64_t byte = trace.begin[static_cast<size_t>(i)] - trace.response_byte;
-    if (byte >= 0 && !is_continuation_byte(scored.response[static_cast<size_t>(byte)])) cuts.push_back(byte);
+    if (byte >= 0 && !is_continuation_byte(scored.response[static_cast<size_t>(byte)]))
+      cuts.push_back(byte);
   }
   cuts.push_back(static_cast<int64_t>(scored.response.size()));
   return cuts;
@@ -33,10 +36,12 @@ std::vector<WeightedPart> weighted_parts(const ScoredTrace& trace, const ExportC
   std::vector<WeightedPart> parts;
   int64_t begin = 0;
   for (const ScoredStep& step : trace.steps) {
-    const int64_t end = cuts.empty() ? step.bytes.end : *std::lower_bound(cuts.begin(), cuts.end(), step.bytes.end);
+    const int64_t end =
+        cuts.empty() ? step.bytes.end : *std::lower_bound(cuts.begin(), cuts.end(), step.bytes.end);
     if (end > begin)
-      parts.push_back(
-          {std::string_view(trace.response).substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin)), step.weight});
+      parts.push_back({std::string_view(trace.response)
+                           .substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin)),
+                       step.weight});
     begin = std::max(begin, end);
   }
   return parts;
@@ -72,7 +77,8 @@ void append_message_fields(std::string& out, std::string_view role, std::string_
   append_string(out, content);
 }
 
-void append_context(std::string& out, const ScoredTrace& trace, std::string_view extra_of_assistant) {
+void append_context(std::string& out, const ScoredTrace& trace,
+                    std::string_view extra_of_assistant) {
   for (const ChatMessage& message : trace.messages) {
     out += '{';
     append_message_fields(out, message.role, message.content);
@@ -82,7 +88,8 @@ void append_context(std::string& out, const ScoredTrace& trace, std::string_view
 }
 
 int64_t count_characters(std::string_view text) {
-  return std::count_if(text.begin(), text.end(), [](char byte) { return !is_continuation_byte(byte); });
+  return std::count_if(text.begin(), text.end(),
+                       [](char byte) { return !is_continuation_byte(byte); });
 }
 
 }  // namespace air

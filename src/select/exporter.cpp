@@ -12,17 +12,19 @@ namespace {
 
 constexpr std::string_view kJsonl = "jsonl";
 
-const std::array<const ExportFormat*, 9> kFormats{&kMsSwiftFormat,     &kAxolotlFormat,      &kTrlFormat,
-                                                  &kTrlStepwiseFormat, &kLlamaFactoryFormat, &kLlamaFactoryV1Format,
-                                                  &kOpenAiFormat,      &kOpenWeightsFormat,  &kTokensFormat};
+const std::array<const ExportFormat*, 9> kFormats{
+    &kMsSwiftFormat,     &kAxolotlFormat,      &kTrlFormat,
+    &kTrlStepwiseFormat, &kLlamaFactoryFormat, &kLlamaFactoryV1Format,
+    &kOpenAiFormat,      &kOpenWeightsFormat,  &kTokensFormat};
 
 /// Null for jsonl.
 const ExportFormat* find_format(const std::string& name) {
   if (name == kJsonl) return nullptr;
-  const auto found =
-      std::find_if(kFormats.begin(), kFormats.end(), [&](const ExportFormat* format) { return format->name == name; });
+  const auto found = std::find_if(kFormats.begin(), kFormats.end(),
+                                  [&](const ExportFormat* format) { return format->name == name; });
   if (found == kFormats.end())
-    throw Error(ErrorKind::kUsage, "--format", "no format is called \"" + name + "\"", "formats: " + Exporter::format_names());
+    throw Error(ErrorKind::kUsage, "--format", "no format is called \"" + name + "\"",
+                "formats: " + Exporter::format_names());
   return *found;
 }
 
@@ -42,9 +44,11 @@ std::string eos_token_of(const std::filesystem::path& folder) {
 
 std::optional<int32_t> find_end_token(const ExportOptions& options, const Tokenizer& tokenizer) {
   if (options.end_token == "none") return std::nullopt;
-  const std::string token = options.end_token == "auto" ? eos_token_of(options.tokenizer) : options.end_token;
+  const std::string token =
+      options.end_token == "auto" ? eos_token_of(options.tokenizer) : options.end_token;
   const std::optional<int32_t> id = tokenizer.token_to_id(token);
-  if (!id) throw Error(ErrorKind::kUsage, "--end-token", "the tokenizer has no token \"" + token + "\"");
+  if (!id)
+    throw Error(ErrorKind::kUsage, "--end-token", "the tokenizer has no token \"" + token + "\"");
   return id;
 }
 
@@ -56,12 +60,15 @@ ChatFormat find_chat_format(const ExportOptions& options) {
 }  // namespace
 
 Exporter::Exporter(const ExportOptions& options, ScoredReading reading)
-    : reading_(std::move(reading)), format_(find_format(options.format)), step_weights_(options.step_weights) {
+    : reading_(std::move(reading)),
+      format_(find_format(options.format)),
+      step_weights_(options.step_weights) {
   context_.train_above = options.train_above;
   if (format_ == nullptr) return;
   if (options.tokenizer.empty()) {
     if (format_->needs_tokenizer)
-      throw Error(ErrorKind::kUsage, "--format " + options.format, "needs a tokenizer", "--tokenizer DIR, the model that scored");
+      throw Error(ErrorKind::kUsage, "--format " + options.format, "needs a tokenizer",
+                  "--tokenizer DIR, the model that scored");
     return;
   }
   tokenizer_ = load_tokenizer(options.tokenizer);

@@ -1,4 +1,5 @@
-// Exporters: scored traces as the lines that a trainer reads. One source file a trainer: src/select/export_*.cpp.
+// Exporters: scored traces as the lines that a trainer reads. One source file a trainer:
+// src/select/export_*.cpp.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +19,13 @@ namespace air {
 struct ExportOptions {
   std::string format = "jsonl";
   std::filesystem::path tokenizer = {};  ///< folder; empty: none
-  std::string chat_template = "auto";    ///< of the pretokenized text; auto: the tokenizer folder's own
-  std::string end_token = "auto";        ///< after the response; auto: eos_token of tokenizer_config.json; none; or a token
-  double train_above = 1.0;              ///< weight from which on a step is trained, in formats that know only yes and no
-  bool step_weights = true;              ///< false: every step weighs 1
+  std::string chat_template =
+      "auto";  ///< of the pretokenized text; auto: the tokenizer folder's own
+  std::string end_token =
+      "auto";  ///< after the response; auto: eos_token of tokenizer_config.json; none; or a token
+  double train_above =
+      1.0;  ///< weight from which on a step is trained, in formats that know only yes and no
+  bool step_weights = true;  ///< false: every step weighs 1
 };
 
 /// What the formats need beside the trace.
@@ -55,7 +59,8 @@ extern const ExportFormat kTokensFormat;
 /// Turns scored lines into a trainer's lines. `jsonl` gives the line back byte for byte.
 class Exporter {
  public:
-  /// @throws Error(kUsage) for a format that is not known or lacks its tokenizer; Error(kModel) for a folder that is none.
+  /// @throws Error(kUsage) for a format that is not known or lacks its tokenizer; Error(kModel) for
+  ///   a folder that is none.
   Exporter(const ExportOptions& options, ScoredReading reading);
 
   /// The exported line, '\n' included.

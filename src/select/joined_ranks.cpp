@@ -18,8 +18,8 @@ bool some_rank_occurs_twice(const std::vector<RankedRow>& rows) {
   return std::adjacent_find(ranks.begin(), ranks.end()) != ranks.end();
 }
 
-/// Neighbouring rows whose written ranks contradict the score. Rows of two shards meet once a shard, so that the wrong
-/// score shows by far more of them.
+/// Neighbouring rows whose written ranks contradict the score. Rows of two shards meet once a
+/// shard, so that the wrong score shows by far more of them.
 size_t contradictions(const std::vector<RankedRow>& rows, double RankedRow::*score) {
   size_t count = 0;
   for (size_t i = 1; i < rows.size(); ++i) {
@@ -33,11 +33,12 @@ size_t contradictions(const std::vector<RankedRow>& rows, double RankedRow::*sco
 
 }  // namespace
 
-std::vector<int64_t> joined_ranks(const std::vector<RankedRow>& rows, std::optional<InfluenceKind> ranked_by) {
+std::vector<int64_t> joined_ranks(const std::vector<RankedRow>& rows,
+                                  std::optional<InfluenceKind> ranked_by) {
   if (!some_rank_occurs_twice(rows)) return {};
-  const bool by_divergence = ranked_by
-                                 ? *ranked_by == InfluenceKind::kAbsolute
-                                 : contradictions(rows, &RankedRow::divergence) < contradictions(rows, &RankedRow::influence);
+  const bool by_divergence = ranked_by ? *ranked_by == InfluenceKind::kAbsolute
+                                       : contradictions(rows, &RankedRow::divergence) <
+                                             contradictions(rows, &RankedRow::influence);
   const auto score = by_divergence ? &RankedRow::divergence : &RankedRow::influence;
   std::vector<size_t> order;
   order.reserve(rows.size());
@@ -57,8 +58,8 @@ std::string with_other_rank(std::string_view line, int64_t rank, const std::stri
   const auto at = static_cast<size_t>(air.data() - line.data());
   const RecordValue object = parse_record_line(air, where);
   // Of a repeated key the last one counts, as in most JSON readers.
-  const auto found =
-      std::find_if(object.members.rbegin(), object.members.rend(), [](const auto& entry) { return entry.name == "rank"; });
+  const auto found = std::find_if(object.members.rbegin(), object.members.rend(),
+                                  [](const auto& entry) { return entry.name == "rank"; });
   if (found == object.members.rend() || !found->value.is_number()) return std::string(line);
   std::string out(line.substr(0, at + found->value.begin));
   out += std::to_string(rank);

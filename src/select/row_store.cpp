@@ -27,22 +27,27 @@ bool can_be_read_again(const std::string& path) {
   const ssize_t count = ::pread(fd, magic, sizeof magic, 0);
   ::close(fd);
   const bool gzip = count >= 2 && magic[0] == 0x1f && magic[1] == 0x8b;
-  const bool zstd = count == 4 && magic[0] == 0x28 && magic[1] == 0xb5 && magic[2] == 0x2f && magic[3] == 0xfd;
+  const bool zstd =
+      count == 4 && magic[0] == 0x28 && magic[1] == 0xb5 && magic[2] == 0x2f && magic[3] == 0xfd;
   return !gzip && !zstd;
 }
 
 int open_unnamed_file() {
   const char* folder = std::getenv("TMPDIR");
-  std::string name = std::string(folder != nullptr && *folder != '\0' ? folder : "/tmp") + "/air-select-XXXXXX";
+  std::string name =
+      std::string(folder != nullptr && *folder != '\0' ? folder : "/tmp") + "/air-select-XXXXXX";
   const int fd = ::mkstemp(name.data());
   if (fd < 0)
-    throw Error(ErrorKind::kResource, name, std::string("no temporary file: ") + std::strerror(errno),
+    throw Error(ErrorKind::kResource, name,
+                std::string("no temporary file: ") + std::strerror(errno),
                 "TMPDIR names another folder");
   ::unlink(name.c_str());
   return fd;
 }
 
-bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
+bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r") == std::string_view::npos;
+}
 
 /// Writes to the end of a file by large pieces.
 class Spool {
@@ -57,7 +62,8 @@ class Spool {
       const ssize_t count = ::write(fd_, buffer_.data() + done, buffer_.size() - done);
       if (count < 0 && errno == EINTR) continue;
       if (count < 0)
-        throw Error(ErrorKind::kResource, "temporary file", std::string("writing failed: ") + std::strerror(errno),
+        throw Error(ErrorKind::kResource, "temporary file",
+                    std::string("writing failed: ") + std::strerror(errno),
                     "TMPDIR names another folder");
       done += static_cast<size_t>(count);
     }
@@ -83,9 +89,12 @@ struct RowStore::File {
 RowStore::RowStore() = default;
 RowStore::~RowStore() = default;
 
-void RowStore::add(const std::string& path, const std::function<void(std::string_view line, const std::string& where)>& visit) {
+void RowStore::add(
+    const std::string& path,
+    const std::function<void(std::string_view line, const std::string& where)>& visit) {
   if (files_.size() == kMaxFiles)
-    throw Error(ErrorKind::kUsage, "", "more than " + std::to_string(kMaxFiles) + " inputs", "join some with cat");
+    throw Error(ErrorKind::kUsage, "", "more than " + std::to_string(kMaxFiles) + " inputs",
+                "join some with cat");
   LineReader reader(path);
   const bool in_place = can_be_read_again(path);
   auto file = std::make_unique<File>();
@@ -120,9 +129,12 @@ std::string RowStore::line(int64_t row) const {
   const File& file = *files_[place.file];
   std::string line(place.size, '\0');
   for (size_t done = 0; done < line.size();) {
-    const ssize_t count = ::pread(file.fd, line.data() + done, line.size() - done, static_cast<off_t>(place.begin + done));
+    const ssize_t count = ::pread(file.fd, line.data() + done, line.size() - done,
+                                  static_cast<off_t>(place.begin + done));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw Error(ErrorKind::kInput, file.name, std::string("reading failed: ") + std::strerror(errno));
+    if (count < 0)
+      throw Error(ErrorKind::kInput, file.name,
+                  std::string("reading failed: ") + std::strerror(errno));
     if (count == 0) throw Error(ErrorKind::kInput, file.name, "became shorter while it was read");
     done += static_cast<size_t>(count);
   }

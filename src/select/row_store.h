@@ -1,4 +1,5 @@
-// The lines of several inputs, to be read a second time in any order, without holding them in memory.
+// The lines of several inputs, to be read a second time in any order, without holding them in
+// memory.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,9 @@
 
 namespace air {
 
-/// An index of lines: 16 bytes a line, whatever its length. Plain files are read again where they lie; standard input
-/// and compressed files are kept in a temporary file without a name, which is gone when the program ends.
+/// An index of lines: 16 bytes a line, whatever its length. Plain files are read again where they
+/// lie; standard input and compressed files are kept in a temporary file without a name, which is
+/// gone when the program ends.
 class RowStore {
  public:
   RowStore();
@@ -19,12 +21,15 @@ class RowStore {
   RowStore(const RowStore&) = delete;
   RowStore& operator=(const RowStore&) = delete;
 
-  /// Reads an input through, calls `visit` for every line that is not blank, and remembers the place of each.
+  /// Reads an input through, calls `visit` for every line that is not blank, and remembers the
+  /// place of each.
   /// @param path a file, or "-".   @throws Error(kInput), Error(kResource).
-  void add(const std::string& path, const std::function<void(std::string_view line, const std::string& where)>& visit);
+  void add(const std::string& path,
+           const std::function<void(std::string_view line, const std::string& where)>& visit);
 
   int64_t num_rows() const { return static_cast<int64_t>(rows_.size()); }
-  /// Line `row` (from 0) without its newline. @throws Error(kInput) when the file has changed since.
+  /// Line `row` (from 0) without its newline. @throws Error(kInput) when the file has changed
+  /// since.
   std::string line(int64_t row) const;
 
  private:

@@ -19,8 +19,8 @@ namespace {
 constexpr const char* kSchema = "air.score/1";
 constexpr const char* kPerplexity = "ppl";
 
-/// Takes a few numbers and the schema out of an `air` object, without building a tree of its steps, and without converting any
-/// other number: a million rows have a hundred million of them.
+/// Takes a few numbers and the schema out of an `air` object, without building a tree of its steps,
+/// and without converting any other number: a million rows have a hundred million of them.
 class AirKeys : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirKeys> {
  public:
   AirKeys(const std::string& value_key, const std::string& stratum_key)
@@ -34,7 +34,8 @@ class AirKeys : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirKeys> 
                  {"trace", &trace},
                  {"num_tokens", &num_tokens}}} {}
 
-  std::optional<double> value, stratum, rank, line, trace, num_tokens, influence, divergence, base_nll, steps_end;
+  std::optional<double> value, stratum, rank, line, trace, num_tokens, influence, divergence,
+      base_nll, steps_end;
   std::string schema;
   bool truncated = false;  ///< air score --overlong truncate cut it
 
@@ -42,8 +43,9 @@ class AirKeys : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirKeys> 
   bool read(std::string_view object) {
     rapidjson::MemoryStream stream(object.data(), object.size());
     rapidjson::Reader reader;
-    constexpr unsigned kFlags =
-        rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
+    constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
+                                rapidjson::kParseNumbersAsStringsFlag |
+                                rapidjson::kParseValidateEncodingFlag;
     return !reader.Parse<kFlags>(stream, *this).IsError();
   }
 
@@ -54,7 +56,8 @@ class AirKeys : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirKeys> 
   bool EndArray(rapidjson::SizeType) { return leave(); }
   bool Key(const char* text, rapidjson::SizeType size, bool) {
     if (depth_ == 1) key_.assign(text, size);
-    if (depth_ == kStepDepth) is_steps_end_ = key_ == "steps" && std::string_view(text, size) == "end";
+    if (depth_ == kStepDepth)
+      is_steps_end_ = key_ == "steps" && std::string_view(text, size) == "end";
     return true;
   }
   bool Bool(bool value) {
@@ -105,24 +108,28 @@ class AirKeys : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirKeys> 
 
 const RecordValue* member(const RecordValue& object, std::string_view name) {
   // Of a repeated key the last one counts, as in most JSON readers.
-  const auto found =
-      std::find_if(object.members.rbegin(), object.members.rend(), [&](const auto& entry) { return entry.name == name; });
+  const auto found = std::find_if(object.members.rbegin(), object.members.rend(),
+                                  [&](const auto& entry) { return entry.name == name; });
   return found == object.members.rend() ? nullptr : &found->value;
 }
 
-/// The text of a field; "meta.domain" leads into an object unless the record has a field of that very name.
-std::string field_text(const RecordValue& record, const std::string& field, std::string_view line, const std::string& flag,
-                       const std::string& where) {
+/// The text of a field; "meta.domain" leads into an object unless the record has a field of that
+/// very name.
+std::string field_text(const RecordValue& record, const std::string& field, std::string_view line,
+                       const std::string& flag, const std::string& where) {
   const RecordValue* value = member(record, field);
   if (value == nullptr) {
     value = &record;
     for (size_t begin = 0; value != nullptr && begin <= field.size();) {
       const size_t end = std::min(field.find('.', begin), field.size());
-      value = value->is_object() ? member(*value, std::string_view(field).substr(begin, end - begin)) : nullptr;
+      value = value->is_object()
+                  ? member(*value, std::string_view(field).substr(begin, end - begin))
+                  : nullptr;
       begin = end + 1;
     }
   }
-  if (value == nullptr) throw Error(ErrorKind::kInput, where, "no field \"" + field + "\" for " + flag);
+  if (value == nullptr)
+    throw Error(ErrorKind::kInput, where, "no field \"" + field + "\" for " + flag);
   if (value->is_string()) return value->text;
   return std::string(line.substr(value->begin, value->end - value->begin));
 }
@@ -132,23 +139,28 @@ std::string field_text(const RecordValue& record, const std::string& field, std:
               key == "controlled" ? "air score --controls N writes it" : "");
 }
 
-std::string key_of(const std::string& measure) { return measure == kPerplexity ? "base_nll" : measure; }
+std::string key_of(const std::string& measure) {
+  return measure == kPerplexity ? "base_nll" : measure;
+}
 
-double value_of(const std::optional<double>& number, const std::string& measure, const std::string& where) {
+double value_of(const std::optional<double>& number, const std::string& measure,
+                const std::string& where) {
   if (!number) throw_missing(key_of(measure), where);
   return measure == kPerplexity ? std::exp(*number) : *number;
 }
 
-/// The record says that its response was cut off: `finish_reason` or `stop_reason` is "length" or "max_tokens", or `truncated` or
-/// `is_truncated` is true.
+/// The record says that its response was cut off: `finish_reason` or `stop_reason` is "length" or
+/// "max_tokens", or `truncated` or `is_truncated` is true.
 bool says_truncated(const RecordValue& record, std::string_view line) {
   for (const char* name : {"finish_reason", "stop_reason"}) {
     const RecordValue* reason = member(record, name);
-    if (reason != nullptr && (reason->text == "length" || reason->text == "max_tokens")) return true;
+    if (reason != nullptr && (reason->text == "length" || reason->text == "max_tokens"))
+      return true;
   }
   for (const char* name : {"truncated", "is_truncated"}) {
     const RecordValue* flag = member(record, name);
-    if (flag != nullptr && flag->kind == RecordValue::Kind::kBool && line.substr(flag->begin, flag->end - flag->begin) == "true")
+    if (flag != nullptr && flag->kind == RecordValue::Kind::kBool &&
+        line.substr(flag->begin, flag->end - flag->begin) == "true")
       return true;
   }
   return false;
@@ -157,8 +169,9 @@ bool says_truncated(const RecordValue& record, std::string_view line) {
 }  // namespace
 
 const std::vector<std::string>& known_measures() {
-  static const std::vector<std::string> measures = {"influence", "divergence", "controlled", "base_nll",          "ref_nll",
-                                                    "entropy",   "num_tokens", "num_steps",  "num_prompt_tokens", kPerplexity};
+  static const std::vector<std::string> measures = {
+      "influence", "divergence", "controlled", "base_nll",          "ref_nll",
+      "entropy",   "num_tokens", "num_steps",  "num_prompt_tokens", kPerplexity};
   return measures;
 }
 
@@ -169,11 +182,13 @@ std::string_view air_value_of(std::string_view line, const std::string& where) {
   const RecordValue record = parse_record_line(line, where);
   const RecordValue* value = member(record, "air");
   if (value == nullptr)
-    throw Error(ErrorKind::kInput, where, "no field \"air\": the record has no scores", "air score gives it some");
+    throw Error(ErrorKind::kInput, where, "no field \"air\": the record has no scores",
+                "air score gives it some");
   return line.substr(value->begin, value->end - value->begin);
 }
 
-ScoredRow read_scored_row(std::string_view line, const RowFields& fields, const std::string& where) {
+ScoredRow read_scored_row(std::string_view line, const RowFields& fields,
+                          const std::string& where) {
   AirKeys keys(key_of(fields.by), key_of(fields.stratify_by));
   const std::string_view object = air_value_of(line, where);
   if (!keys.read(object)) throw Error(ErrorKind::kInput, where, "the value of \"air\" is not JSON");
@@ -196,8 +211,10 @@ ScoredRow read_scored_row(std::string_view line, const RowFields& fields, const 
   row.num_tokens = static_cast<int64_t>(*keys.num_tokens);
   if (!fields.group.empty() || !fields.best_of.empty() || fields.truncation) {
     const RecordValue record = parse_record_line(line, where);
-    if (!fields.group.empty()) row.group = field_text(record, fields.group, line, "--group-by", where);
-    if (!fields.best_of.empty()) row.best_of = field_text(record, fields.best_of, line, "--best-of", where);
+    if (!fields.group.empty())
+      row.group = field_text(record, fields.group, line, "--group-by", where);
+    if (!fields.best_of.empty())
+      row.best_of = field_text(record, fields.best_of, line, "--best-of", where);
     if (fields.truncation) row.truncated = keys.truncated || says_truncated(record, line);
   }
   return row;

@@ -1,4 +1,5 @@
-// A scored line read back: the conversation, the response that was scored, and the steps with their scores.
+// A scored line read back: the conversation, the response that was scored, and the steps with their
+// scores.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ struct ScoredStep {
   double weight = 1;
 
   std::string_view text(std::string_view response) const {
-    return response.substr(static_cast<size_t>(bytes.begin), static_cast<size_t>(bytes.end - bytes.begin));
+    return response.substr(static_cast<size_t>(bytes.begin),
+                           static_cast<size_t>(bytes.end - bytes.begin));
   }
 };
 
@@ -40,7 +42,7 @@ struct ScoredTrace {
   std::string response;               ///< thinking and answer joined, as they were scored
   TraceRecord record;                 ///< what the line holds, for make_trace
   bool truncated = false;             ///< scored in part: `air score --overlong truncate`
-  std::vector<ScoredStep> steps;      ///< they tile the response; of a truncated trace, its scored part
+  std::vector<ScoredStep> steps;  ///< they tile the response; of a truncated trace, its scored part
 };
 
 /// How the lines were read when they were scored.
@@ -49,10 +51,12 @@ struct ScoredReading {
   ChatFormat chat_format = ChatFormat::none();  ///< matters where a record keeps its thinking apart
 };
 
-/// What the flags say, then what the manifest of the scored file says ("fields", "chat_format"), then the defaults.
+/// What the flags say, then what the manifest of the scored file says ("fields", "chat_format"),
+/// then the defaults.
 /// @param chat_template  `auto`: the manifest's.   @param manifest  null: there is none.
 /// @throws Error(kUsage) for a chat format that is not known.
-ScoredReading make_scored_reading(const RecordFields& flags, const std::string& chat_template, const Json& manifest);
+ScoredReading make_scored_reading(const RecordFields& flags, const std::string& chat_template,
+                                  const Json& manifest);
 
 /// The numbers of a scored line: the value of its key `air`.
 /// @throws Error(kInput) when the line was not written by `air score`.
@@ -64,14 +68,17 @@ struct ScoredText {
   std::string response;  ///< thinking and answer joined, as they were scored
 };
 
-/// @param trace  which of the record's traces, from 0.   @param steps_end  byte at which the last of its steps ends.   @param
-/// in_part  that need not be the response's end.
-/// @throws Error(kInput) when there is no such trace, or its response does not end there: then it was scored with other flags.
-ScoredText read_scored_text(std::string_view line, const ScoredReading& reading, int64_t trace, int64_t steps_end, bool in_part,
-                            const std::string& where);
+/// @param trace  which of the record's traces, from 0.   @param steps_end  byte at which the last
+/// of its steps ends.   @param in_part  that need not be the response's end.
+/// @throws Error(kInput) when there is no such trace, or its response does not end there: then it
+/// was scored with other flags.
+ScoredText read_scored_text(std::string_view line, const ScoredReading& reading, int64_t trace,
+                            int64_t steps_end, bool in_part, const std::string& where);
 
-/// @throws Error(kInput) when the line was not written by `air score`, or when its steps do not tile the response that is
+/// @throws Error(kInput) when the line was not written by `air score`, or when its steps do not
+///   tile the response that is
 ///         read now: then it was scored with other flags.
-ScoredTrace read_scored_trace(std::string_view line, const ScoredReading& reading, const std::string& where);
+ScoredTrace read_scored_trace(std::string_view line, const ScoredReading& reading,
+                              const std::string& where);
 
 }  // namespace air

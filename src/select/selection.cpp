@@ -14,7 +14,9 @@
 namespace air {
 namespace {
 
-int64_t rank_or_last(const Candidate& row) { return row.rank > 0 ? row.rank : std::numeric_limits<int64_t>::max(); }
+int64_t rank_or_last(const Candidate& row) {
+  return row.rank > 0 ? row.rank : std::numeric_limits<int64_t>::max();
+}
 
 /// A part of the rows with a quota of its own: a stratum of a group.
 struct Cell {
@@ -66,7 +68,8 @@ std::vector<Cell> cut_groups(const std::vector<Candidate>& rows, const std::vect
 }
 
 /// Strata of a group: equally many rows each, by the stratum's value; ties by place in the input.
-std::vector<Cell> cut_strata(const std::vector<Candidate>& rows, const Cell& group, int64_t num_strata) {
+std::vector<Cell> cut_strata(const std::vector<Candidate>& rows, const Cell& group,
+                             int64_t num_strata) {
   const auto value = [&](int64_t index) {
     const double stratum = rows[static_cast<size_t>(index)].stratum;
     return std::isnan(stratum) ? std::numeric_limits<double>::infinity() : stratum;
@@ -75,7 +78,8 @@ std::vector<Cell> cut_strata(const std::vector<Candidate>& rows, const Cell& gro
   std::sort(by_value.begin(), by_value.end(),
             [&](int64_t a, int64_t b) { return std::pair(value(a), a) < std::pair(value(b), b); });
   std::unordered_map<int64_t, int64_t> stratum_of;
-  for (int64_t i = 0; i < group.size(); ++i) stratum_of[by_value[static_cast<size_t>(i)]] = i * num_strata / group.size();
+  for (int64_t i = 0; i < group.size(); ++i)
+    stratum_of[by_value[static_cast<size_t>(i)]] = i * num_strata / group.size();
   std::vector<Cell> strata(static_cast<size_t>(num_strata));
   for (const int64_t index : group.rows)
     strata[static_cast<size_t>(stratum_of[index])].add(index, rows[static_cast<size_t>(index)]);
@@ -90,8 +94,10 @@ void share_quotas(const Cell& whole, std::vector<Cell>& cells, Sharing share) {
   constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
   std::vector<int64_t> sizes, tokens;
   for (const Cell& cell : cells) sizes.push_back(cell.size()), tokens.push_back(cell.tokens);
-  const std::vector<int64_t> row_shares = whole.max_rows == kNone ? std::vector<int64_t>{} : share(whole.max_rows, sizes);
-  const std::vector<int64_t> token_shares = whole.max_tokens == kNone ? std::vector<int64_t>{} : share(whole.max_tokens, tokens);
+  const std::vector<int64_t> row_shares =
+      whole.max_rows == kNone ? std::vector<int64_t>{} : share(whole.max_rows, sizes);
+  const std::vector<int64_t> token_shares =
+      whole.max_tokens == kNone ? std::vector<int64_t>{} : share(whole.max_tokens, tokens);
   for (size_t i = 0; i < cells.size(); ++i) {
     if (!row_shares.empty()) cells[i].max_rows = row_shares[i];
     if (!token_shares.empty()) cells[i].max_tokens = token_shares[i];
@@ -99,7 +105,8 @@ void share_quotas(const Cell& whole, std::vector<Cell>& cells, Sharing share) {
 }
 
 /// Groups and their strata, each with its quota.
-std::vector<Cell> make_cells(const std::vector<Candidate>& rows, const std::vector<int64_t>& left, const SelectionRules& rules) {
+std::vector<Cell> make_cells(const std::vector<Candidate>& rows, const std::vector<int64_t>& left,
+                             const SelectionRules& rules) {
   std::vector<Cell> groups = cut_groups(rows, left);
   Cell whole;
   if (rules.top_k) whole.max_rows = *rules.top_k;
@@ -107,7 +114,8 @@ std::vector<Cell> make_cells(const std::vector<Candidate>& rows, const std::vect
   if (rules.group_quota == GroupQuota::kEach) {
     for (Cell& group : groups) group.max_rows = whole.max_rows, group.max_tokens = whole.max_tokens;
   } else {
-    share_quotas(whole, groups, rules.group_quota == GroupQuota::kEqual ? share_evenly : share_by_size);
+    share_quotas(whole, groups,
+                 rules.group_quota == GroupQuota::kEqual ? share_evenly : share_by_size);
   }
   std::vector<Cell> cells;
   for (Cell& group : groups) {
@@ -123,14 +131,15 @@ std::vector<Cell> make_cells(const std::vector<Candidate>& rows, const std::vect
   if (rules.top_percent) {
     constexpr double kRounding = 1e-9;  // 10 % of 270 is a little above 27 in binary
     for (Cell& cell : cells)
-      cell.max_rows_of_percent =
-          static_cast<int64_t>(std::ceil(*rules.top_percent / 100 * static_cast<double>(cell.size()) - kRounding));
+      cell.max_rows_of_percent = static_cast<int64_t>(
+          std::ceil(*rules.top_percent / 100 * static_cast<double>(cell.size()) - kRounding));
   }
   return cells;
 }
 
 /// The rows, in order, that the filters leave.
-std::vector<int64_t> filter(const std::vector<Candidate>& rows, const SelectionRules& rules, Selection& selection) {
+std::vector<int64_t> filter(const std::vector<Candidate>& rows, const SelectionRules& rules,
+                            Selection& selection) {
   std::vector<int64_t> left;
   std::unordered_set<int32_t> seen, seen_texts;
   for (const int64_t index : order_rows(rows, rules.order, rules.seed)) {
@@ -154,7 +163,8 @@ std::vector<int64_t> filter(const std::vector<Candidate>& rows, const SelectionR
 
 }  // namespace
 
-std::vector<int64_t> order_rows(const std::vector<Candidate>& rows, SelectionOrder order, uint64_t seed) {
+std::vector<int64_t> order_rows(const std::vector<Candidate>& rows, SelectionOrder order,
+                                uint64_t seed) {
   std::vector<int64_t> indices(rows.size());
   std::iota(indices.begin(), indices.end(), 0);
   if (order == SelectionOrder::kRandom) {
@@ -207,11 +217,12 @@ std::vector<int64_t> share_by_size(int64_t total, const std::vector<int64_t>& si
   std::vector<std::pair<long double, size_t>> remainders;
   int64_t left = total;
   for (size_t i = 0; i < sizes.size(); ++i) {
-    const long double exact =
-        static_cast<long double>(total) * static_cast<long double>(sizes[i]) / static_cast<long double>(sum);
+    const long double exact = static_cast<long double>(total) * static_cast<long double>(sizes[i]) /
+                              static_cast<long double>(sum);
     shares[i] = static_cast<int64_t>(exact);
     left -= shares[i];
-    remainders.emplace_back(static_cast<long double>(shares[i]) - exact, i);  // the largest remainder first
+    remainders.emplace_back(static_cast<long double>(shares[i]) - exact,
+                            i);  // the largest remainder first
   }
   std::sort(remainders.begin(), remainders.end());
   for (int64_t i = 0; i < left; ++i) ++shares[remainders[static_cast<size_t>(i)].second];
@@ -224,7 +235,8 @@ Selection select_rows(const std::vector<Candidate>& rows, const SelectionRules& 
   std::vector<Cell> cells = make_cells(rows, left, rules);
   std::vector<int32_t> cell_of(rows.size());
   for (size_t i = 0; i < cells.size(); ++i)
-    for (const int64_t index : cells[i].rows) cell_of[static_cast<size_t>(index)] = static_cast<int32_t>(i);
+    for (const int64_t index : cells[i].rows)
+      cell_of[static_cast<size_t>(index)] = static_cast<int32_t>(i);
   for (const int64_t index : left) {
     Cell& cell = cells[static_cast<size_t>(cell_of[static_cast<size_t>(index)])];
     if (cell.take(rows[static_cast<size_t>(index)], selection)) selection.kept.push_back(index);

@@ -44,7 +44,8 @@ struct SelectionRules {
   std::optional<double> top_percent;  ///< of the group's rows that are left, rounded up
   std::optional<int64_t> max_tokens;  ///< filled in order; a row that does not fit is passed over
   GroupQuota group_quota = GroupQuota::kEach;
-  /// Each group is cut into so many strata of equally many rows by Candidate::stratum; they share its quotas evenly.
+  /// Each group is cut into so many strata of equally many rows by Candidate::stratum; they share
+  /// its quotas evenly.
   int64_t num_strata = 1;
 };
 
@@ -61,13 +62,17 @@ struct Selection {
   int64_t dropped_by_max_tokens = 0;
 };
 
-/// All rows in order. Ties: by rank (unranked rows last), then by place in the input. NaN comes last.
-std::vector<int64_t> order_rows(const std::vector<Candidate>& rows, SelectionOrder order, uint64_t seed);
+/// All rows in order. Ties: by rank (unranked rows last), then by place in the input. NaN comes
+/// last.
+std::vector<int64_t> order_rows(const std::vector<Candidate>& rows, SelectionOrder order,
+                                uint64_t seed);
 
-/// Parts of `total`, none above its capacity, as even as can be; the first parts get what is left over.
+/// Parts of `total`, none above its capacity, as even as can be; the first parts get what is left
+/// over.
 std::vector<int64_t> share_evenly(int64_t total, const std::vector<int64_t>& capacities);
 
-/// Parts of `total` in proportion to the sizes, rounded by the largest remainder; none above its size.
+/// Parts of `total` in proportion to the sizes, rounded by the largest remainder; none above its
+/// size.
 std::vector<int64_t> share_by_size(int64_t total, const std::vector<int64_t>& sizes);
 
 Selection select_rows(const std::vector<Candidate>& rows, const SelectionRules& rules);

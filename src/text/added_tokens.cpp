@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "text/utf8.h"
 #include "text/json_part.h"
+#include "text/utf8.h"
 
 namespace air {
 
@@ -16,7 +16,8 @@ using json_part::Value;
 /// \w by its Unicode definition.
 bool is_word_character(char32_t c) {
   const auto icu = static_cast<UChar32>(c);
-  return u_hasBinaryProperty(icu, UCHAR_ALPHABETIC) || u_hasBinaryProperty(icu, UCHAR_JOIN_CONTROL) ||
+  return u_hasBinaryProperty(icu, UCHAR_ALPHABETIC) ||
+         u_hasBinaryProperty(icu, UCHAR_JOIN_CONTROL) ||
          (U_GET_GC_MASK(icu) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0;
 }
 
@@ -50,7 +51,9 @@ std::optional<Section> AddedTokenFinder::find(std::string_view text, size_t from
   for (size_t begin = from; begin < text.size(); ++begin) {
     if (!first_bytes_[static_cast<unsigned char>(text[begin])]) continue;
     Section longest{begin, begin, -1};
-    trie_.for_each_prefix(text.substr(begin), [&](size_t length, int32_t token) { longest = {begin, begin + length, token}; });
+    trie_.for_each_prefix(text.substr(begin), [&](size_t length, int32_t token) {
+      longest = {begin, begin + length, token};
+    });
     if (longest.id >= 0) return longest;
   }
   return std::nullopt;
@@ -63,7 +66,8 @@ std::vector<Section> AddedTokenFinder::split(std::string_view text) const {
   for (size_t from = 0; !empty() && (found = find(text, from)); from = found->end) {
     const AddedToken& token = tokens_[static_cast<size_t>(found->id)];
     if (token.single_word && !is_single_word(text, *found)) continue;
-    const size_t begin = std::max(done, token.lstrip ? skip_space_backwards(text, found->begin, done) : found->begin);
+    const size_t begin = std::max(
+        done, token.lstrip ? skip_space_backwards(text, found->begin, done) : found->begin);
     const size_t end = token.rstrip ? skip_space(text, found->end) : found->end;
     if (begin > done) out.push_back({done, begin, -1});
     if (end > begin) out.push_back({begin, end, token.id});
@@ -90,14 +94,16 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalizer* norma
 
 namespace {
 
-std::vector<AddedToken> read_added_tokens(const Value& json, const Vocabulary& vocabulary, const std::string& where) {
+std::vector<AddedToken> read_added_tokens(const Value& json, const Vocabulary& vocabulary,
+                                          const std::string& where) {
   using namespace json_part;
   std::vector<AddedToken> tokens;
   if (json.IsNull()) return tokens;
   if (!json.IsArray()) fail(where, "must be a list");
   for (const Value& item : json.GetArray()) {
     if (!item.IsObject()) fail(where, "must hold objects");
-    check_keys(item, {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"}, where);
+    check_keys(item, {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"},
+               where);
     AddedToken token;
     token.content = get_string(item, "content", where);
     const Value& id = get(item, "id", where);
@@ -116,7 +122,8 @@ std::vector<AddedToken> read_added_tokens(const Value& json, const Vocabulary& v
 
 }  // namespace
 
-AddedTokens::AddedTokens(const Value& json, const Vocabulary& vocabulary, const Normalizer* normalizer, const std::string& where)
+AddedTokens::AddedTokens(const Value& json, const Vocabulary& vocabulary,
+                         const Normalizer* normalizer, const std::string& where)
     : AddedTokens(read_added_tokens(json, vocabulary, where), normalizer) {}
 
 std::optional<int32_t> AddedTokens::find(std::string_view content) const {

@@ -1,4 +1,5 @@
-// Added tokens: strings that are one token wherever they stand, found before the text is cut into words.
+// Added tokens: strings that are one token wherever they stand, found before the text is cut into
+// words.
 #pragma once
 
 #include <rapidjson/fwd.h>
@@ -57,7 +58,8 @@ class AddedTokens {
   AddedTokens() = default;
   /// Reads the `added_tokens` part; a token that the vocabulary has keeps the vocabulary's id.
   /// @param normalizer may be null.   @throws Error(kModel).
-  AddedTokens(const rapidjson::Value& json, const Vocabulary& vocabulary, const Normalizer* normalizer, const std::string& where);
+  AddedTokens(const rapidjson::Value& json, const Vocabulary& vocabulary,
+              const Normalizer* normalizer, const std::string& where);
   AddedTokens(std::vector<AddedToken> tokens, const Normalizer* normalizer);
 
   /// Tokens that are looked for in the text as it stands.

@@ -5,9 +5,9 @@
 #include <queue>
 
 #include "text/byte_alphabet.h"
-#include "text/utf8.h"
 #include "text/json_part.h"
 #include "text/seams.h"
+#include "text/utf8.h"
 
 namespace air {
 
@@ -22,8 +22,9 @@ uint64_t pair_key(int32_t left, int32_t right) {
   return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
 }
 
-/// Where the vocabulary lacks a byte, `tokenizers` drops it and counts the places of the word's other bytes, in their
-/// spelling, as if it were not there. Its places are kept, so that both can be compared.
+/// Where the vocabulary lacks a byte, `tokenizers` drops it and counts the places of the word's
+/// other bytes, in their spelling, as if it were not there. Its places are kept, so that both can
+/// be compared.
 void shift_like_tokenizers(std::string_view word, std::vector<Piece>& symbols) {
   const auto spelled_size = [&](size_t i) {
     return static_cast<uint32_t>(byte_level_character(static_cast<unsigned char>(word[i])).size());
@@ -53,15 +54,18 @@ void MergeTable::set(int32_t left, int32_t right, Merge merge) {
   slots_[slot_of(pair)] = {pair, merge};
 }
 
-MergeTable::Merge MergeTable::find(int32_t left, int32_t right) const { return slots_[slot_of(pair_key(left, right))].merge; }
+MergeTable::Merge MergeTable::find(int32_t left, int32_t right) const {
+  return slots_[slot_of(pair_key(left, right))].merge;
+}
 
 Bpe::Bpe(const Value& model, bool byte_level, const std::string& where) : byte_level_(byte_level) {
   using namespace json_part;
   check_keys(model,
-             {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback",
-              "ignore_merges", "vocab", "merges"},
+             {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
+              "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"},
              where);
-  if (const Value* dropout = find(model, "dropout"); dropout && !(dropout->IsNumber() && dropout->GetDouble() == 0))
+  if (const Value* dropout = find(model, "dropout");
+      dropout && !(dropout->IsNumber() && dropout->GetDouble() == 0))
     fail(where, "dropout makes the tokens random: air can't use it");
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (find(model, key) && !get_string(model, key, where).empty())
@@ -92,7 +96,8 @@ void Bpe::read_vocabulary(const Value& vocab, const std::string& where) {
     if (!id.IsInt() || id.GetInt() < 0 || id.GetInt() >= kMaxTokenId)
       fail(where, "the id of \"" + std::string(token) + "\" is not a token id");
     if (!vocabulary_.add(token, id.GetInt()))
-      fail(where, "\"" + std::string(token) + "\" or its id " + std::to_string(id.GetInt()) + " stands there twice");
+      fail(where, "\"" + std::string(token) + "\" or its id " + std::to_string(id.GetInt()) +
+                      " stands there twice");
   }
 }
 
@@ -115,7 +120,8 @@ void Bpe::read_merges(const Value& merges, const std::string& where) {
       right = both.substr(space + 1);
     }
     joined.assign(left).append(right);
-    const auto left_id = vocabulary_.find(left), right_id = vocabulary_.find(right), id = vocabulary_.find(joined);
+    const auto left_id = vocabulary_.find(left), right_id = vocabulary_.find(right),
+               id = vocabulary_.find(joined);
     if (!left_id || !right_id || !id)
       fail(where, "the merge of \"" + std::string(left) + "\" and \"" + std::string(right) +
                       "\" has a token that is not in the vocabulary");
@@ -126,8 +132,9 @@ void Bpe::read_merges(const Value& merges, const std::string& where) {
 void Bpe::index_symbols() {
   for (unsigned byte = 0; byte < 256; ++byte) {
     const auto value = static_cast<unsigned char>(byte);
-    byte_ids_[byte] =
-        (byte_level_ ? vocabulary_.find(byte_level_character(value)) : vocabulary_.find(byte_fallback_token(value))).value_or(-1);
+    byte_ids_[byte] = (byte_level_ ? vocabulary_.find(byte_level_character(value))
+                                   : vocabulary_.find(byte_fallback_token(value)))
+                          .value_or(-1);
   }
   if (byte_level_) return;
   character_ids_.assign(kTableEnd, -1);
@@ -140,9 +147,11 @@ void Bpe::index_symbols() {
   }
 }
 
-/// Seams hold where tokens spell characters, no character is dropped, and the spellings of bytes are never merged.
+/// Seams hold where tokens spell characters, no character is dropped, and the spellings of bytes
+/// are never merged.
 void Bpe::find_seams() {
-  const bool drops_none = unk_id_ || std::all_of(byte_ids_.begin(), byte_ids_.end(), [](int32_t id) { return id >= 0; });
+  const bool drops_none = unk_id_ || std::all_of(byte_ids_.begin(), byte_ids_.end(),
+                                                 [](int32_t id) { return id >= 0; });
   if (byte_level_ || !drops_none) return;
   std::vector<bool> is_plain(static_cast<size_t>(vocabulary_.end_id()), true);
   for (const int32_t id : byte_ids_)
@@ -152,7 +161,9 @@ void Bpe::find_seams() {
   if (merges_.all_of(plain)) seams_ = std::make_unique<Seams>(vocabulary_);
 }
 
-std::string Bpe::describe() const { return byte_level_ ? "BPE, byte-level" : byte_fallback_ ? "BPE, byte fallback" : "BPE"; }
+std::string Bpe::describe() const {
+  return byte_level_ ? "BPE, byte-level" : byte_fallback_ ? "BPE, byte fallback" : "BPE";
+}
 
 std::optional<int32_t> Bpe::find_whole(std::string_view word) const {
   if (!byte_level_) return vocabulary_.find(word);
@@ -195,7 +206,8 @@ void Bpe::split_symbols(std::string_view word, std::vector<Piece>& symbols) cons
   for (uint32_t i = 0; i < word.size(); ++i) {
     const int32_t id = byte_ids_[static_cast<unsigned char>(word[i])];
     dropped = dropped || (id < 0 && !unk_id_);
-    if (id >= 0 || (unk_id_ && !(fuse_unk_ && after_unk))) symbols.push_back({id >= 0 ? id : *unk_id_, i});
+    if (id >= 0 || (unk_id_ && !(fuse_unk_ && after_unk)))
+      symbols.push_back({id >= 0 ? id : *unk_id_, i});
     after_unk = id < 0;
   }
   if (dropped) shift_like_tokenizers(word, symbols);
@@ -216,7 +228,9 @@ void Bpe::split_characters(std::string_view word, std::vector<Piece>& symbols) c
     i += character.size();
     size_t first = 0;
     const int32_t id = character_id(next_code_point(character, first));
-    const auto has_token = [&](char byte) { return byte_ids_[static_cast<unsigned char>(byte)] >= 0; };
+    const auto has_token = [&](char byte) {
+      return byte_ids_[static_cast<unsigned char>(byte)] >= 0;
+    };
     if (id >= 0) {
       symbols.push_back({id, place});
       after_unk = false;
@@ -239,14 +253,17 @@ void Bpe::merge_few(std::vector<Piece>& symbols) const {
   size_t count = symbols.size();
   for (size_t i = 0; i + 1 < count; ++i) merges[i] = merges_.find(symbols[i].id, symbols[i + 1].id);
   while (count > 1) {
-    const auto best = std::min_element(merges.begin(), merges.begin() + static_cast<std::ptrdiff_t>(count) - 1,
-                                       [](const auto& a, const auto& b) { return a.rank < b.rank; });
+    const auto best =
+        std::min_element(merges.begin(), merges.begin() + static_cast<std::ptrdiff_t>(count) - 1,
+                         [](const auto& a, const auto& b) { return a.rank < b.rank; });
     if (best->rank == MergeTable::kNone) break;
     const auto i = static_cast<size_t>(best - merges.begin());
     symbols[i].id = best->id;
-    std::copy(symbols.begin() + static_cast<std::ptrdiff_t>(i) + 2, symbols.begin() + static_cast<std::ptrdiff_t>(count),
+    std::copy(symbols.begin() + static_cast<std::ptrdiff_t>(i) + 2,
+              symbols.begin() + static_cast<std::ptrdiff_t>(count),
               symbols.begin() + static_cast<std::ptrdiff_t>(i) + 1);
-    std::copy(merges.begin() + static_cast<std::ptrdiff_t>(i) + 1, merges.begin() + static_cast<std::ptrdiff_t>(count) - 1,
+    std::copy(merges.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+              merges.begin() + static_cast<std::ptrdiff_t>(count) - 1,
               merges.begin() + static_cast<std::ptrdiff_t>(i));
     --count;
     if (i > 0) merges[i - 1] = merges_.find(symbols[i - 1].id, symbols[i].id);
@@ -265,7 +282,9 @@ void Bpe::merge_many(std::vector<Piece>& symbols) const {
   struct Candidate {
     uint32_t rank, position;
     int32_t id;
-    bool operator>(const Candidate& other) const { return rank != other.rank ? rank > other.rank : position > other.position; }
+    bool operator>(const Candidate& other) const {
+      return rank != other.rank ? rank > other.rank : position > other.position;
+    }
   };
   const auto count = static_cast<uint32_t>(symbols.size());
   std::vector<Link> links(count);
@@ -287,7 +306,8 @@ void Bpe::merge_many(std::vector<Piece>& symbols) const {
     if (!links[left].alive || links[left].next == kEnd) continue;
     const uint32_t right = links[left].next;
     const MergeTable::Merge merge = merges_.find(symbols[left].id, symbols[right].id);
-    if (merge.rank == MergeTable::kNone || merge.id != best.id) continue;  // the pair has changed since
+    if (merge.rank == MergeTable::kNone || merge.id != best.id)
+      continue;  // the pair has changed since
     symbols[left].id = best.id;
     links[right].alive = false;
     links[left].next = links[right].next;

@@ -34,7 +34,8 @@ class MergeTable {
   template <typename Holds>
   bool all_of(Holds holds) const {
     return std::all_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
-      return slot.pair == kFree || (holds(static_cast<int32_t>(slot.pair >> 32)) && holds(static_cast<int32_t>(slot.pair)));
+      return slot.pair == kFree || (holds(static_cast<int32_t>(slot.pair >> 32)) &&
+                                    holds(static_cast<int32_t>(slot.pair)));
     });
   }
 
@@ -48,8 +49,9 @@ class MergeTable {
   std::vector<Slot> slots_;  // a power of two, at most half full
 };
 
-/// The BPE model of a tokenizer.json, in its byte-level and its SentencePiece dialect. Source: Sennrich et al. 2016,
-/// arXiv:1508.07909; the order of merges and the treatment of unknown characters are those of the `tokenizers` package.
+/// The BPE model of a tokenizer.json, in its byte-level and its SentencePiece dialect. Source:
+/// Sennrich et al. 2016, arXiv:1508.07909; the order of merges and the treatment of unknown
+/// characters are those of the `tokenizers` package.
 class Bpe : public TokenModel {
  public:
   /// @param byte_level words are bytes, spelled with GPT-2's alphabet in the vocabulary.

@@ -37,7 +37,9 @@ class ByteTrie {
     uint64_t key = UINT64_MAX;
     uint32_t child = kRoot;
   };
-  static uint64_t key(uint32_t node, char byte) { return static_cast<uint64_t>(node) << 8 | static_cast<unsigned char>(byte); }
+  static uint64_t key(uint32_t node, char byte) {
+    return static_cast<uint64_t>(node) << 8 | static_cast<unsigned char>(byte);
+  }
   size_t slot_of(uint64_t key) const;
   void grow();
 

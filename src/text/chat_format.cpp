@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "base/json.h"
-#include "text/utf8.h"
 #include "text/embedded_files.h"
+#include "text/utf8.h"
 
 namespace air {
 
@@ -96,7 +96,8 @@ class FormatReader {
   void known_keys(std::initializer_list<std::string_view> keys) const {
     if (!json_.is_object()) fail("must be an object");
     for (const auto& [key, value] : json_.items())
-      if (std::find(keys.begin(), keys.end(), key) == keys.end()) fail("the key \"" + key + "\" is not known");
+      if (std::find(keys.begin(), keys.end(), key) == keys.end())
+        fail("the key \"" + key + "\" is not known");
   }
   std::string text(const char* key, std::optional<std::string> otherwise = std::nullopt) const {
     const auto it = json_.find(key);
@@ -131,7 +132,8 @@ class FormatReader {
   const Json& json() const { return json_; }
   const std::string& where() const { return where_; }
   [[noreturn]] void fail(const std::string& what) const {
-    throw Error(ErrorKind::kUsage, where_, what, "docs/chat-formats.md says what a format file holds");
+    throw Error(ErrorKind::kUsage, where_, what,
+                "docs/chat-formats.md says what a format file holds");
   }
 
  private:
@@ -158,7 +160,8 @@ SystemInUser read_system_in_user(const FormatReader& part) {
   part.known_keys({"which", "prefix", "suffix", "strip", "strip_joined"});
   const std::string which = part.text("which", "first");
   if (which != "first" && which != "last") part.fail("\"which\" must be first or last");
-  return {which == "last", part.text("prefix"), part.text("suffix"), part.strip(), part.flag("strip_joined")};
+  return {which == "last", part.text("prefix"), part.text("suffix"), part.strip(),
+          part.flag("strip_joined")};
 }
 
 ReasoningJoin read_reasoning(const FormatReader& part) {
@@ -179,7 +182,8 @@ std::vector<std::string> read_templates(const FormatReader& format) {
 
 std::string known_names() {
   std::string names;
-  for (const std::string& name : ChatFormat::builtin_names()) names += (names.empty() ? "" : ", ") + name;
+  for (const std::string& name : ChatFormat::builtin_names())
+    names += (names.empty() ? "" : ", ") + name;
   return names;
 }
 
@@ -190,8 +194,8 @@ ChatFormat ChatFormat::none() { return named("none"); }
 ChatFormat ChatFormat::from_json(std::string_view text, const std::string& where) {
   const Json json = parse_json(text, where, ErrorKind::kUsage);
   const FormatReader file(json, where);
-  file.known_keys({"name", "source", "templates", "special_tokens", "begin", "default_system", "turns", "system_in_user",
-                   "generation", "thinking", "reasoning"});
+  file.known_keys({"name", "source", "templates", "special_tokens", "begin", "default_system",
+                   "turns", "system_in_user", "generation", "thinking", "reasoning"});
   Parts parts;
   parts.begin = file.text("begin", "");
   if (file.has("default_system")) parts.default_system = file.text("default_system");
@@ -199,7 +203,8 @@ ChatFormat ChatFormat::from_json(std::string_view text, const std::string& where
   if (!turns || !turns->json().is_object()) file.fail("has no \"turns\"");
   for (const auto& [role, turn] : turns->json().items())
     parts.turns[role] = read_turn(FormatReader(turn, turns->where() + "." + role));
-  if (const auto part = file.part("system_in_user")) parts.system_in_user = read_system_in_user(*part);
+  if (const auto part = file.part("system_in_user"))
+    parts.system_in_user = read_system_in_user(*part);
   parts.generation = file.text("generation");
   parts.thinking = file.text("thinking", "");
   if (const auto part = file.part("reasoning")) parts.reasoning = read_reasoning(*part);
@@ -207,7 +212,8 @@ ChatFormat ChatFormat::from_json(std::string_view text, const std::string& where
   ChatFormat format;
   format.name_ = file.text("name");
   const std::string special_tokens = file.text("special_tokens", "format");
-  if (special_tokens != "format" && special_tokens != "tokenizer") file.fail("\"special_tokens\" must be format or tokenizer");
+  if (special_tokens != "format" && special_tokens != "tokenizer")
+    file.fail("\"special_tokens\" must be format or tokenizer");
   format.writes_bos_ = special_tokens == "format";
   format.parts_ = std::make_shared<const Parts>(std::move(parts));
   return format;
@@ -221,9 +227,12 @@ std::vector<std::string> ChatFormat::builtin_names() {
 
 ChatFormat ChatFormat::named(const std::string& name_or_file) {
   for (const EmbeddedFile& file : embedded_chat_formats())
-    if (file.name == name_or_file) return from_json(file.text, "built-in chat format " + name_or_file);
-  if (std::filesystem::is_regular_file(name_or_file)) return from_json(read_file(name_or_file, ErrorKind::kUsage), name_or_file);
-  throw Error(ErrorKind::kUsage, "--chat-template", "no built-in format and no file is called \"" + name_or_file + "\"",
+    if (file.name == name_or_file)
+      return from_json(file.text, "built-in chat format " + name_or_file);
+  if (std::filesystem::is_regular_file(name_or_file))
+    return from_json(read_file(name_or_file, ErrorKind::kUsage), name_or_file);
+  throw Error(ErrorKind::kUsage, "--chat-template",
+              "no built-in format and no file is called \"" + name_or_file + "\"",
               "built-in formats: " + known_names());
 }
 
@@ -233,12 +242,14 @@ namespace {
 std::optional<std::string> default_template(const Json& value, const std::string& where) {
   if (value.is_null()) return std::nullopt;
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_object() && value.contains("default")) return default_template(value["default"], where);
+  if (value.is_object() && value.contains("default"))
+    return default_template(value["default"], where);
   if (value.is_array())
     for (const Json& item : value)
       if (item.is_object() && item.value("name", "") == "default" && item.contains("template"))
         return default_template(item["template"], where);
-  throw Error(ErrorKind::kModel, where, "\"chat_template\" is neither a text nor a list with a template named \"default\"");
+  throw Error(ErrorKind::kModel, where,
+              "\"chat_template\" is neither a text nor a list with a template named \"default\"");
 }
 
 /// The template of a model folder; the places are those of transformers, the newest first.
@@ -249,7 +260,8 @@ std::optional<std::string> find_template(const std::filesystem::path& folder, st
     where = (folder / name).string();
     if (!std::filesystem::exists(where)) continue;
     const Json json = read_json_file(where, ErrorKind::kModel);
-    if (json.is_object() && json.contains("chat_template")) return default_template(json["chat_template"], where);
+    if (json.is_object() && json.contains("chat_template"))
+      return default_template(json["chat_template"], where);
   }
   return std::nullopt;
 }
@@ -267,9 +279,12 @@ ChatFormat ChatFormat::of_model(const std::filesystem::path& folder) {
     if (std::find(known.begin(), known.end(), fingerprint) != known.end()) return format;
   }
   throw Error(
-      ErrorKind::kModel, where, "the model's chat template is not one that air knows (fingerprint " + fingerprint + ")",
+      ErrorKind::kModel, where,
+      "the model's chat template is not one that air knows (fingerprint " + fingerprint + ")",
       "scripts/make_chat_format.py --model " + folder.string() +
-          " -o format.json makes a format file for --chat-template format.json; or name a built-in one: " + known_names());
+          " -o format.json makes a format file for --chat-template format.json; or name a built-in "
+          "one: " +
+          known_names());
 }
 
 namespace {
@@ -277,18 +292,21 @@ namespace {
 std::string_view without_thinking(std::string_view content, DropThinking drop) {
   const size_t end = drop == DropThinking::kNo ? std::string_view::npos : content.rfind(kThinkEnd);
   if (end == std::string_view::npos) return content;
-  return strip_newlines(content.substr(end + kThinkEnd.size()), drop == DropThinking::kStripNewlines, false);
+  return strip_newlines(content.substr(end + kThinkEnd.size()),
+                        drop == DropThinking::kStripNewlines, false);
 }
 
 }  // namespace
 
 const std::string& ChatFormat::thinking_opening() const { return parts_->thinking; }
 
-std::string ChatFormat::join_reasoning(std::string_view reasoning, std::string_view response) const {
+std::string ChatFormat::join_reasoning(std::string_view reasoning,
+                                       std::string_view response) const {
   if (reasoning.empty()) return std::string(response);
   const ReasoningJoin& join = parts_->reasoning;
   std::string_view before = join.before;
-  if (!parts_->thinking.empty() && before.starts_with(parts_->thinking)) before.remove_prefix(parts_->thinking.size());
+  if (!parts_->thinking.empty() && before.starts_with(parts_->thinking))
+    before.remove_prefix(parts_->thinking.size());
   if (join.strip_newlines) {
     reasoning = strip_newlines(reasoning, true, true);
     response = strip_newlines(response, true, false);
@@ -296,7 +314,8 @@ std::string ChatFormat::join_reasoning(std::string_view reasoning, std::string_v
   return std::string(before).append(reasoning).append(join.between).append(response);
 }
 
-/// Takes the system message out of the turns, as the text to be written into a user turn; `carrier` becomes that turn.
+/// Takes the system message out of the turns, as the text to be written into a user turn; `carrier`
+/// becomes that turn.
 std::string ChatFormat::take_system(std::vector<ChatMessage>& turns, size_t& carrier) const {
   const SystemInUser& place = *parts_->system_in_user;
   std::string text = place.prefix;
@@ -306,15 +325,18 @@ std::string ChatFormat::take_system(std::vector<ChatMessage>& turns, size_t& car
     if (turns[i].role == "user" && (place.last || carrier == std::string::npos)) carrier = i;
   if (carrier == std::string::npos)
     throw Error(ErrorKind::kInput, "",
-                "the chat format \"" + name_ + "\" writes the system message into a user turn, and there is none");
+                "the chat format \"" + name_ +
+                    "\" writes the system message into a user turn, and there is none");
   return text;
 }
 
-std::string ChatFormat::render_prompt(const std::vector<ChatMessage>& messages, std::string_view response) const {
+std::string ChatFormat::render_prompt(const std::vector<ChatMessage>& messages,
+                                      std::string_view response) const {
   const Parts& parts = *parts_;
   std::vector<ChatMessage> turns = messages;
   const auto begins_with_system = [&] { return !turns.empty() && turns.front().role == "system"; };
-  if (!begins_with_system() && parts.default_system) turns.insert(turns.begin(), {"system", *parts.default_system});
+  if (!begins_with_system() && parts.default_system)
+    turns.insert(turns.begin(), {"system", *parts.default_system});
   size_t carrier = std::string::npos;
   std::string system;
   if (parts.system_in_user && begins_with_system()) system = take_system(turns, carrier);
@@ -323,7 +345,9 @@ std::string ChatFormat::render_prompt(const std::vector<ChatMessage>& messages, 
   for (size_t i = 0; i < turns.size(); ++i) {
     const auto found = parts.turns.find(turns[i].role);
     if (found == parts.turns.end())
-      throw Error(ErrorKind::kInput, "", "the chat format \"" + name_ + "\" has no place for the role \"" + turns[i].role + "\"");
+      throw Error(
+          ErrorKind::kInput, "",
+          "the chat format \"" + name_ + "\" has no place for the role \"" + turns[i].role + "\"");
     const Turn& turn = found->second;
     if (turn.ignore || (turn.skip_empty && turns[i].content.empty())) continue;
     const std::string_view content = without_thinking(turns[i].content, turn.drop_thinking);
@@ -341,7 +365,9 @@ std::string ChatFormat::render_prompt(const std::vector<ChatMessage>& messages, 
   return out;
 }
 
-bool opens_thinking(std::string_view response) { return strip_left(response).starts_with(kThinkTag); }
+bool opens_thinking(std::string_view response) {
+  return strip_left(response).starts_with(kThinkTag);
+}
 
 std::string template_fingerprint(std::string_view text) {
   if (text.ends_with('\n')) text.remove_suffix(1);

@@ -1,4 +1,5 @@
-// Reading the parts of a tokenizer.json: every access says what is missing, every key must be known.
+// Reading the parts of a tokenizer.json: every access says what is missing, every key must be
+// known.
 #pragma once
 
 #include <rapidjson/document.h>
@@ -13,7 +14,9 @@ namespace air::json_part {
 
 using Value = rapidjson::Value;
 
-[[noreturn]] inline void fail(const std::string& where, const std::string& what) { throw Error(ErrorKind::kModel, where, what); }
+[[noreturn]] inline void fail(const std::string& where, const std::string& what) {
+  throw Error(ErrorKind::kModel, where, what);
+}
 
 inline std::string_view as_string(const Value& value, const std::string& where) {
   if (!value.IsString()) fail(where, "must be a string");
@@ -42,7 +45,8 @@ inline const Value& get_array(const Value& object, const char* key, const std::s
   return value;
 }
 
-inline bool get_bool(const Value& object, const char* key, bool otherwise, const std::string& where) {
+inline bool get_bool(const Value& object, const char* key, bool otherwise,
+                     const std::string& where) {
   const Value* value = find(object, key);
   if (!value) return otherwise;
   if (!value->IsBool()) fail(where + "." + key, "must be true or false");
@@ -56,7 +60,8 @@ inline std::string_view type_of(const Value& part, const std::string& where) {
 }
 
 /// @throws Error naming the first key that is not in the list.
-inline void check_keys(const Value& object, std::initializer_list<std::string_view> known, const std::string& where) {
+inline void check_keys(const Value& object, std::initializer_list<std::string_view> known,
+                       const std::string& where) {
   for (const auto& member : object.GetObject()) {
     const std::string_view name(member.name.GetString(), member.name.GetStringLength());
     bool found = false;

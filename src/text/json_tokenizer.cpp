@@ -5,9 +5,9 @@
 #include <algorithm>
 
 #include "text/bpe.h"
+#include "text/json_part.h"
 #include "text/unigram.h"
 #include "text/utf8.h"
-#include "text/json_part.h"
 
 namespace air {
 
@@ -15,11 +15,14 @@ namespace {
 
 using json_part::Value;
 
-std::unique_ptr<TokenModel> make_model(const Value& json, bool byte_level, const std::string& where) {
+std::unique_ptr<TokenModel> make_model(const Value& json, bool byte_level,
+                                       const std::string& where) {
   using namespace json_part;
   if (!json.IsObject()) fail(where, "must be an object");
   // Old files leave the type out; only BPE has merges.
-  const std::string type(find(json, "type") ? get_string(json, "type", where) : find(json, "merges") ? "BPE" : "");
+  const std::string type(find(json, "type")     ? get_string(json, "type", where)
+                         : find(json, "merges") ? "BPE"
+                                                : "");
   if (type == "Unigram") {
     if (byte_level) fail(where, "Unigram behind the pre-tokenizer ByteLevel is not known to air");
     return std::make_unique<Unigram>(json, where + " Unigram");
@@ -39,23 +42,27 @@ const Value& member_or_null(const Value& object, const char* key) {
 
 JsonTokenizer::JsonTokenizer(std::string json, const std::string& where) {
   using namespace json_part;
-  if (const auto invalid = first_invalid_utf8(json)) fail(where, "not valid UTF-8 at byte " + std::to_string(*invalid));
+  if (const auto invalid = first_invalid_utf8(json))
+    fail(where, "not valid UTF-8 at byte " + std::to_string(*invalid));
   rapidjson::Document file;
   file.ParseInsitu<rapidjson::kParseIterativeFlag>(json.data());
   if (file.HasParseError())
-    fail(where, std::string("not valid JSON at byte ") + std::to_string(file.GetErrorOffset()) + ": " +
-                    rapidjson::GetParseError_En(file.GetParseError()));
+    fail(where, std::string("not valid JSON at byte ") + std::to_string(file.GetErrorOffset()) +
+                    ": " + rapidjson::GetParseError_En(file.GetParseError()));
   if (!file.IsObject()) fail(where, "not a tokenizer: the file must be a JSON object");
-  check_keys(
-      file,
-      {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"},
-      where);
+  check_keys(file,
+             {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
+              "post_processor", "decoder", "model"},
+             where);
   normalizer_ = make_normalizer(member_or_null(file, "normalizer"), where + ": normalizer");
-  pre_tokenizer_ = make_pre_tokenizer(member_or_null(file, "pre_tokenizer"), where + ": pre_tokenizer");
-  model_ = make_model(get(file, "model", where), pre_tokenizer_ && pre_tokenizer_->is_byte_level(), where + ": model");
-  added_tokens_ =
-      AddedTokens(member_or_null(file, "added_tokens"), model_->vocabulary(), normalizer_.get(), where + ": added_tokens");
-  special_tokens_ = read_post_processor(member_or_null(file, "post_processor"), where + ": post_processor");
+  pre_tokenizer_ =
+      make_pre_tokenizer(member_or_null(file, "pre_tokenizer"), where + ": pre_tokenizer");
+  model_ = make_model(get(file, "model", where), pre_tokenizer_ && pre_tokenizer_->is_byte_level(),
+                      where + ": model");
+  added_tokens_ = AddedTokens(member_or_null(file, "added_tokens"), model_->vocabulary(),
+                              normalizer_.get(), where + ": added_tokens");
+  special_tokens_ =
+      read_post_processor(member_or_null(file, "post_processor"), where + ": post_processor");
 }
 
 Encoding JsonTokenizer::encode(std::string_view text, bool add_special_tokens) const {
@@ -72,7 +79,8 @@ Encoding JsonTokenizer::encode(std::string_view text, bool add_special_tokens) c
   add_special(special_tokens_.before);
   for (const Section& section : added_tokens_.raw().split(text)) {
     if (section.id < 0) {
-      encode_section(text.substr(section.begin, section.end - section.begin), static_cast<int64_t>(section.begin), out);
+      encode_section(text.substr(section.begin, section.end - section.begin),
+                     static_cast<int64_t>(section.begin), out);
     } else {
       out.ids.push_back(section.id);
       out.begin.push_back(static_cast<int64_t>(section.begin));
@@ -82,7 +90,8 @@ Encoding JsonTokenizer::encode(std::string_view text, bool add_special_tokens) c
   return out;
 }
 
-/// Text between raw added tokens: normalized, then cut at the added tokens that are looked for in normalized text.
+/// Text between raw added tokens: normalized, then cut at the added tokens that are looked for in
+/// normalized text.
 void JsonTokenizer::encode_section(std::string_view text, int64_t begin, Encoding& out) const {
   NormalizedText normalized(text, begin);
   if (normalizer_) normalizer_->apply(normalized);
@@ -113,7 +122,9 @@ void JsonTokenizer::encode_text(NormalizedText text, Encoding& out) const {
   }
 }
 
-int64_t JsonTokenizer::vocab_size() const { return std::max(model_->vocabulary().end_id(), added_tokens_.end_id()); }
+int64_t JsonTokenizer::vocab_size() const {
+  return std::max(model_->vocabulary().end_id(), added_tokens_.end_id());
+}
 
 std::optional<int32_t> JsonTokenizer::token_to_id(std::string_view token) const {
   const auto added = added_tokens_.find(token);
@@ -125,6 +136,8 @@ std::string JsonTokenizer::id_to_token(int32_t id) const {
   return std::string(added.empty() ? model_->vocabulary().token(id) : added);
 }
 
-std::string JsonTokenizer::describe() const { return model_->describe() + ", " + std::to_string(vocab_size()) + " tokens"; }
+std::string JsonTokenizer::describe() const {
+  return model_->describe() + ", " + std::to_string(vocab_size()) + " tokens";
+}
 
 }  // namespace air

@@ -13,8 +13,8 @@
 
 namespace air {
 
-/// Added tokens, normalizer, pre-tokenizer, model, special tokens: in this order. `truncation` and `padding` of the file
-/// are not applied, and `decoder` is not needed.
+/// Added tokens, normalizer, pre-tokenizer, model, special tokens: in this order. `truncation` and
+/// `padding` of the file are not applied, and `decoder` is not needed.
 class JsonTokenizer : public Tokenizer {
  public:
   /// @param json the file's text, used up while it is read.   @param where the file, for messages.

@@ -14,7 +14,8 @@ void NormalizedText::ensure_origins() {
   if (!origins_.empty()) return;
   origins_.resize(text_.size());
   for (size_t i = 0; i < text_.size(); ++i)
-    origins_[i] = is_continuation_byte(text_[i]) ? origins_[i - 1] : begin_ + static_cast<int64_t>(i);
+    origins_[i] =
+        is_continuation_byte(text_[i]) ? origins_[i - 1] : begin_ + static_cast<int64_t>(i);
 }
 
 void NormalizedText::transform(const std::vector<CharChange>& characters) {
@@ -28,7 +29,9 @@ void NormalizedText::transform(const std::vector<CharChange>& characters) {
     if (old < text_.size()) old += utf8_length(text_[old]);
   };
   for (const auto& [code_point, change] : characters) {
-    const int64_t origin = change <= 0 && old < text_.size() ? origins_[old] : old > 0 ? origins_[old - 1] : begin_;
+    const int64_t origin = change <= 0 && old < text_.size() ? origins_[old]
+                           : old > 0                         ? origins_[old - 1]
+                                                             : begin_;
     if (change <= 0)
       for (int i = 0; i <= -change; ++i) skip_one();
     append_utf8(text, code_point);
@@ -82,7 +85,8 @@ void NormalizedText::insert_before(const std::vector<size_t>& places, std::strin
   rebuild.finish();
 }
 
-void NormalizedText::replace_all(const std::vector<std::pair<size_t, size_t>>& spans, std::string_view content) {
+void NormalizedText::replace_all(const std::vector<std::pair<size_t, size_t>>& spans,
+                                 std::string_view content) {
   if (spans.empty()) return;
   Rebuild rebuild(*this, text_.size() + spans.size() * content.size());
   for (const auto& [begin, end] : spans) {

@@ -12,12 +12,13 @@ namespace air {
 /// What a normalizer makes of one character, as the `tokenizers` package counts it.
 struct CharChange {
   char32_t code_point = 0;
-  /// 0: replaces the next old character; -n: so, and n more old ones go; > 0: is new, and stands where the character
-  /// before it stood.
+  /// 0: replaces the next old character; -n: so, and n more old ones go; > 0: is new, and stands
+  /// where the character before it stood.
   int change = 0;
 };
 
-/// Text and, byte by byte, the place of the original character that it stands for. Unchanged text costs no table.
+/// Text and, byte by byte, the place of the original character that it stands for. Unchanged text
+/// costs no table.
 class NormalizedText {
  public:
   /// @param begin where this text begins in the original.
@@ -31,7 +32,8 @@ class NormalizedText {
 
   /// Replaces the whole text by other characters.
   void transform(const std::vector<CharChange>& characters);
-  /// Puts `prefix` before each of the characters that begin at `places` (rising); it stands where that character stands.
+  /// Puts `prefix` before each of the characters that begin at `places` (rising); it stands where
+  /// that character stands.
   void insert_before(const std::vector<size_t>& places, std::string_view prefix);
   /// Replaces each span by `content`, which stands where the last character of the span stood.
   /// @param spans not empty, in rising order, apart from each other.

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "text/unicode_normalization.h"
-#include "text/utf8.h"
 #include "text/json_part.h"
 #include "text/pattern.h"
+#include "text/unicode_normalization.h"
+#include "text/utf8.h"
 
 namespace air {
 
@@ -19,7 +19,8 @@ using json_part::Value;
 
 class NormalizerSequence : public Normalizer {
  public:
-  explicit NormalizerSequence(std::vector<std::unique_ptr<Normalizer>> parts) : parts_(std::move(parts)) {}
+  explicit NormalizerSequence(std::vector<std::unique_ptr<Normalizer>> parts)
+      : parts_(std::move(parts)) {}
   void apply(NormalizedText& text) const override {
     for (const auto& part : parts_) part->apply(text);
   }
@@ -41,7 +42,8 @@ class Prepend : public Normalizer {
 
 class Replace : public Normalizer {
  public:
-  Replace(Pattern pattern, std::string content) : pattern_(std::move(pattern)), content_(std::move(content)) {}
+  Replace(Pattern pattern, std::string content)
+      : pattern_(std::move(pattern)), content_(std::move(content)) {}
   void apply(NormalizedText& text) const override {
     std::vector<std::pair<size_t, size_t>> spans;
     pattern_.for_each_match(text.text(), [&](Match match) {
@@ -71,7 +73,8 @@ class Strip : public Normalizer {
     const std::string_view all = text.text();
     size_t begin = 0, end = all.size();
     for (size_t i = 0; left_ && i < end && is_white_space(next_code_point(all, i));) begin = i;
-    for (size_t i = end; right_ && i > begin && is_white_space(previous_code_point(all, i));) end = i;
+    for (size_t i = end; right_ && i > begin && is_white_space(previous_code_point(all, i));)
+      end = i;
     text = text.part(begin, end);
   }
 
@@ -87,7 +90,8 @@ class Lowercase : public Normalizer {
     for (size_t i = 0; i < all.size();) {
       const char32_t c = next_code_point(all, i);
       // The one character whose lower case, by itself, is two: I with a dot above.
-      out.push_back({c == 0x130 ? U'i' : static_cast<char32_t>(u_tolower(static_cast<UChar32>(c))), 0});
+      out.push_back(
+          {c == 0x130 ? U'i' : static_cast<char32_t>(u_tolower(static_cast<UChar32>(c))), 0});
       if (c == 0x130) out.push_back({0x307, 1});
     }
     text.transform(out);
@@ -119,7 +123,8 @@ std::unique_ptr<Normalizer> make_normalizer(const Value& json, const std::string
   }
   if (type == "Strip") {
     check_keys(json, {"type", "strip_left", "strip_right"}, here);
-    return std::make_unique<Strip>(get_bool(json, "strip_left", true, here), get_bool(json, "strip_right", true, here));
+    return std::make_unique<Strip>(get_bool(json, "strip_left", true, here),
+                                   get_bool(json, "strip_right", true, here));
   }
   check_keys(json, {"type"}, here);
   if (type == "NFC") return std::make_unique<Unicode>(UnicodeForm::kNfc);

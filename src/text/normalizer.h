@@ -1,4 +1,5 @@
-// Normalizers of a tokenizer.json: what happens to the characters before the text is cut into words.
+// Normalizers of a tokenizer.json: what happens to the characters before the text is cut into
+// words.
 #pragma once
 
 #include <rapidjson/fwd.h>
@@ -17,8 +18,8 @@ class Normalizer {
   virtual void apply(NormalizedText& text) const = 0;
 };
 
-/// Reads the `normalizer` part; null JSON gives a null pointer. Known: Prepend, Replace, NFC, NFD, NFKC, NFKD, Strip,
-/// Lowercase, Sequence. @throws Error(kModel) that names another type or key.
+/// Reads the `normalizer` part; null JSON gives a null pointer. Known: Prepend, Replace, NFC, NFD,
+/// NFKC, NFKD, Strip, Lowercase, Sequence. @throws Error(kModel) that names another type or key.
 std::unique_ptr<Normalizer> make_normalizer(const rapidjson::Value& json, const std::string& where);
 
 }  // namespace air

@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "text/regex.h"
 #include "text/json_part.h"
+#include "text/regex.h"
 
 namespace air {
 

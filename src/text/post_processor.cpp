@@ -8,13 +8,16 @@ namespace {
 
 using json_part::Value;
 
-void append_special(const Value& special_tokens, std::string_view name, std::vector<int32_t>& out, const std::string& where) {
+void append_special(const Value& special_tokens, std::string_view name, std::vector<int32_t>& out,
+                    const std::string& where) {
   using namespace json_part;
-  const auto it = special_tokens.FindMember(Value(name.data(), static_cast<rapidjson::SizeType>(name.size())));
+  const auto it =
+      special_tokens.FindMember(Value(name.data(), static_cast<rapidjson::SizeType>(name.size())));
   if (it == special_tokens.MemberEnd() || !it->value.IsObject())
     fail(where, "does not say what \"" + std::string(name) + "\" is");
   for (const Value& id : get_array(it->value, "ids", where).GetArray()) {
-    if (!id.IsInt() || id.GetInt() < 0) fail(where, "the ids of \"" + std::string(name) + "\" are not token ids");
+    if (!id.IsInt() || id.GetInt() < 0)
+      fail(where, "the ids of \"" + std::string(name) + "\" are not token ids");
     out.push_back(id.GetInt());
   }
 }
@@ -27,7 +30,8 @@ SpecialTokens read_template(const Value& json, const std::string& where) {
   SpecialTokens out;
   bool behind = false;
   for (const Value& item : get_array(json, "single", where).GetArray()) {
-    if (!item.IsObject() || item.MemberCount() != 1) fail(where + ".single", "must hold objects of one key");
+    if (!item.IsObject() || item.MemberCount() != 1)
+      fail(where + ".single", "must hold objects of one key");
     const auto& member = *item.MemberBegin();
     const std::string_view kind(member.name.GetString(), member.name.GetStringLength());
     if (!member.value.IsObject()) fail(where + ".single", "must hold objects");
@@ -37,7 +41,8 @@ SpecialTokens read_template(const Value& json, const std::string& where) {
     } else if (kind == "Sequence" && id == "A" && !behind) {
       behind = true;
     } else {
-      fail(where + ".single", "\"" + std::string(kind) + " " + std::string(id) + "\" is not known to air");
+      fail(where + ".single",
+           "\"" + std::string(kind) + " " + std::string(id) + "\" is not known to air");
     }
   }
   if (!behind) fail(where + ".single", "has no place for the text");
@@ -47,7 +52,8 @@ SpecialTokens read_template(const Value& json, const std::string& where) {
 /// `["</s>", 2]`.
 int32_t named_id(const Value& json, const char* key, const std::string& where) {
   const Value& pair = json_part::get_array(json, key, where);
-  if (pair.Size() != 2 || !pair[1].IsInt()) json_part::fail(where + "." + key, "must be [token, id]");
+  if (pair.Size() != 2 || !pair[1].IsInt())
+    json_part::fail(where + "." + key, "must be [token, id]");
   return pair[1].GetInt();
 }
 
@@ -59,7 +65,8 @@ SpecialTokens read_post_processor(const Value& json, const std::string& where) {
   const std::string_view type = type_of(json, where);
   const std::string here = where + " " + std::string(type);
   if (type == "TemplateProcessing") return read_template(json, here);
-  if (type == "ByteLevel") {  // trims offsets, if anything: air's offsets keep the space that belongs to a token
+  if (type == "ByteLevel") {  // trims offsets, if anything: air's offsets keep the space that
+                              // belongs to a token
     check_keys(json, {"type", "add_prefix_space", "trim_offsets", "use_regex"}, here);
     return {};
   }

@@ -15,8 +15,9 @@ struct SpecialTokens {
   std::vector<int32_t> behind;
 };
 
-/// Reads the `post_processor` part; null JSON adds none. Known: TemplateProcessing, ByteLevel (which changes no ids),
-/// BertProcessing, RobertaProcessing, Sequence. @throws Error(kModel) that names another type or key.
+/// Reads the `post_processor` part; null JSON adds none. Known: TemplateProcessing, ByteLevel
+/// (which changes no ids), BertProcessing, RobertaProcessing, Sequence. @throws Error(kModel) that
+/// names another type or key.
 SpecialTokens read_post_processor(const rapidjson::Value& json, const std::string& where);
 
 }  // namespace air

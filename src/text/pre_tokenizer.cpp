@@ -1,8 +1,8 @@
 #include "text/pre_tokenizer.h"
 
-#include "text/utf8.h"
 #include "text/json_part.h"
 #include "text/pattern.h"
+#include "text/utf8.h"
 
 namespace air {
 
@@ -20,7 +20,8 @@ struct Stretch {
 };
 
 /// Joins stretches by the behaviour and appends the words that come out.
-void join_stretches(const std::vector<Stretch>& stretches, Behavior behavior, std::vector<Match>& out) {
+void join_stretches(const std::vector<Stretch>& stretches, Behavior behavior,
+                    std::vector<Match>& out) {
   bool previous_match = false;
   switch (behavior) {
     case Behavior::kRemoved:
@@ -34,7 +35,8 @@ void join_stretches(const std::vector<Stretch>& stretches, Behavior behavior, st
     case Behavior::kContiguous: {
       const size_t first = out.size();
       for (const Stretch& s : stretches) {
-        const bool joins = behavior == Behavior::kContiguous ? s.is_match == previous_match : s.is_match && !previous_match;
+        const bool joins = behavior == Behavior::kContiguous ? s.is_match == previous_match
+                                                             : s.is_match && !previous_match;
         if (joins && out.size() > first)
           out.back().end = s.span.end;
         else
@@ -60,7 +62,8 @@ void join_stretches(const std::vector<Stretch>& stretches, Behavior behavior, st
 
 class Split : public PreTokenizer {
  public:
-  Split(Pattern pattern, Behavior behavior, bool invert) : pattern_(std::move(pattern)), behavior_(behavior), invert_(invert) {}
+  Split(Pattern pattern, Behavior behavior, bool invert)
+      : pattern_(std::move(pattern)), behavior_(behavior), invert_(invert) {}
 
   void apply(NormalizedText& text, std::vector<Match>& words) const override {
     std::vector<Match> out;
@@ -71,12 +74,14 @@ class Split : public PreTokenizer {
       stretches.clear();
       size_t end = word.begin;
       // The pattern sees the word alone: what stands around it can't be looked at.
-      pattern_.for_each_match(text.text().substr(word.begin, word.end - word.begin), [&](Match match) {
-        const Match found{word.begin + match.begin, word.begin + match.end};
-        if (found.begin > end) stretches.push_back({{end, found.begin}, invert_});
-        stretches.push_back({found, !invert_});
-        end = found.end;
-      });
+      pattern_.for_each_match(text.text().substr(word.begin, word.end - word.begin),
+                              [&](Match match) {
+                                const Match found{word.begin + match.begin, word.begin + match.end};
+                                if (found.begin > end)
+                                  stretches.push_back({{end, found.begin}, invert_});
+                                stretches.push_back({found, !invert_});
+                                end = found.end;
+                              });
       if (end < word.end) stretches.push_back({{end, word.end}, invert_});
       join_stretches(stretches, behavior_, out);
     }
@@ -91,7 +96,8 @@ class Split : public PreTokenizer {
 
 /// Puts `prefix` before every word for which `needs` is true.
 template <typename Needs>
-void prefix_words(NormalizedText& text, std::vector<Match>& words, std::string_view prefix, Needs needs) {
+void prefix_words(NormalizedText& text, std::vector<Match>& words, std::string_view prefix,
+                  Needs needs) {
   std::vector<size_t> places;
   size_t shift = 0;
   for (Match& word : words) {
@@ -107,10 +113,13 @@ void prefix_words(NormalizedText& text, std::vector<Match>& words, std::string_v
 class ByteLevel : public PreTokenizer {
  public:
   ByteLevel(bool add_prefix_space, bool use_regex) : add_prefix_space_(add_prefix_space) {
-    if (use_regex) split_.emplace(Pattern(Regex(kWordPattern, "pre_tokenizer ByteLevel")), Behavior::kIsolated, false);
+    if (use_regex)
+      split_.emplace(Pattern(Regex(kWordPattern, "pre_tokenizer ByteLevel")), Behavior::kIsolated,
+                     false);
   }
   void apply(NormalizedText& text, std::vector<Match>& words) const override {
-    if (add_prefix_space_) prefix_words(text, words, " ", [&](Match word) { return text.text()[word.begin] != ' '; });
+    if (add_prefix_space_)
+      prefix_words(text, words, " ", [&](Match word) { return text.text()[word.begin] != ' '; });
     if (split_) split_->apply(text, words);
   }
   bool is_byte_level() const override { return true; }
@@ -164,7 +173,8 @@ class Metaspace : public PreTokenizer {
     std::vector<Match> out;
     for (const Match word : words) {
       size_t begin = word.begin;
-      for (size_t at = begin; (at = text.text().find(replacement_, at)) < word.end; at += replacement_.size()) {
+      for (size_t at = begin; (at = text.text().find(replacement_, at)) < word.end;
+           at += replacement_.size()) {
         if (at > begin) out.push_back({begin, at});
         begin = at;
       }
@@ -180,7 +190,8 @@ class Metaspace : public PreTokenizer {
 
 class PreTokenizerSequence : public PreTokenizer {
  public:
-  explicit PreTokenizerSequence(std::vector<std::unique_ptr<PreTokenizer>> parts) : parts_(std::move(parts)) {}
+  explicit PreTokenizerSequence(std::vector<std::unique_ptr<PreTokenizer>> parts)
+      : parts_(std::move(parts)) {}
   void apply(NormalizedText& text, std::vector<Match>& words) const override {
     for (const auto& part : parts_) part->apply(text, words);
   }
@@ -199,14 +210,18 @@ Behavior parse_behavior(std::string_view name, const std::string& where) {
   json_part::fail(where, "the behavior \"" + std::string(name) + "\" is not known to air");
 }
 
-std::unique_ptr<PreTokenizer> make_split(std::string_view regex, Behavior behavior, bool invert, const std::string& where) {
+std::unique_ptr<PreTokenizer> make_split(std::string_view regex, Behavior behavior, bool invert,
+                                         const std::string& where) {
   return std::make_unique<Split>(Pattern(Regex(regex, where)), behavior, invert);
 }
 
 std::unique_ptr<PreTokenizer> make_metaspace(const Value& json, const std::string& where) {
   using namespace json_part;
-  check_keys(json, {"type", "replacement", "add_prefix_space", "prepend_scheme", "split", "str_rep"}, where);
-  const std::string_view scheme = find(json, "prepend_scheme") ? get_string(json, "prepend_scheme", where) : "always";
+  check_keys(json,
+             {"type", "replacement", "add_prefix_space", "prepend_scheme", "split", "str_rep"},
+             where);
+  const std::string_view scheme =
+      find(json, "prepend_scheme") ? get_string(json, "prepend_scheme", where) : "always";
   auto prepend = Metaspace::Prepend::kAlways;
   if (scheme == "first")
     prepend = Metaspace::Prepend::kFirst;
@@ -223,8 +238,10 @@ std::unique_ptr<PreTokenizer> make_sequence(const Value& json, const std::string
   check_keys(json, {"type", "pretokenizers"}, where + " Sequence");
   std::vector<std::unique_ptr<PreTokenizer>> parts;
   for (const Value& part : get_array(json, "pretokenizers", where + " Sequence").GetArray()) {
-    if (!parts.empty() && parts.back()->is_byte_level()) fail(where, "a part behind ByteLevel is not known to air");
-    if (auto pre_tokenizer = make_pre_tokenizer(part, where)) parts.push_back(std::move(pre_tokenizer));
+    if (!parts.empty() && parts.back()->is_byte_level())
+      fail(where, "a part behind ByteLevel is not known to air");
+    if (auto pre_tokenizer = make_pre_tokenizer(part, where))
+      parts.push_back(std::move(pre_tokenizer));
   }
   return std::make_unique<PreTokenizerSequence>(std::move(parts));
 }
@@ -246,21 +263,25 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Value& json, const std::s
   if (type == "Digits") {
     check_keys(json, {"type", "individual_digits"}, here);
     const bool individual = get_bool(json, "individual_digits", false, here);
-    return make_split("\\p{N}", individual ? Behavior::kIsolated : Behavior::kContiguous, false, here);
+    return make_split("\\p{N}", individual ? Behavior::kIsolated : Behavior::kContiguous, false,
+                      here);
   }
   if (type == "ByteLevel") {
     check_keys(json, {"type", "add_prefix_space", "trim_offsets", "use_regex"}, here);
-    return std::make_unique<ByteLevel>(get_bool(json, "add_prefix_space", true, here), get_bool(json, "use_regex", true, here));
+    return std::make_unique<ByteLevel>(get_bool(json, "add_prefix_space", true, here),
+                                       get_bool(json, "use_regex", true, here));
   }
   if (type == "Metaspace") return make_metaspace(json, here);
   if (type == "Punctuation") {
     check_keys(json, {"type", "behavior"}, here);
-    const std::string_view behavior = find(json, "behavior") ? get_string(json, "behavior", here) : "Isolated";
+    const std::string_view behavior =
+        find(json, "behavior") ? get_string(json, "behavior", here) : "Isolated";
     return make_split("[\\p{P}!-\\/:-@\\[-`{-~]", parse_behavior(behavior, here), false, here);
   }
   check_keys(json, {"type"}, here);
   if (type == "Whitespace")
-    return make_split("[\\w\\x{200c}\\x{200d}]+|[^\\w\\x{200c}\\x{200d}\\s]+", Behavior::kRemoved, true, here);
+    return make_split("[\\w\\x{200c}\\x{200d}]+|[^\\w\\x{200c}\\x{200d}\\s]+", Behavior::kRemoved,
+                      true, here);
   if (type == "WhitespaceSplit") return make_split("\\s", Behavior::kRemoved, false, here);
   fail(where, "the pre-tokenizer \"" + std::string(type) + "\" is not known to air");
 }

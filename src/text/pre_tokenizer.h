@@ -12,7 +12,8 @@
 
 namespace air {
 
-/// Cuts words, spans of a text in rising order, into smaller ones; may change the text's characters too. Thread-safe.
+/// Cuts words, spans of a text in rising order, into smaller ones; may change the text's characters
+/// too. Thread-safe.
 class PreTokenizer {
  public:
   virtual ~PreTokenizer() = default;
@@ -22,8 +23,10 @@ class PreTokenizer {
   virtual bool is_byte_level() const { return false; }
 };
 
-/// Reads the `pre_tokenizer` part; null JSON gives a null pointer. Known: Split, Digits, ByteLevel, Metaspace, Whitespace,
-/// WhitespaceSplit, Punctuation, Sequence. @throws Error(kModel) that names another type, key or value.
-std::unique_ptr<PreTokenizer> make_pre_tokenizer(const rapidjson::Value& json, const std::string& where);
+/// Reads the `pre_tokenizer` part; null JSON gives a null pointer. Known: Split, Digits, ByteLevel,
+/// Metaspace, Whitespace, WhitespaceSplit, Punctuation, Sequence. @throws Error(kModel) that names
+/// another type, key or value.
+std::unique_ptr<PreTokenizer> make_pre_tokenizer(const rapidjson::Value& json,
+                                                 const std::string& where);
 
 }  // namespace air

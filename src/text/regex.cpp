@@ -12,10 +12,12 @@ namespace {
 
 // Inside brackets. PCRE2's own \s also takes U+180E, and its \w knows no marks (10.42).
 constexpr std::string_view kSpace =
-    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}";
+    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{"
+    "205f}\\x{3000}";
 constexpr std::string_view kNotSpace =
-    "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{84}\\x{86}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}"
-    "\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}\\x{3001}-\\x{d7ff}\\x{e000}-\\x{10ffff}";
+    "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{84}\\x{86}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}"
+    "\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}\\x{3001}-\\x{"
+    "d7ff}\\x{e000}-\\x{10ffff}";
 constexpr std::string_view kWord = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
 
 /// Walks a pattern once and writes it for PCRE2.
@@ -60,9 +62,9 @@ class Translator {
     i_ += 2;
   }
   [[noreturn]] void refuse(std::string_view part) const {
-    throw Error(
-        ErrorKind::kModel, where_,
-        "the pattern uses \"" + std::string(part) + "\", which air can't run as the model's tokenizer does: " + std::string(in_));
+    throw Error(ErrorKind::kModel, where_,
+                "the pattern uses \"" + std::string(part) +
+                    "\", which air can't run as the model's tokenizer does: " + std::string(in_));
   }
 
   void bracket() {
@@ -108,7 +110,8 @@ class Translator {
       case 'z':
         return with_braces();
       default:
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) refuse(in_.substr(i_, 2));
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+          refuse(in_.substr(i_, 2));
         if (static_cast<unsigned char>(c) >= 0x80) {  // an escaped character beyond ASCII is itself
           ++i_;
           return copy(utf8_length(c));
@@ -122,14 +125,17 @@ class Translator {
     const char c = in_[i_ + 1];
     copy(2);
     const bool may_have = c == 'p' || c == 'P' || c == 'x';
-    const size_t end = may_have && i_ < in_.size() && in_[i_] == '{' ? in_.find('}', i_) : std::string_view::npos;
+    const size_t end =
+        may_have && i_ < in_.size() && in_[i_] == '{' ? in_.find('}', i_) : std::string_view::npos;
     if (end != std::string_view::npos) copy(end + 1 - i_);
   }
 
   /// Oniguruma's \uHHHH.
   void code_point() {
     const std::string_view digits = in_.substr(i_ + 2, 4);
-    if (digits.size() < 4 || digits.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos) refuse("\\u");
+    if (digits.size() < 4 ||
+        digits.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos)
+      refuse("\\u");
     out_.append("\\x{").append(digits).append("}");
     i_ += 6;
   }
@@ -149,7 +155,8 @@ class Translator {
   int depth_ = 0;
 };
 
-/// What matching needs beside the pattern; one for each thread. Only the whole match is kept, so it fits every pattern.
+/// What matching needs beside the pattern; one for each thread. Only the whole match is kept, so it
+/// fits every pattern.
 struct MatchState {
   pcre2_match_context* context = pcre2_match_context_create(nullptr);
   pcre2_match_data* data = pcre2_match_data_create(1, nullptr);
@@ -175,34 +182,42 @@ std::string pcre2_message(int code) {
 
 }  // namespace
 
-std::string translate_oniguruma(std::string_view pattern, const std::string& where) { return Translator(pattern, where).run(); }
+std::string translate_oniguruma(std::string_view pattern, const std::string& where) {
+  return Translator(pattern, where).run();
+}
 
 struct Regex::Code {
   pcre2_code* compiled = nullptr;
   ~Code() { pcre2_code_free(compiled); }
 };
 
-std::shared_ptr<const Regex::Code> Regex::compile(std::string_view pattern, uint32_t options, const std::string& where,
-                                                  ErrorKind kind) {
+std::shared_ptr<const Regex::Code> Regex::compile(std::string_view pattern, uint32_t options,
+                                                  const std::string& where, ErrorKind kind) {
   auto code = std::make_shared<Code>();
   int error = 0;
   PCRE2_SIZE offset = 0;
   code->compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                                 PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | options, &error, &offset, nullptr);
+                                 PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | options, &error,
+                                 &offset, nullptr);
   if (!code->compiled)
-    throw Error(kind, where, "PCRE2 can't compile the pattern " + std::string(pattern) + ": " + pcre2_message(error));
-  pcre2_jit_compile(code->compiled, PCRE2_JIT_COMPLETE);  // where there is no JIT, the interpreter matches
+    throw Error(
+        kind, where,
+        "PCRE2 can't compile the pattern " + std::string(pattern) + ": " + pcre2_message(error));
+  pcre2_jit_compile(code->compiled,
+                    PCRE2_JIT_COMPLETE);  // where there is no JIT, the interpreter matches
   return code;
 }
 
 Regex::Regex(std::string_view pattern, const std::string& where) {
-  if (first_invalid_utf8(pattern)) throw Error(ErrorKind::kModel, where, "the pattern is not valid UTF-8");
+  if (first_invalid_utf8(pattern))
+    throw Error(ErrorKind::kModel, where, "the pattern is not valid UTF-8");
   // In Oniguruma's Ruby dialect ^ and $ match at every line.
   code_ = compile(translate_oniguruma(pattern, where), PCRE2_MULTILINE, where, ErrorKind::kModel);
 }
 
 Regex Regex::pcre2(std::string_view pattern, const std::string& where) {
-  if (first_invalid_utf8(pattern)) throw Error(ErrorKind::kUsage, where, "the pattern is not valid UTF-8");
+  if (first_invalid_utf8(pattern))
+    throw Error(ErrorKind::kUsage, where, "the pattern is not valid UTF-8");
   Regex regex;
   regex.code_ = compile(pattern, 0, where, ErrorKind::kUsage);
   return regex;
@@ -210,10 +225,12 @@ Regex Regex::pcre2(std::string_view pattern, const std::string& where) {
 
 std::optional<Match> Regex::find(std::string_view text, size_t from) const {
   thread_local const MatchState state;
-  const int count = pcre2_match(code_->compiled, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, PCRE2_NO_UTF_CHECK,
-                                state.data, state.context);
+  const int count = pcre2_match(code_->compiled, reinterpret_cast<PCRE2_SPTR>(text.data()),
+                                text.size(), from, PCRE2_NO_UTF_CHECK, state.data, state.context);
   if (count == PCRE2_ERROR_NOMATCH) return std::nullopt;
-  if (count < 0) throw Error(ErrorKind::kInput, "", "the tokenizer's pattern fails on this text: " + pcre2_message(count));
+  if (count < 0)
+    throw Error(ErrorKind::kInput, "",
+                "the tokenizer's pattern fails on this text: " + pcre2_message(count));
   const PCRE2_SIZE* span = pcre2_get_ovector_pointer(state.data);
   return Match{span[0], span[1]};
 }

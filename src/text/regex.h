@@ -23,24 +23,26 @@ struct Match {
 class Regex {
  public:
   /// @param where names the pattern's place in messages.
-  /// @throws Error(kModel) when the pattern does not compile, or means something else to PCRE2 than to Oniguruma.
+  /// @throws Error(kModel) when the pattern does not compile, or means something else to PCRE2 than
+  ///   to Oniguruma.
   Regex(std::string_view pattern, const std::string& where);
   /// A pattern in PCRE2's own syntax, as users write it on the command line. @throws Error(kUsage).
   static Regex pcre2(std::string_view pattern, const std::string& where);
 
-  /// The first match at or after `from` in valid UTF-8. @throws Error(kInput) when the matcher's memory does not suffice.
+  /// The first match at or after `from` in valid UTF-8. @throws Error(kInput) when the matcher's
+  /// memory does not suffice.
   std::optional<Match> find(std::string_view text, size_t from) const;
 
  private:
   Regex() = default;
   struct Code;
-  static std::shared_ptr<const Code> compile(std::string_view pattern, uint32_t options, const std::string& where,
-                                             ErrorKind kind);
+  static std::shared_ptr<const Code> compile(std::string_view pattern, uint32_t options,
+                                             const std::string& where, ErrorKind kind);
   std::shared_ptr<const Code> code_;
 };
 
-/// The pattern rewritten for PCRE2: `\s`, `\w`, `\b` by their Unicode definitions. @throws Error(kModel) for what has no
-/// equal there.
+/// The pattern rewritten for PCRE2: `\s`, `\w`, `\b` by their Unicode definitions. @throws
+/// Error(kModel) for what has no equal there.
 std::string translate_oniguruma(std::string_view pattern, const std::string& where);
 
 }  // namespace air

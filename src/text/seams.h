@@ -1,4 +1,5 @@
-// Places in a word where no merge can join what stands on both sides, so that the parts can be encoded apart.
+// Places in a word where no merge can join what stands on both sides, so that the parts can be
+// encoded apart.
 #pragma once
 
 #include <bitset>
@@ -11,15 +12,17 @@
 
 namespace air {
 
-/// Pairs of characters that stand side by side in some token. A token that reached over a seam would hold its pair; so a pair
-/// that no token holds is a seam. Models that do not cut a text into words (Gemma, Llama 2) get short words by this.
+/// Pairs of characters that stand side by side in some token. A token that reached over a seam
+/// would hold its pair; so a pair that no token holds is a seam. Models that do not cut a text into
+/// words (Gemma, Llama 2) get short words by this.
 class Seams {
  public:
   explicit Seams(const Vocabulary& vocabulary) {
     for (int32_t id = 0; id < vocabulary.end_id(); ++id) add_token(vocabulary.token(id));
   }
 
-  /// The first seam behind `begin`, or the end of the word. @param is_unknown of a character: two unknown ones may be fused.
+  /// The first seam behind `begin`, or the end of the word. @param is_unknown of a character: two
+  /// unknown ones may be fused.
   template <typename IsUnknown>
   size_t next(std::string_view word, size_t begin, IsUnknown is_unknown) const {
     size_t position = begin;

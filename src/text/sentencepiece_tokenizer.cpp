@@ -22,22 +22,26 @@ struct SentencePieceTokenizer::Processor : sentencepiece::SentencePieceProcessor
 namespace {
 
 // Classes of transformers that run SentencePiece as this class does.
-constexpr std::array<std::string_view, 6> kKnownClasses{"LlamaTokenizer",         "LlamaTokenizerFast", "CodeLlamaTokenizer",
-                                                        "CodeLlamaTokenizerFast", "GemmaTokenizer",     "GemmaTokenizerFast"};
-constexpr std::array<const char*, 4> kSpecialKeys{"bos_token", "eos_token", "unk_token", "pad_token"};
+constexpr std::array<std::string_view, 6> kKnownClasses{
+    "LlamaTokenizer",         "LlamaTokenizerFast", "CodeLlamaTokenizer",
+    "CodeLlamaTokenizerFast", "GemmaTokenizer",     "GemmaTokenizerFast"};
+constexpr std::array<const char*, 4> kSpecialKeys{"bos_token", "eos_token", "unk_token",
+                                                  "pad_token"};
 
 /// A token in a config: a string, or an object with a content.
 std::optional<std::string> token_content(const Json& config, const char* key) {
   if (!config.contains(key) || config[key].is_null()) return std::nullopt;
   const Json& value = config[key];
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_object() && value.contains("content") && value["content"].is_string()) return value["content"].get<std::string>();
+  if (value.is_object() && value.contains("content") && value["content"].is_string())
+    return value["content"].get<std::string>();
   return std::nullopt;
 }
 
 bool flag(const Json& config, const char* key, bool otherwise, const std::string& where) {
   if (!config.contains(key) || config[key].is_null()) return otherwise;
-  if (!config[key].is_boolean()) throw Error(ErrorKind::kModel, where, std::string("\"") + key + "\" must be true or false");
+  if (!config[key].is_boolean())
+    throw Error(ErrorKind::kModel, where, std::string("\"") + key + "\" must be true or false");
   return config[key].get<bool>();
 }
 
@@ -60,8 +64,11 @@ using TokenMap = std::map<std::string, AddedToken>;
 void read_decoder(const Json& config, TokenMap& tokens, const std::string& where) {
   if (!config.contains("added_tokens_decoder")) return;
   for (const auto& [id, item] : config["added_tokens_decoder"].items()) {
-    const auto content = item.is_object() ? token_content(Json{{"token", item}}, "token") : std::nullopt;
-    if (!content) throw Error(ErrorKind::kModel, where, "added_tokens_decoder: token " + id + " has no content");
+    const auto content =
+        item.is_object() ? token_content(Json{{"token", item}}, "token") : std::nullopt;
+    if (!content)
+      throw Error(ErrorKind::kModel, where,
+                  "added_tokens_decoder: token " + id + " has no content");
     AddedToken token;
     token.id = checked_id(id, where);
     token.content = *content;
@@ -75,7 +82,9 @@ void read_decoder(const Json& config, TokenMap& tokens, const std::string& where
 void read_added_file(const std::filesystem::path& path, TokenMap& tokens) {
   const Json file = read_object(path);
   for (const auto& [content, id] : file.items()) {
-    if (!id.is_number_integer()) throw Error(ErrorKind::kModel, path.string(), "the id of \"" + content + "\" is not a number");
+    if (!id.is_number_integer())
+      throw Error(ErrorKind::kModel, path.string(),
+                  "the id of \"" + content + "\" is not a number");
     AddedToken token;
     token.id = checked_id(id.dump(), path.string());
     token.content = content;
@@ -85,10 +94,13 @@ void read_added_file(const std::filesystem::path& path, TokenMap& tokens) {
 
 }  // namespace
 
-SentencePieceTokenizer::SentencePieceTokenizer(const std::filesystem::path& folder) : processor_(std::make_unique<Processor>()) {
+SentencePieceTokenizer::SentencePieceTokenizer(const std::filesystem::path& folder)
+    : processor_(std::make_unique<Processor>()) {
   const std::filesystem::path model = folder / "tokenizer.model";
   const auto status = processor_->LoadFromSerializedProto(read_file(model, ErrorKind::kModel));
-  if (!status.ok()) throw Error(ErrorKind::kModel, model.string(), "not a SentencePiece model: " + status.ToString());
+  if (!status.ok())
+    throw Error(ErrorKind::kModel, model.string(),
+                "not a SentencePiece model: " + status.ToString());
   read_config(folder);
 }
 
@@ -99,10 +111,12 @@ void SentencePieceTokenizer::read_config(const std::filesystem::path& folder) {
   const Json config = read_object(where);
   const std::string name = token_content(config, "tokenizer_class").value_or("LlamaTokenizer");
   if (std::find(kKnownClasses.begin(), kKnownClasses.end(), name) == kKnownClasses.end())
-    throw Error(ErrorKind::kModel, where, "the tokenizer class \"" + name + "\" is not known to air without a tokenizer.json",
+    throw Error(ErrorKind::kModel, where,
+                "the tokenizer class \"" + name + "\" is not known to air without a tokenizer.json",
                 "transformers writes one: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)");
   if (!flag(config, "legacy", true, where))
-    throw Error(ErrorKind::kModel, where, "\"legacy\": false is not known to air without a tokenizer.json",
+    throw Error(ErrorKind::kModel, where,
+                "\"legacy\": false is not known to air without a tokenizer.json",
                 "transformers writes one: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)");
 
   TokenMap tokens;
@@ -111,14 +125,17 @@ void SentencePieceTokenizer::read_config(const std::filesystem::path& folder) {
   const auto add_piece = [&](const std::string& content) {
     if (tokens.contains(content)) return;
     const auto id = processor_->find(content);
-    if (!id) throw Error(ErrorKind::kModel, where, "the special token \"" + content + "\" is not in the vocabulary");
+    if (!id)
+      throw Error(ErrorKind::kModel, where,
+                  "the special token \"" + content + "\" is not in the vocabulary");
     AddedToken token;
     token.id = *id;
     token.content = content;
     tokens.emplace(content, token);
   };
   for (int id = 0; id < processor_->GetPieceSize(); ++id)
-    if (processor_->IsControl(id) || processor_->IsUnknown(id)) add_piece(processor_->IdToPiece(id));
+    if (processor_->IsControl(id) || processor_->IsUnknown(id))
+      add_piece(processor_->IdToPiece(id));
   for (const char* key : kSpecialKeys)
     if (const auto content = token_content(config, key)) add_piece(*content);
 
@@ -129,7 +146,8 @@ void SentencePieceTokenizer::read_config(const std::filesystem::path& folder) {
     const auto content = token_content(config, key);
     return content ? token_to_id(*content).value_or(-1) : model_id;
   };
-  const int32_t bos = special("bos_token", processor_->bos_id()), eos = special("eos_token", processor_->eos_id());
+  const int32_t bos = special("bos_token", processor_->bos_id()),
+                eos = special("eos_token", processor_->eos_id());
   if (flag(config, "add_bos_token", true, where) && bos >= 0) before_.push_back(bos);
   if (flag(config, "add_eos_token", false, where) && eos >= 0) behind_.push_back(eos);
 }
@@ -146,7 +164,8 @@ Encoding SentencePieceTokenizer::encode(std::string_view text, bool add_special_
   add_special(before_);
   for (const Section& section : added_tokens_.raw().split(text)) {
     if (section.id < 0) {
-      encode_section(text.substr(section.begin, section.end - section.begin), static_cast<int64_t>(section.begin), out);
+      encode_section(text.substr(section.begin, section.end - section.begin),
+                     static_cast<int64_t>(section.begin), out);
     } else {
       out.ids.push_back(section.id);
       out.begin.push_back(static_cast<int64_t>(section.begin));
@@ -156,7 +175,8 @@ Encoding SentencePieceTokenizer::encode(std::string_view text, bool add_special_
   return out;
 }
 
-void SentencePieceTokenizer::encode_section(std::string_view text, int64_t begin, Encoding& out) const {
+void SentencePieceTokenizer::encode_section(std::string_view text, int64_t begin,
+                                            Encoding& out) const {
   const auto pieces = processor_->EncodeAsImmutableProto(text);
   for (size_t i = 0; i < pieces.pieces_size(); ++i) {
     const auto piece = pieces.pieces(static_cast<int>(i));
@@ -180,6 +200,8 @@ std::string SentencePieceTokenizer::id_to_token(int32_t id) const {
   return id >= 0 && id < processor_->GetPieceSize() ? processor_->IdToPiece(id) : std::string();
 }
 
-std::string SentencePieceTokenizer::describe() const { return "SentencePiece, " + std::to_string(vocab_size()) + " tokens"; }
+std::string SentencePieceTokenizer::describe() const {
+  return "SentencePiece, " + std::to_string(vocab_size()) + " tokens";
+}
 
 }  // namespace air

@@ -1,4 +1,5 @@
-// The tokenizer of a tokenizer.model, for folders without a tokenizer.json: SentencePiece's own library.
+// The tokenizer of a tokenizer.model, for folders without a tokenizer.json: SentencePiece's own
+// library.
 #pragma once
 
 #include <filesystem>
@@ -11,11 +12,13 @@
 
 namespace air {
 
-/// SentencePiece between added tokens, as transformers' Llama and Gemma tokenizers run it. Special and added tokens come
-/// from tokenizer_config.json and added_tokens.json; without these files, from the model's control pieces.
+/// SentencePiece between added tokens, as transformers' Llama and Gemma tokenizers run it. Special
+/// and added tokens come from tokenizer_config.json and added_tokens.json; without these files,
+/// from the model's control pieces.
 class SentencePieceTokenizer : public Tokenizer {
  public:
-  /// @throws Error(kModel) naming a file that can't be read, or a tokenizer class or option that is not known.
+  /// @throws Error(kModel) naming a file that can't be read, or a tokenizer class or option that is
+  ///   not known.
   explicit SentencePieceTokenizer(const std::filesystem::path& folder);
   ~SentencePieceTokenizer() override;
 

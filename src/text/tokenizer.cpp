@@ -8,8 +8,10 @@ namespace air {
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
   const std::filesystem::path json = folder / "tokenizer.json";
-  if (std::filesystem::exists(json)) return std::make_unique<JsonTokenizer>(read_file(json, ErrorKind::kModel), json.string());
-  if (std::filesystem::exists(folder / "tokenizer.model")) return std::make_unique<SentencePieceTokenizer>(folder);
+  if (std::filesystem::exists(json))
+    return std::make_unique<JsonTokenizer>(read_file(json, ErrorKind::kModel), json.string());
+  if (std::filesystem::exists(folder / "tokenizer.model"))
+    return std::make_unique<SentencePieceTokenizer>(folder);
   throw Error(ErrorKind::kModel, folder.string(), "has neither tokenizer.json nor tokenizer.model",
               "--model takes a folder as downloaded from Hugging Face, with its tokenizer files");
 }

@@ -14,17 +14,20 @@ namespace air {
 /// Token ids of a text.
 struct Encoding {
   std::vector<int32_t> ids;
-  /// First byte of each token in the text, never decreasing over the tokens that have one; -1: not in the text (BOS).
+  /// First byte of each token in the text, never decreasing over the tokens that have one; -1: not
+  /// in the text (BOS).
   std::vector<int64_t> begin;
 };
 
-/// Text to ids, equal to the `tokenizers` package on the same folder. Thread-safe: encode() changes nothing.
+/// Text to ids, equal to the `tokenizers` package on the same folder. Thread-safe: encode() changes
+/// nothing.
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
   /// @param text valid UTF-8 (checked by the caller: see valid_utf8).
-  /// @param add_special_tokens whether the post-processor's tokens (BOS and the like) are added, as HF does by default.
+  /// @param add_special_tokens whether the post-processor's tokens (BOS and the like) are added, as
+  ///   HF does by default.
   /// @throws Error(kInput) naming the byte where the text is not UTF-8.
   virtual Encoding encode(std::string_view text, bool add_special_tokens) const = 0;
 
@@ -37,7 +40,8 @@ class Tokenizer {
   virtual std::string describe() const = 0;
 };
 
-/// Opens the tokenizer of a Hugging Face folder. @throws Error(kModel) that names the file or the part that is not known.
+/// Opens the tokenizer of a Hugging Face folder. @throws Error(kModel) that names the file or the
+/// part that is not known.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
 
 }  // namespace air

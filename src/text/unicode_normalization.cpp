@@ -16,8 +16,12 @@ namespace air {
 
 namespace {
 
-bool is_compatibility(UnicodeForm form) { return form == UnicodeForm::kNfkc || form == UnicodeForm::kNfkd; }
-bool is_composed(UnicodeForm form) { return form == UnicodeForm::kNfc || form == UnicodeForm::kNfkc; }
+bool is_compatibility(UnicodeForm form) {
+  return form == UnicodeForm::kNfkc || form == UnicodeForm::kNfkd;
+}
+bool is_composed(UnicodeForm form) {
+  return form == UnicodeForm::kNfc || form == UnicodeForm::kNfkc;
+}
 
 const icu::Normalizer2& icu_normalizer(UnicodeForm form) {
   UErrorCode status = U_ZERO_ERROR;
@@ -54,8 +58,9 @@ UProperty quick_check(UnicodeForm form) {
   return UCHAR_NFC_QUICK_CHECK;
 }
 
-/// The quick check of Unicode annex 15: true is certain, false means "look". (ICU's own isNormalizedUTF8 sorts the marks of
-/// the first wrong place by insertion: quadratic in a run of marks.)
+/// The quick check of Unicode annex 15: true is certain, false means "look". (ICU's own
+/// isNormalizedUTF8 sorts the marks of the first wrong place by insertion: quadratic in a run of
+/// marks.)
 bool is_surely_normalized(std::string_view text, UnicodeForm form) {
   constexpr char32_t kFirstOfInterest = 0xA0;  // all before are the same in every form
   const UProperty property = quick_check(form);
@@ -75,7 +80,8 @@ bool is_surely_normalized(std::string_view text, UnicodeForm form) {
   return true;
 }
 
-/// The `tokenizers` package (0.23) normalizes by Unicode 9: later characters have no class and do not decompose there.
+/// The `tokenizers` package (0.23) normalizes by Unicode 9: later characters have no class and do
+/// not decompose there.
 constexpr uint8_t kUnicodeVersion = 9;
 
 bool is_newer(char32_t c) {
@@ -89,7 +95,8 @@ struct Mark {
   CharChange character;
 };
 
-/// Full decomposition in canonical order: runs of marks are sorted by class, equal classes keep their order.
+/// Full decomposition in canonical order: runs of marks are sorted by class, equal classes keep
+/// their order.
 std::vector<Mark> decompose(std::string_view text, UnicodeForm form) {
   const icu::Normalizer2& normalizer = icu_normalizer(form);
   std::vector<Mark> out;
@@ -97,7 +104,8 @@ std::vector<Mark> decompose(std::string_view text, UnicodeForm form) {
   icu::UnicodeString parts;
   const auto push = [&](char32_t c, int change) {
     const uint8_t combining_class = normalizer.getCombiningClass(static_cast<UChar32>(c));
-    out.push_back({combining_class != 0 && is_newer(c) ? uint8_t{0} : combining_class, {c, change}});
+    out.push_back(
+        {combining_class != 0 && is_newer(c) ? uint8_t{0} : combining_class, {c, change}});
   };
   for (size_t i = 0; i < text.size();) {
     const char32_t c = next_code_point(text, i);
@@ -109,7 +117,9 @@ std::vector<Mark> decompose(std::string_view text, UnicodeForm form) {
       push(static_cast<char32_t>(parts.char32At(j)), j == 0 ? 0 : 1);
   }
   const auto is_mark = [](const Mark& m) { return m.combining_class != 0; };
-  const auto by_class = [](const Mark& a, const Mark& b) { return a.combining_class < b.combining_class; };
+  const auto by_class = [](const Mark& a, const Mark& b) {
+    return a.combining_class < b.combining_class;
+  };
   for (auto begin = out.begin(); (begin = std::find_if(begin, out.end(), is_mark)) != out.end();) {
     const auto end = std::find_if_not(begin, out.end(), is_mark);
     std::stable_sort(begin, end, by_class);
@@ -118,7 +128,8 @@ std::vector<Mark> decompose(std::string_view text, UnicodeForm form) {
   return out;
 }
 
-/// Canonical composition (Unicode standard, D117). A composed character takes the changes of both parts, less one.
+/// Canonical composition (Unicode standard, D117). A composed character takes the changes of both
+/// parts, less one.
 std::vector<CharChange> compose(const std::vector<Mark>& marks, UnicodeForm form) {
   const icu::Normalizer2& normalizer = icu_normalizer(form);
   std::vector<CharChange> out;
@@ -129,8 +140,8 @@ std::vector<CharChange> compose(const std::vector<Mark>& marks, UnicodeForm form
     const bool blocked = !starter || (last_class >= 0 && last_class >= combining_class);
     if (!blocked) {
       CharChange& first = out[*starter];
-      const UChar32 composed =
-          normalizer.composePair(static_cast<UChar32>(first.code_point), static_cast<UChar32>(character.code_point));
+      const UChar32 composed = normalizer.composePair(static_cast<UChar32>(first.code_point),
+                                                      static_cast<UChar32>(character.code_point));
       if (composed >= 0) {
         first = {static_cast<char32_t>(composed), first.change + character.change - 1};
         continue;
@@ -151,7 +162,8 @@ std::vector<CharChange> compose(const std::vector<Mark>& marks, UnicodeForm form
 
 void normalize_unicode(NormalizedText& text, UnicodeForm form) {
   if (is_surely_normalized(text.text(), form)) return;
-  const std::vector<Mark> marks = decompose(text.text(), is_compatibility(form) ? UnicodeForm::kNfkd : UnicodeForm::kNfd);
+  const std::vector<Mark> marks =
+      decompose(text.text(), is_compatibility(form) ? UnicodeForm::kNfkd : UnicodeForm::kNfd);
   if (is_composed(form)) {
     text.transform(compose(marks, form));
     return;

@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "text/byte_alphabet.h"
-#include "text/utf8.h"
 #include "text/json_part.h"
+#include "text/utf8.h"
 
 namespace air {
 
@@ -23,11 +23,13 @@ Unigram::Unigram(const Value& model, const std::string& where) {
   read_vocabulary(get_array(model, "vocab", where), where + ".vocab");
   byte_fallback_ = get_bool(model, "byte_fallback", false, where);
   if (const Value* id = find(model, "unk_id")) {
-    if (!id->IsInt() || id->GetInt() < 0 || id->GetInt() >= vocabulary_.size()) fail(where + ".unk_id", "is not a token id");
+    if (!id->IsInt() || id->GetInt() < 0 || id->GetInt() >= vocabulary_.size())
+      fail(where + ".unk_id", "is not a token id");
     unk_id_ = id->GetInt();
   }
   for (unsigned byte = 0; byte < 256; ++byte)
-    byte_ids_[byte] = vocabulary_.find(byte_fallback_token(static_cast<unsigned char>(byte))).value_or(-1);
+    byte_ids_[byte] =
+        vocabulary_.find(byte_fallback_token(static_cast<unsigned char>(byte))).value_or(-1);
 }
 
 void Unigram::read_vocabulary(const Value& vocab, const std::string& where) {
@@ -35,10 +37,12 @@ void Unigram::read_vocabulary(const Value& vocab, const std::string& where) {
   vocabulary_ = Vocabulary(vocab.Size());
   double min_score = std::numeric_limits<double>::infinity();
   for (const Value& item : vocab.GetArray()) {
-    if (!item.IsArray() || item.Size() != 2 || !item[1].IsNumber()) fail(where, "must hold pairs [piece, score]");
+    if (!item.IsArray() || item.Size() != 2 || !item[1].IsNumber())
+      fail(where, "must hold pairs [piece, score]");
     const std::string_view piece = as_string(item[0], where);
     const auto id = static_cast<int32_t>(scores_.size());
-    if (!vocabulary_.add(piece, id)) fail(where, "the piece \"" + std::string(piece) + "\" stands there twice");
+    if (!vocabulary_.add(piece, id))
+      fail(where, "the piece \"" + std::string(piece) + "\" stands there twice");
     trie_.add(piece, id);
     scores_.push_back(item[1].GetDouble());
     min_score = std::min(min_score, scores_.back());
@@ -46,7 +50,8 @@ void Unigram::read_vocabulary(const Value& vocab, const std::string& where) {
   unk_score_ = min_score - kUnknownPenalty;
 }
 
-/// Beginnings of the best pieces, the last first; `unknown` says of each whether it is a character without a piece.
+/// Beginnings of the best pieces, the last first; `unknown` says of each whether it is a character
+/// without a piece.
 std::vector<uint32_t> Unigram::best_cuts(std::string_view word, std::vector<bool>& unknown) const {
   struct Node {
     double score = 0;
@@ -56,7 +61,8 @@ std::vector<uint32_t> Unigram::best_cuts(std::string_view word, std::vector<bool
   std::vector<Node> nodes(word.size() + 1);
   const auto offer = [&](size_t end, double score, size_t begin, bool is_unknown) {
     Node& node = nodes[end];
-    if (node.begin == UINT32_MAX || score > node.score) node = {score, static_cast<uint32_t>(begin), is_unknown};
+    if (node.begin == UINT32_MAX || score > node.score)
+      node = {score, static_cast<uint32_t>(begin), is_unknown};
   };
   for (size_t i = 0; i < word.size();) {
     const size_t length = utf8_length(word[i]);
@@ -93,12 +99,17 @@ void Unigram::encode_word(std::string_view word, std::vector<Piece>& out) const 
 }
 
 void Unigram::append_unknown(std::string_view text, uint32_t begin, std::vector<Piece>& out) const {
-  const auto has_token = [&](char byte) { return byte_ids_[static_cast<unsigned char>(byte)] >= 0; };
+  const auto has_token = [&](char byte) {
+    return byte_ids_[static_cast<unsigned char>(byte)] >= 0;
+  };
   if (byte_fallback_ && std::all_of(text.begin(), text.end(), has_token)) {
-    for (const char byte : text) out.push_back({byte_ids_[static_cast<unsigned char>(byte)], begin});
+    for (const char byte : text)
+      out.push_back({byte_ids_[static_cast<unsigned char>(byte)], begin});
     return;
   }
-  if (!unk_id_) throw Error(ErrorKind::kInput, "", "the tokenizer has no token for \"" + std::string(text) + "\" and no unk_id");
+  if (!unk_id_)
+    throw Error(ErrorKind::kInput, "",
+                "the tokenizer has no token for \"" + std::string(text) + "\" and no unk_id");
   out.push_back({*unk_id_, begin});
 }
 

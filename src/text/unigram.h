@@ -13,11 +13,12 @@
 
 namespace air {
 
-/// The Unigram model of a tokenizer.json. Source: Kudo 2018, arXiv:1804.10959; unknown characters cost 10 more than the
-/// rarest piece and are fused, as in the `tokenizers` package.
+/// The Unigram model of a tokenizer.json. Source: Kudo 2018, arXiv:1804.10959; unknown characters
+/// cost 10 more than the rarest piece and are fused, as in the `tokenizers` package.
 class Unigram : public TokenModel {
  public:
-  /// @throws Error(kModel) for options that are not known and for a vocabulary that is no list of [piece, score].
+  /// @throws Error(kModel) for options that are not known and for a vocabulary that is no list of
+  ///   [piece, score].
   Unigram(const rapidjson::Value& model, const std::string& where);
 
   /// Viterbi: linear in the word for a given vocabulary.

@@ -6,9 +6,12 @@ namespace air {
 
 namespace {
 
-/// Length of the valid character at the front, 0 when there is none. Ranges: Unicode standard, table 3-7.
+/// Length of the valid character at the front, 0 when there is none. Ranges: Unicode standard,
+/// table 3-7.
 size_t valid_length(const unsigned char* bytes, size_t size) {
-  const auto in = [&](size_t i, unsigned low, unsigned high) { return i < size && bytes[i] >= low && bytes[i] <= high; };
+  const auto in = [&](size_t i, unsigned low, unsigned high) {
+    return i < size && bytes[i] >= low && bytes[i] <= high;
+  };
   const unsigned first = bytes[0];
   if (first < 0x80) return 1;
   if (first < 0xC2) return 0;
@@ -29,7 +32,8 @@ std::optional<int64_t> first_invalid_utf8(std::string_view text) {
   size_t i = 0;
   while (i < text.size()) {
     uint64_t eight;
-    if (i + sizeof eight <= text.size() && (std::memcpy(&eight, bytes + i, sizeof eight), (eight & 0x8080808080808080ULL) == 0)) {
+    if (i + sizeof eight <= text.size() &&
+        (std::memcpy(&eight, bytes + i, sizeof eight), (eight & 0x8080808080808080ULL) == 0)) {
       i += sizeof eight;
       continue;
     }
@@ -41,7 +45,9 @@ std::optional<int64_t> first_invalid_utf8(std::string_view text) {
 }
 
 char32_t next_code_point(std::string_view text, size_t& position) {
-  const auto byte = [&](size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(text[i])); };
+  const auto byte = [&](size_t i) {
+    return static_cast<char32_t>(static_cast<unsigned char>(text[i]));
+  };
   const size_t i = position;
   const size_t length = utf8_length(text[i]);
   position += length;
@@ -53,7 +59,8 @@ char32_t next_code_point(std::string_view text, size_t& position) {
     case 3:
       return (byte(i) & 0x0F) << 12 | (byte(i + 1) & 0x3F) << 6 | (byte(i + 2) & 0x3F);
     default:
-      return (byte(i) & 0x07) << 18 | (byte(i + 1) & 0x3F) << 12 | (byte(i + 2) & 0x3F) << 6 | (byte(i + 3) & 0x3F);
+      return (byte(i) & 0x07) << 18 | (byte(i + 1) & 0x3F) << 12 | (byte(i + 2) & 0x3F) << 6 |
+             (byte(i + 3) & 0x3F);
   }
 }
 
@@ -83,8 +90,9 @@ void append_utf8(std::string& out, char32_t c) {
 }
 
 bool is_white_space(char32_t c) {
-  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
+         c == 0x3000;
 }
 
 }  // namespace air

@@ -8,12 +8,14 @@
 
 namespace air {
 
-/// Byte position of the first byte that is not valid UTF-8 (overlong forms, surrogates, > U+10FFFF included); none when
-/// all is valid.
+/// Byte position of the first byte that is not valid UTF-8 (overlong forms, surrogates, > U+10FFFF
+/// included); none when all is valid.
 std::optional<int64_t> first_invalid_utf8(std::string_view text);
 
 /// True for a byte that goes on with a character that an earlier byte began.
-inline bool is_continuation_byte(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+inline bool is_continuation_byte(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
+}
 
 /// Length of the character that begins with this byte of valid UTF-8.
 inline size_t utf8_length(char first) {

@@ -17,7 +17,8 @@ size_t Vocabulary::slot_of(std::string_view token) const {
 void Vocabulary::grow(size_t slots) {
   table_.assign(slots, -1);
   for (size_t id = 0; id < places_.size(); ++id)
-    if (places_[id].used) table_[slot_of(token(static_cast<int32_t>(id)))] = static_cast<int32_t>(id);
+    if (places_[id].used)
+      table_[slot_of(token(static_cast<int32_t>(id)))] = static_cast<int32_t>(id);
 }
 
 bool Vocabulary::add(std::string_view token, int32_t id) {
@@ -27,7 +28,8 @@ bool Vocabulary::add(std::string_view token, int32_t id) {
   const size_t slot = slot_of(token);
   if (table_[slot] >= 0) return false;
   if (index >= places_.size()) places_.resize(index + 1);
-  places_[index] = {static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(token.size()), true};
+  places_[index] = {static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(token.size()),
+                    true};
   bytes_ += token;
   table_[slot] = id;
   ++size_;

@@ -18,7 +18,8 @@ class Vocabulary {
   /// @param expected number of tokens, for speed alone.
   explicit Vocabulary(size_t expected = 0);
 
-  /// Adds a token; a spelling or an id that is there already is an error of the caller (returns false).
+  /// Adds a token; a spelling or an id that is there already is an error of the caller (returns
+  /// false).
   bool add(std::string_view token, int32_t id);
   std::optional<int32_t> find(std::string_view token) const {
     const int32_t id = table_[slot_of(token)];

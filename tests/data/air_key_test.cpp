@@ -12,10 +12,13 @@ TEST(WithoutAirTest, TakesTheKeyAndOneComma) {
   EXPECT_EQ(without_air(R"({"air":1})"), R"({})");
 }
 
-TEST(WithoutAirTest, KnowsTheNameWrittenWithEscapes) { EXPECT_EQ(without_air(R"({"\u0061ir":1,"b":2})"), R"({"b":2})"); }
+TEST(WithoutAirTest, KnowsTheNameWrittenWithEscapes) {
+  EXPECT_EQ(without_air(R"({"\u0061ir":1,"b":2})"), R"({"b":2})");
+}
 
 TEST(WithoutAirTest, LeavesOtherRecordsAlone) {
-  for (const char* line : {R"({})", R"({"a":{"air":1}})", R"({"airs":1,"b":"air"})", R"({"\ud800":1})"})
+  for (const char* line :
+       {R"({})", R"({"a":{"air":1}})", R"({"airs":1,"b":"air"})", R"({"\ud800":1})"})
     EXPECT_EQ(without_air(line), line);
 }
 

@@ -11,9 +11,10 @@ namespace {
 
 /// Texts full of what the splitters look at.
 std::string any_response() {
-  const auto piece = rc::gen::element<std::string>("a", "Word", ". ", "? ", "\n", "\n\n", " ", "\t", "\r\n", "$", "$$", "\\(",
-                                                   "\\)", "`", "```\n", "\\begin{x}", "\\end{x}", "3.14", "e.g. ", "。", "é",
-                                                   "\u3000", "\"", "1. ", ";", "No. ");
+  const auto piece =
+      rc::gen::element<std::string>("a", "Word", ". ", "? ", "\n", "\n\n", " ", "\t", "\r\n", "$",
+                                    "$$", "\\(", "\\)", "`", "```\n", "\\begin{x}", "\\end{x}",
+                                    "3.14", "e.g. ", "。", "é", "\u3000", "\"", "1. ", ";", "No. ");
   std::string text;
   for (const std::string& part : *rc::gen::container<std::vector<std::string>>(piece)) text += part;
   return text;

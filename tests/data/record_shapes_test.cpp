@@ -24,12 +24,16 @@ const std::map<std::string, Expected> kExpected{
     {"question_solution", {"question+solution", 1, "user: What is 2+2?|", "", "Add them.\n\n4"}},
     {"question_answer", {"question+solution", 1, "user: What is 2+2?|", "", "4"}},
     {"instruction", {"instruction+output", 1, "user: Add the numbers.\n2, 2|", "", "4"}},
-    {"generations", {"problem+generations", 2, "user: What is 2+2?|", "", "<think>\nTwo and two.\n</think>\n\n4"}},
-    {"messages", {"messages", 1, "system: Be brief.|user: What is 2+2?|assistant: 4|user: And 3+3?|", "Three and three.", "6"}},
+    {"generations",
+     {"problem+generations", 2, "user: What is 2+2?|", "", "<think>\nTwo and two.\n</think>\n\n4"}},
+    {"messages",
+     {"messages", 1, "system: Be brief.|user: What is 2+2?|assistant: 4|user: And 3+3?|",
+      "Three and three.", "6"}},
     {"conversations", {"conversations", 1, "system: Think first.|user: What is 2+2?|", "", "4"}},
     {"sharegpt", {"conversations", 1, "user: What is 2+2?|", "", "4"}},
     {"thinking",
-     {"question+thinking_trajectories+attempt", 1, "user: What is 2+2?|", "Two and two.\n\nSo four.", "The answer is 4."}},
+     {"question+thinking_trajectories+attempt", 1, "user: What is 2+2?|",
+      "Two and two.\n\nSo four.", "The answer is 4."}},
     {"text", {"text", 1, "", "", "Two and two make four.\n\nThree and three make six."}},
 };
 
@@ -41,7 +45,8 @@ std::string conversation(const TraceRecord& trace) {
 
 TEST(RecordShapesTest, ReadsEveryExampleWithoutAFlag) {
   size_t seen = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(AIR_SOURCE_DIR) / "examples/shapes")) {
+  for (const auto& entry : std::filesystem::directory_iterator(
+           std::filesystem::path(AIR_SOURCE_DIR) / "examples/shapes")) {
     if (entry.path().extension() != ".jsonl") continue;
     const std::string name = entry.path().stem();
     ASSERT_TRUE(kExpected.contains(name)) << "no expectation for " << name;

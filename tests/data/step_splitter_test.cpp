@@ -11,10 +11,12 @@ namespace {
 
 using Parts = std::vector<std::string>;
 
-Parts cut(std::string_view text, const std::string& rule, const std::vector<std::string>& record_steps = {}) {
+Parts cut(std::string_view text, const std::string& rule,
+          const std::vector<std::string>& record_steps = {}) {
   Parts out;
   for (const Span& span : split_steps(text, StepRule::parse(rule), record_steps))
-    out.emplace_back(text.substr(static_cast<size_t>(span.begin), static_cast<size_t>(span.end - span.begin)));
+    out.emplace_back(
+        text.substr(static_cast<size_t>(span.begin), static_cast<size_t>(span.end - span.begin)));
   return out;
 }
 
@@ -23,9 +25,13 @@ TEST(StepSplitterTest, ABlankLineEndsAStepAndBelongsToIt) {
   EXPECT_EQ(cut("a\r\n\r\nb", "blank-line"), (Parts{"a\r\n\r\n", "b"}));
 }
 
-TEST(StepSplitterTest, WithoutBlankLinesNewlinesEndSteps) { EXPECT_EQ(cut("a\nb\nc", "blank-line"), (Parts{"a\n", "b\n", "c"})); }
+TEST(StepSplitterTest, WithoutBlankLinesNewlinesEndSteps) {
+  EXPECT_EQ(cut("a\nb\nc", "blank-line"), (Parts{"a\n", "b\n", "c"}));
+}
 
-TEST(StepSplitterTest, NewlinesEndStepsInRuns) { EXPECT_EQ(cut("a\n\n\nb\nc\n", "newline"), (Parts{"a\n\n\n", "b\n", "c\n"})); }
+TEST(StepSplitterTest, NewlinesEndStepsInRuns) {
+  EXPECT_EQ(cut("a\n\n\nb\nc\n", "newline"), (Parts{"a\n\n\n", "b\n", "c\n"}));
+}
 
 TEST(StepSplitterTest, WhiteSpaceAloneIsNoStep) {
   EXPECT_EQ(cut("\n\na\n\nb\n\n \u3000", "blank-line"), (Parts{"\n\na\n\n", "b\n\n \u3000"}));
@@ -58,9 +64,12 @@ TEST(SentenceTest, EndsAtMarksBeforeSpace) {
 TEST(SentenceTest, NotAtAbbreviationsInitialsAndListNumbers) {
   EXPECT_EQ(cut("See Fig. 3, e.g. Dr. No. 5 or Donald E. Knuth etc. in it. End", "sentence"),
             (Parts{"See Fig. 3, e.g. Dr. No. 5 or Donald E. Knuth etc. in it. ", "End"}));
-  EXPECT_EQ(cut("1. First thing\n12. Second", "sentence"), (Parts{"1. First thing\n", "12. Second"}));
-  EXPECT_EQ(cut("The answer is B. Therefore", "sentence"), (Parts{"The answer is B. ", "Therefore"}));
-  EXPECT_EQ(cut("\"Why?\" he said... and left. Now", "sentence"), (Parts{"\"Why?\" he said... and left. ", "Now"}));
+  EXPECT_EQ(cut("1. First thing\n12. Second", "sentence"),
+            (Parts{"1. First thing\n", "12. Second"}));
+  EXPECT_EQ(cut("The answer is B. Therefore", "sentence"),
+            (Parts{"The answer is B. ", "Therefore"}));
+  EXPECT_EQ(cut("\"Why?\" he said... and left. Now", "sentence"),
+            (Parts{"\"Why?\" he said... and left. ", "Now"}));
 }
 
 TEST(SentenceTest, NotInCodeAndLatex) {
@@ -69,22 +78,26 @@ TEST(SentenceTest, NotInCodeAndLatex) {
   EXPECT_EQ(cut("Use `a. B` here. Ok", "sentence"), (Parts{"Use `a. B` here. ", "Ok"}));
   EXPECT_EQ(cut("So $x. Y$ and \\(a. B\\) and $$p. \n Q$$ hold. Ok", "sentence"),
             (Parts{"So $x. Y$ and \\(a. B\\) and $$p. \n Q$$ hold. ", "Ok"}));
-  EXPECT_EQ(cut("\\begin{align}a. B\\end{align} holds. Ok", "sentence"), (Parts{"\\begin{align}a. B\\end{align} holds. ", "Ok"}));
-  EXPECT_EQ(cut("It costs $5.50. Then $6. Ok", "sentence"), (Parts{"It costs $5.50. ", "Then $6. ", "Ok"}));
+  EXPECT_EQ(cut("\\begin{align}a. B\\end{align} holds. Ok", "sentence"),
+            (Parts{"\\begin{align}a. B\\end{align} holds. ", "Ok"}));
+  EXPECT_EQ(cut("It costs $5.50. Then $6. Ok", "sentence"),
+            (Parts{"It costs $5.50. ", "Then $6. ", "Ok"}));
 }
 
 TEST(SentenceTest, BracketsThatDoNotCloseProtectNothing) {
-  EXPECT_EQ(cut("A \\( b. C ` d. E $x. F", "sentence"), (Parts{"A \\( b. ", "C ` d. ", "E $x. ", "F"}));
+  EXPECT_EQ(cut("A \\( b. C ` d. E $x. F", "sentence"),
+            (Parts{"A \\( b. ", "C ` d. ", "E $x. ", "F"}));
 }
 
 TEST(SentenceTest, IsLinear) {
-  for (const std::string unit :
-       {"\\(", "$a", "`", "$ $a ", "\\begin{a}", "a. ", "```\n", "``` `` ", "$$ $", "\n\n$x", "A. ", ".", "\"?"}) {
+  for (const std::string unit : {"\\(", "$a", "`", "$ $a ", "\\begin{a}", "a. ", "```\n", "``` `` ",
+                                 "$$ $", "\n\n$x", "A. ", ".", "\"?"}) {
     std::string text;
     while (text.size() < 2000000) text += unit;
     const auto start = std::chrono::steady_clock::now();
     cut(text, "sentence");
-    EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 2) << unit;
+    EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 2)
+        << unit;
   }
 }
 

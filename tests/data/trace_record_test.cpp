@@ -19,41 +19,51 @@ std::string error_of(std::string_view line, const RecordFields& fields = {}) {
   return "no error";
 }
 
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 
 TEST(ParseRecordTest, OtherFieldsAreNotLookedAt) {
   const ParsedRecord record = parse_record(
-      R"({"prompt":"p","response":"r","n":1e400,"big":123456789012345678901,"x":1,"x":2,"half":"\ud800","deep":[[{}]]})", {},
-      "x");
+      R"({"prompt":"p","response":"r","n":1e400,"big":123456789012345678901,"x":1,"x":2,"half":"\ud800","deep":[[{}]]})",
+      {}, "x");
   EXPECT_EQ(record.traces[0].response, "r");
 }
 
 TEST(ParseRecordTest, DecodesEscapes) {
-  const ParsedRecord record = parse_record(R"({"prompt":"\u0041\n\t\"\\\/\b\f\r","response":"\ud83d\ude00\u00e9"})", {}, "x");
+  const ParsedRecord record = parse_record(
+      R"({"prompt":"\u0041\n\t\"\\\/\b\f\r","response":"\ud83d\ude00\u00e9"})", {}, "x");
   EXPECT_EQ(record.traces[0].messages[0].content, "A\n\t\"\\/\b\f\r");
   EXPECT_EQ(record.traces[0].response, "😀é");
 }
 
 TEST(ParseRecordTest, AUsedFieldStandsOnce) {
-  EXPECT_EQ(error_of(R"({"prompt":"p","response":"r","response":"s"})"), "the field \"response\" stands there twice | ");
-  EXPECT_EQ(error_of(R"({"prompt":"p","response":"r","air":1,"air":2})"), "the field \"air\" stands there twice | ");
+  EXPECT_EQ(error_of(R"({"prompt":"p","response":"r","response":"s"})"),
+            "the field \"response\" stands there twice | ");
+  EXPECT_EQ(error_of(R"({"prompt":"p","response":"r","air":1,"air":2})"),
+            "the field \"air\" stands there twice | ");
 }
 
 TEST(ParseRecordTest, SaysWhichFieldsThereAreAndWhichFlagsHelp) {
   EXPECT_EQ(error_of(R"({"question":"q","reply":"r"})"),
             "no field \"response\" | --response-field NAME (this record has: question, reply)");
-  EXPECT_EQ(error_of(R"({"ask":"q","answer":"r"})"), "no field \"prompt\" | --prompt-field NAME (this record has: ask, answer)");
+  EXPECT_EQ(error_of(R"({"ask":"q","answer":"r"})"),
+            "no field \"prompt\" | --prompt-field NAME (this record has: ask, answer)");
   EXPECT_TRUE(contains(error_of(R"({"a":1})"), "--prompt-field NAME --response-field NAME"));
   EXPECT_EQ(error_of(R"({"prompt":"p","response":"r"})", {.response = "x"}),
             "no field \"x\" | --response-field NAME (this record has: prompt, response)");
 }
 
 TEST(ParseRecordTest, RefusesWhatIsNoText) {
-  EXPECT_EQ(error_of(R"({"prompt":1,"response":"r"})"), "the field \"prompt\" holds a number, not a string | ");
+  EXPECT_EQ(error_of(R"({"prompt":1,"response":"r"})"),
+            "the field \"prompt\" holds a number, not a string | ");
   EXPECT_TRUE(contains(error_of(R"({"prompt":"p","response":"\udc00"})"), "half a surrogate pair"));
   EXPECT_TRUE(contains(error_of(R"({"prompt":"p","response":""})"), "the response is empty"));
-  EXPECT_TRUE(contains(error_of(R"({"messages":[{"role":"user","content":"u"}]})"), "no turn of the assistant"));
-  EXPECT_TRUE(contains(error_of(R"({"messages":[{"role":"assistant","content":[{"type":"image"}]}]})"), "not of type \"text\""));
+  EXPECT_TRUE(contains(error_of(R"({"messages":[{"role":"user","content":"u"}]})"),
+                       "no turn of the assistant"));
+  EXPECT_TRUE(
+      contains(error_of(R"({"messages":[{"role":"assistant","content":[{"type":"image"}]}]})"),
+               "not of type \"text\""));
 }
 
 TEST(ParseRecordTest, RefusesWhatIsNoJsonLine) {
@@ -62,8 +72,9 @@ TEST(ParseRecordTest, RefusesWhatIsNoJsonLine) {
   EXPECT_TRUE(contains(error_of("\xEF\xBB\xBF{}"), "byte order mark"));
   EXPECT_TRUE(contains(error_of("{\"prompt\":\"a\xff\"}"), "invalid UTF-8 at byte 12 of the line"));
   for (const char* line :
-       {"", "{", "{}x", "{\"a\":}", "{\"a\":01}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":-}", "{\"a\":1e}", "{'a':1}", "{\"a\":1,}",
-        "{\"a\" 1}", "{\"a\":\"\t\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12\"}", "{\"a\":nul}", "{\"a\":NaN}", "{\"a\":[1,]}"})
+       {"", "{", "{}x", "{\"a\":}", "{\"a\":01}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":-}",
+        "{\"a\":1e}", "{'a':1}", "{\"a\":1,}", "{\"a\" 1}", "{\"a\":\"\t\"}", "{\"a\":\"\\x\"}",
+        "{\"a\":\"\\u12\"}", "{\"a\":nul}", "{\"a\":NaN}", "{\"a\":[1,]}"})
     EXPECT_TRUE(contains(error_of(line), "not JSON: ")) << line;
   EXPECT_TRUE(contains(error_of("3"), "the line is a number, not an object"));
 }
@@ -73,8 +84,9 @@ TEST(ParseRecordTest, DeepNestingIsAnErrorNotACrash) {
 }
 
 TEST(ParseRecordTest, ReadsNamedFieldsAndPaths) {
-  const ParsedRecord record = parse_record(R"({"question":{"problem":"p","steps":["a","b"]},"key":12345678901234567890})",
-                                           {.prompt = "question.problem", .response = "question.steps", .id = "key"}, "x");
+  const ParsedRecord record =
+      parse_record(R"({"question":{"problem":"p","steps":["a","b"]},"key":12345678901234567890})",
+                   {.prompt = "question.problem", .response = "question.steps", .id = "key"}, "x");
   ASSERT_EQ(record.traces.size(), 2u);
   EXPECT_EQ(record.traces[0].messages[0].content, "p");
   EXPECT_EQ(record.traces[1].response, "b");
@@ -82,9 +94,11 @@ TEST(ParseRecordTest, ReadsNamedFieldsAndPaths) {
 }
 
 TEST(ParseRecordTest, ScoresTheLastTurnOrAll) {
-  const std::string line = R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},)"
-                           R"({"role":"user","content":"c"},{"role":"assistant","content":[{"type":"text","text":"d"}]}]})";
-  const ParsedRecord last = parse_record(line, {}, "x"), all = parse_record(line, {.turns = "all"}, "x");
+  const std::string line =
+      R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},)"
+      R"({"role":"user","content":"c"},{"role":"assistant","content":[{"type":"text","text":"d"}]}]})";
+  const ParsedRecord last = parse_record(line, {}, "x"),
+                     all = parse_record(line, {.turns = "all"}, "x");
   ASSERT_EQ(last.traces.size(), 1u);
   EXPECT_EQ(last.traces[0].response, "d");
   EXPECT_EQ(last.traces[0].messages.size(), 3u);

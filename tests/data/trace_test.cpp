@@ -7,7 +7,8 @@
 namespace air {
 namespace {
 
-/// A token for each byte pair (the last one may be a single byte), BOS before and EOS behind: cuts where no word ends.
+/// A token for each byte pair (the last one may be a single byte), BOS before and EOS behind: cuts
+/// where no word ends.
 class PairTokenizer : public Tokenizer {
  public:
   Encoding encode(std::string_view text, bool add_special_tokens) const override {
@@ -55,7 +56,9 @@ TEST(TraceTest, ATokenOfBothSidesBelongsToThePrompt) {
   EXPECT_EQ(trace.num_response_tokens(), 2);
 }
 
-TEST(TraceTest, NothingFollowsTheResponse) { EXPECT_EQ(trace_of(record("a", "cd")).ids, (std::vector<int32_t>{1, 2, 2})); }
+TEST(TraceTest, NothingFollowsTheResponse) {
+  EXPECT_EQ(trace_of(record("a", "cd")).ids, (std::vector<int32_t>{1, 2, 2}));
+}
 
 TEST(TraceTest, ADocumentIsScoredButForItsFirstToken) {
   TraceRecord document;
@@ -69,8 +72,10 @@ TEST(TraceTest, StepsTileTheResponseAndTheirTokensAddUp) {
   ASSERT_EQ(trace.steps.size(), 3u);
   EXPECT_EQ(trace.steps.front().bytes.begin, 0);
   EXPECT_EQ(trace.steps.back().bytes.end, 20);
-  for (size_t i = 1; i < trace.steps.size(); ++i) EXPECT_EQ(trace.steps[i].bytes.begin, trace.steps[i - 1].bytes.end);
-  EXPECT_EQ(trace.steps[0].num_tokens + trace.steps[1].num_tokens + trace.steps[2].num_tokens, trace.num_response_tokens());
+  for (size_t i = 1; i < trace.steps.size(); ++i)
+    EXPECT_EQ(trace.steps[i].bytes.begin, trace.steps[i - 1].bytes.end);
+  EXPECT_EQ(trace.steps[0].num_tokens + trace.steps[1].num_tokens + trace.steps[2].num_tokens,
+            trace.num_response_tokens());
 }
 
 TEST(TraceTest, TruncationKeepsTheFirstTokensAndTheStepsThatHoldThem) {
@@ -119,7 +124,8 @@ TEST(TraceTest, APromptThatFillsTheLengthIsAnError) {
 TEST(TraceTest, AStepWithoutATokensFirstByteJoinsItsNeighbour) {
   TraceOptions options;
   options.step_rule = StepRule::parse("regex:;");
-  const Trace trace = trace_of(record("a", "ab;;;x;"), options);  // "ab" ";;" ";x" ";": the second ; begins no token
+  const Trace trace = trace_of(record("a", "ab;;;x;"),
+                               options);  // "ab" ";;" ";x" ";": the second ; begins no token
   EXPECT_EQ(counts(trace), (std::vector<int64_t>{2, 1, 1}));
   EXPECT_EQ(trace.steps[0].bytes, (Span{0, 4}));
 }
@@ -128,7 +134,8 @@ TEST(TraceTest, SmallStepsJoinAndTooManyAreGrouped) {
   TraceOptions options;
   options.step_rule = StepRule::parse("newline");
   options.min_step_tokens = 2;
-  EXPECT_EQ(counts(trace_of(record("a", "a\nbbb\nc\nddd\n"), options)), (std::vector<int64_t>{4, 2}));
+  EXPECT_EQ(counts(trace_of(record("a", "a\nbbb\nc\nddd\n"), options)),
+            (std::vector<int64_t>{4, 2}));
   options.min_step_tokens = 1;
   options.max_steps = 2;
   const Trace trace = trace_of(record("a", "aaa\nbbb\nccc\nddd\neee\n"), options);

@@ -18,8 +18,11 @@ TEST(HeadsSvgTest, DrawsEveryHeadOnceAndOutlinesTheCriticalOnes) {
   file.scores = {{0, 0.5, 0.25}, {0, 0, 1}};
   const std::string svg = heads_svg(file);
   size_t num_cells = 0, num_outlined = 0;
-  for (size_t at = svg.find("<title>layer"); at != std::string::npos; at = svg.find("<title>layer", at + 1)) ++num_cells;
-  for (size_t at = svg.find("#c2410c"); at != std::string::npos; at = svg.find("#c2410c", at + 1)) ++num_outlined;
+  for (size_t at = svg.find("<title>layer"); at != std::string::npos;
+       at = svg.find("<title>layer", at + 1))
+    ++num_cells;
+  for (size_t at = svg.find("#c2410c"); at != std::string::npos; at = svg.find("#c2410c", at + 1))
+    ++num_outlined;
   EXPECT_EQ(num_cells, 6u);
   EXPECT_EQ(num_outlined, 1u);
   EXPECT_THAT(svg, HasSubstr("layer 1 head 2: 1.000, critical, no. 1"));

@@ -34,8 +34,10 @@ TEST(KvProbeTest, HoldsAJsonObjectWithTheNeedleAsValueOfTheAskedKey) {
     const auto object = nlohmann::ordered_json::parse(text.substr(0, text.find('}') + 1));
     const size_t question = text.rfind("the key \"") + 9;
     const std::string key = text.substr(question, text.find('"', question) - question);
-    EXPECT_EQ(object.at(key).get<std::string>(), tokenizer.decode(probe.ids, probe.needle.begin, probe.needle.end));
-    EXPECT_EQ(object.at(key).get<std::string>(), tokenizer.decode(probe.ids, probe.answer.begin, probe.answer.end));
+    EXPECT_EQ(object.at(key).get<std::string>(),
+              tokenizer.decode(probe.ids, probe.needle.begin, probe.needle.end));
+    EXPECT_EQ(object.at(key).get<std::string>(),
+              tokenizer.decode(probe.ids, probe.answer.begin, probe.answer.end));
     EXPECT_EQ(probe.answer.end, static_cast<int64_t>(probe.ids.size()));
   }
 }
@@ -44,7 +46,9 @@ TEST(KvProbeTest, ShowsThreeWorkedExamples) {
   const WordTokenizer tokenizer;
   const std::string text = text_of(tokenizer, make_kv_probes(kGrid, tokenizer, {}).front());
   int num_questions = 0;
-  for (size_t at = text.find("Question:"); at != std::string::npos; at = text.find("Question:", at + 1)) ++num_questions;
+  for (size_t at = text.find("Question:"); at != std::string::npos;
+       at = text.find("Question:", at + 1))
+    ++num_questions;
   EXPECT_EQ(num_questions, 4);
 }
 
@@ -53,7 +57,8 @@ TEST(KvProbeTest, PutsTheNeedleAtItsDepth) {
   for (const Probe& probe : make_kv_probes(kGrid, tokenizer, {})) {
     const std::string text = text_of(tokenizer, probe);
     const auto object = static_cast<double>(text.find('}'));
-    const auto needle = static_cast<double>(text.find(tokenizer.decode(probe.ids, probe.needle.begin, probe.needle.end)));
+    const auto needle = static_cast<double>(
+        text.find(tokenizer.decode(probe.ids, probe.needle.begin, probe.needle.end)));
     EXPECT_NEAR(needle / object, probe.depth, 0.25);
   }
 }

@@ -47,8 +47,10 @@ TEST(NeedleProbeTest, SpansTheNeedleAndNothingElse) {
   const WordTokenizer tokenizer;
   for (const Probe& probe : make(tokenizer)) {
     // The same lead stands before the needle and before the answer; a full stop ends the needle.
-    const std::string before_needle = tokenizer.decode(probe.ids, probe.needle.begin - 4, probe.needle.begin);
-    const std::string before_answer = tokenizer.decode(probe.ids, probe.answer.begin - 4, probe.answer.begin);
+    const std::string before_needle =
+        tokenizer.decode(probe.ids, probe.needle.begin - 4, probe.needle.begin);
+    const std::string before_answer =
+        tokenizer.decode(probe.ids, probe.answer.begin - 4, probe.answer.begin);
     EXPECT_EQ(before_needle, before_answer);
     EXPECT_EQ(tokenizer.decode(probe.ids, probe.needle.end, probe.needle.end + 1), ".");
   }
@@ -69,7 +71,8 @@ TEST(NeedleProbeTest, StandsAtItsDepth) {
   constexpr double kSentence = 24;  // tokens: a needle stands between sentences, not inside one
   for (const Probe& probe : make(tokenizer)) {
     const double haystack = static_cast<double>(probe.answer.begin) - 30;
-    const double distance = std::abs(static_cast<double>(probe.needle.begin) - probe.depth * haystack);
+    const double distance =
+        std::abs(static_cast<double>(probe.needle.begin) - probe.depth * haystack);
     EXPECT_LT(distance, kSentence) << probe.length << " tokens, depth " << probe.depth;
   }
 }
@@ -146,7 +149,8 @@ TEST(HaystackTest, RefusesAFileWithoutText) {
 }
 
 TEST(ProbeGridTest, GivesEveryLengthTheSameShareOfTokens) {
-  EXPECT_THAT(probes_per_length({120, {256, 512, 1024, 2048}, {0.5}, 0}), ::testing::ElementsAre(64, 32, 16, 8));
+  EXPECT_THAT(probes_per_length({120, {256, 512, 1024, 2048}, {0.5}, 0}),
+              ::testing::ElementsAre(64, 32, 16, 8));
   EXPECT_THAT(probes_per_length({7, {100, 100, 100}, {0.5}, 0}), ::testing::ElementsAre(3, 2, 2));
 }
 

@@ -35,7 +35,9 @@ std::string error_of(const std::string& line) {
   return "";
 }
 
-std::string ids_line(const std::string& ids, const std::string& spans) { return "{\"ids\":[" + ids + "]," + spans + "}"; }
+std::string ids_line(const std::string& ids, const std::string& spans) {
+  return "{\"ids\":[" + ids + "]," + spans + "}";
+}
 
 const std::string kSpans = R"("needle_begin":1,"needle_end":2,"answer_begin":3,"answer_end":4)";
 
@@ -59,7 +61,8 @@ TEST(ProbeFileTest, ReadsWhatDumpProbesWrites) {
 }
 
 TEST(ProbeFileTest, ReadsTextWithByteSpans) {
-  // "The code is red sky. Code: red sky": the needle " red sky" at bytes 11 to 19, the answer at the end.
+  // "The code is red sky. Code: red sky": the needle " red sky" at bytes 11 to 19, the answer at
+  // the end.
   const Probe probe = parse(
       R"({"text":"The code is red sky. Code: red sky","needle_begin":11,"needle_end":19,"answer_begin":26,"answer_end":34})");
   EXPECT_EQ(probe.needle, (Span{3, 5}));
@@ -72,12 +75,15 @@ TEST(ProbeFileTest, SaysWhatIsWrong) {
   EXPECT_THAT(error_of("["), HasSubstr(""));
   EXPECT_THAT(error_of("[]"), HasSubstr("not a JSON object"));
   EXPECT_THAT(error_of("{}"), HasSubstr("neither"));
-  EXPECT_THAT(error_of(ids_line("1,2,3,2", R"("needle_begin":1)")), HasSubstr("no key \"needle_end\""));
+  EXPECT_THAT(error_of(ids_line("1,2,3,2", R"("needle_begin":1)")),
+              HasSubstr("no key \"needle_end\""));
   EXPECT_THAT(error_of(ids_line("1,2,3", kSpans)), HasSubstr("no span in a probe of 3"));
   EXPECT_THAT(error_of(ids_line("1,\"x\",3,2", kSpans)), HasSubstr("\"ids\" has the wrong type"));
   EXPECT_THAT(error_of(ids_line("1,2,3,100", kSpans)), HasSubstr("no token 100"));
-  EXPECT_THAT(error_of(ids_line("1,2,3,2,1,1,1,1,1,1,1,1,1,1,1,1,1", kSpans)), HasSubstr("context is 16"));
-  EXPECT_THAT(error_of(ids_line("1,2,3,2", R"("needle_begin":1,"needle_end":3,"answer_begin":2,"answer_end":4)")),
+  EXPECT_THAT(error_of(ids_line("1,2,3,2,1,1,1,1,1,1,1,1,1,1,1,1,1", kSpans)),
+              HasSubstr("context is 16"));
+  EXPECT_THAT(error_of(ids_line(
+                  "1,2,3,2", R"("needle_begin":1,"needle_end":3,"answer_begin":2,"answer_end":4)")),
               HasSubstr("before the needle ends"));
 }
 

@@ -37,7 +37,9 @@ class ResultJournalTest : public ::testing::Test {
     return result;
   }
 
-  std::string path_ = (std::filesystem::temp_directory_path() / ("journal_test." + std::to_string(::getpid()))).string();
+  std::string path_ =
+      (std::filesystem::temp_directory_path() / ("journal_test." + std::to_string(::getpid())))
+          .string();
 };
 
 TEST_F(ResultJournalTest, GivesResultsBackToTheSameBits) {

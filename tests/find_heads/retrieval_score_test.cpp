@@ -22,7 +22,9 @@ Probe small_probe() {
   return probe;
 }
 
-double score(std::vector<int64_t> peaks, const Probe& probe = small_probe()) { return retrieval_score(peaks, probe); }
+double score(std::vector<int64_t> peaks, const Probe& probe = small_probe()) {
+  return retrieval_score(peaks, probe);
+}
 
 TEST(RetrievalScoreTest, IsOneWhenEveryTokenIsCopied) { EXPECT_EQ(score({1, 2, 3, 4}), 1); }
 
@@ -57,7 +59,8 @@ TEST(RetrievalScoreTest, ScoresEveryHeadOfALayer) {
 }
 
 TEST(RowPeaksTest, TakesTheLowestOfEqualKeys) {
-  const at::Tensor rows = at::tensor({0.2, 0.4, 0.4, 0.0, 0.25, 0.25, 0.25, 0.25}, at::kFloat).view({1, 2, 4});
+  const at::Tensor rows =
+      at::tensor({0.2, 0.4, 0.4, 0.0, 0.25, 0.25, 0.25, 0.25}, at::kFloat).view({1, 2, 4});
   const at::Tensor peaks = row_peaks(rows);
   EXPECT_EQ(peaks[0][0].item<int64_t>(), 1);
   EXPECT_EQ(peaks[0][1].item<int64_t>(), 0);
@@ -81,7 +84,8 @@ ProbeResult result_of(double recall, HeadScores scores) {
 }
 
 TEST(MeanScoresTest, LeavesOutUnansweredProbes) {
-  const HeadScores mean = mean_scores({result_of(1, {{1, 0}}), result_of(0.49, {{0, 1}}), result_of(0.5, {{0.5, 0.25}})});
+  const HeadScores mean = mean_scores(
+      {result_of(1, {{1, 0}}), result_of(0.49, {{0, 1}}), result_of(0.5, {{0.5, 0.25}})});
   EXPECT_THAT(mean, ElementsAre(ElementsAre(0.75, 0.125)));
 }
 

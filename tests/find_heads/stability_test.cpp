@@ -44,7 +44,8 @@ TEST(BootstrapTest, IsSureOfWhatNeverVaries) {
 }
 
 TEST(BootstrapTest, CoversTheMeanByItsStandardError) {
-  // Half of 100 probes score 0, half 1: the mean is 0.5 with standard error 0.05, so about 0.4 to 0.6.
+  // Half of 100 probes score 0, half 1: the mean is 0.5 with standard error 0.05, so about 0.4 to
+  // 0.6.
   SmallRun run;
   for (int i = 0; i < 100; ++i) run.add({i % 2 == 0 ? 0.0 : 1.0});
   const Bootstrap bootstrap = bootstrap_scores(run.results, 1, 0);
@@ -60,7 +61,8 @@ TEST(BootstrapTest, LeavesOutUnansweredProbes) {
 
 TEST(BootstrapTest, SharesTheCriticalSetBetweenEquals) {
   SmallRun run;
-  for (int i = 0; i < 50; ++i) run.add(i % 2 == 0 ? std::vector<double>{1, 0} : std::vector<double>{0, 1});
+  for (int i = 0; i < 50; ++i)
+    run.add(i % 2 == 0 ? std::vector<double>{1, 0} : std::vector<double>{0, 1});
   const Bootstrap bootstrap = bootstrap_scores(run.results, 1, 0);
   EXPECT_GT(bootstrap.critical[0][0], 0.3);
   EXPECT_GT(bootstrap.critical[0][1], 0.3);
@@ -103,7 +105,8 @@ TEST(PartOverlapsTest, ComparesEachTwoParts) {
   run.add({1, 0, 0.5}, "kv");
   run.add({0, 1, 0.9}, "file");
   run.add({0, 1, 1}, "unanswered", 0);
-  const auto overlaps = part_overlaps(run.probes, run.results, 2, [](const Probe& probe) { return probe.kind; });
+  const auto overlaps =
+      part_overlaps(run.probes, run.results, 2, [](const Probe& probe) { return probe.kind; });
   ASSERT_EQ(overlaps.size(), 3u);
   EXPECT_EQ(overlaps[0].a + " " + overlaps[0].b, "needle kv");
   EXPECT_EQ(overlaps[0].jaccard, 1.0 / 3);

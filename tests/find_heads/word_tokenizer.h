@@ -1,4 +1,5 @@
-// A tokenizer for tests: a token is a word with the white space before it, its id a number given at first sight.
+// A tokenizer for tests: a token is a word with the white space before it, its id a number given at
+// first sight.
 #pragma once
 
 #include <cctype>
@@ -34,7 +35,9 @@ class WordTokenizer : public Tokenizer {
     return encoding;
   }
   int64_t vocab_size() const override { return 1 << 20; }
-  std::optional<int32_t> token_to_id(std::string_view token) const override { return id_of(std::string(token)); }
+  std::optional<int32_t> token_to_id(std::string_view token) const override {
+    return id_of(std::string(token));
+  }
   std::string id_to_token(int32_t id) const override {
     for (const auto& [token, known] : ids_)
       if (known == id) return token;

@@ -1,5 +1,5 @@
-// Any bytes as a line of a dataset: it is read or it is an Error(kInput). What is read can be scored again, keeps its bytes,
-// and is cut into steps that tile its response.
+// Any bytes as a line of a dataset: it is read or it is an Error(kInput). What is read can be
+// scored again, keeps its bytes, and is cut into steps that tile its response.
 #include "base/error.h"
 #include "data/air_key.h"
 #include "data/step_splitter.h"
@@ -30,7 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       air::without_air(spliced);
     }
     for (const air::TraceRecord& trace : record.traces)
-      for (const char* rule : {"blank-line", "newline", "sentence", "regex:[.;]\\s*"}) check_tiling(trace.response, rule);
+      for (const char* rule : {"blank-line", "newline", "sentence", "regex:[.;]\\s*"})
+        check_tiling(trace.response, rule);
   } catch (const air::Error& e) {
     FUZZ_CHECK(e.kind() == air::ErrorKind::kInput);
   }

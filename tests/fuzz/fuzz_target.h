@@ -1,4 +1,5 @@
-// What the fuzz targets share: a check that ends the program, so that libFuzzer and the replay see it.
+// What the fuzz targets share: a check that ends the program, so that libFuzzer and the replay see
+// it.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// The fuzz targets without libFuzzer: replays the files of a corpus, and each of them cut short and with bytes changed.
+// The fuzz targets without libFuzzer: replays the files of a corpus, and each of them cut short and
+// with bytes changed.
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -9,7 +10,9 @@
 
 namespace {
 
-void run(const std::string& bytes) { LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()); }
+void run(const std::string& bytes) {
+  LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+}
 
 void replay(const std::string& bytes) {
   constexpr int kChanged = 200;

@@ -9,8 +9,8 @@
 namespace air {
 namespace {
 
-// 50 × 32 embedding and lm_head; a layer: q and o 32 × 32, k and v 16 × 32, three 48 × 32, two norms of 32; a
-// last norm.
+// 50 × 32 embedding and lm_head; a layer: q and o 32 × 32, k and v 16 × 32, three 48 × 32, two
+// norms of 32; a last norm.
 constexpr int64_t kLayer = 2 * 32 * 32 + 2 * 16 * 32 + 3 * 48 * 32 + 2 * 32;
 constexpr int64_t kParameters = 2 * 50 * 32 + 3 * kLayer + 32;
 
@@ -25,11 +25,13 @@ TEST(ModelSummaryTest, CountsParametersBytesAndOperations) {
   EXPECT_EQ(s["memory"]["estimates"][0]["weights"], 4 * kParameters);
   EXPECT_GT(s["memory"]["estimates"][0]["total"], s["memory"]["estimates"][0]["weights"]);
   EXPECT_EQ(s["flops_per_token"]["weights"], 2 * (kParameters - 50 * 32));
-  // 3 layers × 4 heads × 8 wide × (a product and a sum) × 2 × 512.5 visible keys in the mean of 1024
+  // 3 layers × 4 heads × 8 wide × (a product and a sum) × 2 × 512.5 visible keys in the mean of
+  // 1024
   EXPECT_EQ(s["flops_per_token"]["attention"], 3 * 4 * 8 * 4 * 512.5);
   EXPECT_NE(s["tokenizer"].get<std::string>().find("not usable"), std::string::npos);
   const std::string table = summary_table(s);
-  for (const char* part : {"llama", "4 query, 2 key/value (groups of 2), 8 wide", "all earlier tokens", "base 10000"})
+  for (const char* part :
+       {"llama", "4 query, 2 key/value (groups of 2), 8 wide", "all earlier tokens", "base 10000"})
     EXPECT_NE(table.find(part), std::string::npos) << table;
 }
 

@@ -1,4 +1,5 @@
-// Laws of the forward pass, on a tiny random model. Equality with transformers is held by tests/golden.
+// Laws of the forward pass, on a tiny random model. Equality with transformers is held by
+// tests/golden.
 #include "model/causal_lm.h"
 
 #include <ATen/ExpandUtils.h>
@@ -41,20 +42,27 @@ Batch batch_of(const std::vector<std::vector<int32_t>>& sequences) {
   return make_batch(spans, at::kCPU);
 }
 
-HeadMask mask_of(const CausalLM& model, const std::vector<HeadSet>& variants, MaskMode mode = MaskMode::kUniform) {
-  return HeadMask(variants, mode, model.config().num_hidden_layers, model.config().num_attention_heads, at::kCPU, at::kFloat);
+HeadMask mask_of(const CausalLM& model, const std::vector<HeadSet>& variants,
+                 MaskMode mode = MaskMode::kUniform) {
+  return HeadMask(variants, mode, model.config().num_hidden_layers,
+                  model.config().num_attention_heads, at::kCPU, at::kFloat);
 }
 
-double largest_difference(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
 
 TEST(CausalLMTest, PackedSequencesEqualSequencesAlone) {
   const CausalLM model = load(TinyLlama());
-  const std::vector<std::vector<int32_t>> sequences = {random_ids(17, 1), random_ids(1, 2), random_ids(40, 3)};
+  const std::vector<std::vector<int32_t>> sequences = {random_ids(17, 1), random_ids(1, 2),
+                                                       random_ids(40, 3)};
   const at::Tensor packed = model.hidden_states(batch_of(sequences), {});
   int64_t begin = 0;
   for (const auto& sequence : sequences) {
     const at::Tensor alone = model.hidden_states(batch_of({sequence}), {});
-    EXPECT_LT(largest_difference(packed.narrow(1, begin, static_cast<int64_t>(sequence.size())), alone), kTolerance);
+    EXPECT_LT(
+        largest_difference(packed.narrow(1, begin, static_cast<int64_t>(sequence.size())), alone),
+        kTolerance);
     begin += static_cast<int64_t>(sequence.size());
   }
 }
@@ -86,7 +94,8 @@ TEST(CausalLMTest, VariantsEqualPassesOfTheirOwn) {
   }
 }
 
-// A layer all of whose heads are uniform is a layer without queries: with q_proj = 0 every score is equal.
+// A layer all of whose heads are uniform is a layer without queries: with q_proj = 0 every score is
+// equal.
 TEST(CausalLMTest, MaskingAllHeadsOfALayerEqualsThatLayerWithUniformAttention) {
   TinyLlama tiny;
   const Batch batch = batch_of({random_ids(30, 7)});
@@ -120,13 +129,15 @@ TEST(CausalLMTest, ObservedRowsSumToOneOverVisibleKeys) {
   const CausalLM model = load(TinyLlama());
   const Batch batch = batch_of({random_ids(15, 11)});
   int64_t layers = 0;
-  model.hidden_states(batch, {.attention_rows = {0, 6, 14}, .observer = [&](int64_t layer, const at::Tensor& rows) {
-                                EXPECT_EQ(layer, layers++);
-                                ASSERT_EQ(rows.sizes(), at::IntArrayRef({4, 3, 15}));
-                                EXPECT_LT(largest_difference(rows.sum(-1), at::zeros({4, 3}).add_(1.0)), kTolerance);
-                                EXPECT_EQ(rows.select(1, 0).narrow(1, 1, 14).abs().max().item<double>(), 0.0);
-                                EXPECT_EQ(rows.select(1, 1).narrow(1, 7, 8).abs().max().item<double>(), 0.0);
-                              }});
+  model.hidden_states(
+      batch,
+      {.attention_rows = {0, 6, 14}, .observer = [&](int64_t layer, const at::Tensor& rows) {
+         EXPECT_EQ(layer, layers++);
+         ASSERT_EQ(rows.sizes(), at::IntArrayRef({4, 3, 15}));
+         EXPECT_LT(largest_difference(rows.sum(-1), at::zeros({4, 3}).add_(1.0)), kTolerance);
+         EXPECT_EQ(rows.select(1, 0).narrow(1, 1, 14).abs().max().item<double>(), 0.0);
+         EXPECT_EQ(rows.select(1, 1).narrow(1, 7, 8).abs().max().item<double>(), 0.0);
+       }});
   EXPECT_EQ(layers, 3);
 }
 
@@ -139,22 +150,27 @@ TEST(CausalLMTest, TokenNllEqualsLogSoftmaxOfAllLogits) {
   const TokenNll result = model.token_nll(hidden, targets);
   for (int64_t i = 0; i < 300; ++i) {
     const at::Tensor row = log_p[i];
-    EXPECT_NEAR(result.nll[static_cast<size_t>(i)], -row[targets[i].item<int64_t>()].item<double>(), kTolerance);
-    EXPECT_NEAR(result.entropy[static_cast<size_t>(i)], -(row.exp() * row).sum().item<double>(), kTolerance);
+    EXPECT_NEAR(result.nll[static_cast<size_t>(i)], -row[targets[i].item<int64_t>()].item<double>(),
+                kTolerance);
+    EXPECT_NEAR(result.entropy[static_cast<size_t>(i)], -(row.exp() * row).sum().item<double>(),
+                kTolerance);
     EXPECT_EQ(result.top1[static_cast<size_t>(i)], row.argmax().item<int64_t>());
   }
 }
 
-// What libtorch leaves to Python: the shapes of some operators' results, for tensors without values.
+// What libtorch leaves to Python: the shapes of some operators' results, for tensors without
+// values.
 at::Tensor index_select_meta(const at::Tensor& self, int64_t dim, const at::Tensor& index) {
   std::vector<int64_t> shape = self.sizes().vec();
   shape.at(static_cast<size_t>(dim)) = index.numel();
   return at::empty(shape, self.options());
 }
 
-at::Tensor where_meta(const at::Tensor& condition, const at::Tensor& self, const at::Tensor& other) {
+at::Tensor where_meta(const at::Tensor& condition, const at::Tensor& self,
+                      const at::Tensor& other) {
   const at::Tensor value = self.dim() > 0 ? self : other;
-  return at::empty(at::infer_size(condition.sizes(), at::infer_size(self.sizes(), other.sizes())), value.options());
+  return at::empty(at::infer_size(condition.sizes(), at::infer_size(self.sizes(), other.sizes())),
+                   value.options());
 }
 
 at::Tensor safe_softmax_meta(const at::Tensor& self, int64_t, std::optional<at::ScalarType> dtype) {
@@ -172,7 +188,8 @@ TORCH_LIBRARY_IMPL(aten, Meta, library) {
   library.impl("_safe_softmax", safe_softmax_meta);
 }
 
-// A tensor of the meta device has no values: reading one back throws, as reading one from a GPU would make the host wait.
+// A tensor of the meta device has no values: reading one back throws, as reading one from a GPU
+// would make the host wait.
 TEST(CausalLMTest, APassElsewhereNeverReadsBackWhatItComputes) {
   const at::Tensor on_meta = at::zeros({2}, at::TensorOptions().device(at::kMeta));
   ASSERT_ANY_THROW(on_meta.cpu());
@@ -183,12 +200,14 @@ TEST(CausalLMTest, APassElsewhereNeverReadsBackWhatItComputes) {
     const TemporaryFolder folder;
     tiny.write(folder.path());
     const CausalLM model = CausalLM::load(folder.path(), at::kMeta, at::kBFloat16);
-    const std::vector<std::vector<int32_t>> sequences = {random_ids(20, 16), random_ids(7, 17), random_ids(30, 18)};
+    const std::vector<std::vector<int32_t>> sequences = {random_ids(20, 16), random_ids(7, 17),
+                                                         random_ids(30, 18)};
     const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
     const Batch batch = make_batch(spans, at::kMeta, {-1, 0, -1});
     const std::vector<HeadSet> variants = {{}, {{1, 2}}};
     const HeadMask mask(variants, MaskMode::kUniform, 3, 4, at::kMeta, at::kBFloat16);
-    const at::Tensor hidden = model.hidden_states(batch, {.mask = &mask, .output_rows = {19, 20, 56}});
+    const at::Tensor hidden =
+        model.hidden_states(batch, {.mask = &mask, .output_rows = {19, 20, 56}});
     EXPECT_EQ(hidden.sizes(), at::IntArrayRef({2, 3, 32}));
     EXPECT_EQ(hidden.scalar_type(), at::kBFloat16);
   }
@@ -219,13 +238,17 @@ std::string load_error(const TinyLlama& tiny) {
 TEST(CausalLMTest, NamesTensorsThatAreMissingExtraOrMisshaped) {
   TinyLlama missing;
   missing.tensors.erase("model.layers.2.mlp.up_proj.weight");
-  EXPECT_NE(load_error(missing).find("\"model.layers.2.mlp.up_proj.weight\" of shape [48, 32] is missing"), std::string::npos);
+  EXPECT_NE(load_error(missing).find(
+                "\"model.layers.2.mlp.up_proj.weight\" of shape [48, 32] is missing"),
+            std::string::npos);
   TinyLlama extra;
   extra.tensors["model.layers.0.self_attn.sinks"] = at::zeros({4});
   EXPECT_NE(load_error(extra).find("model.layers.0.self_attn.sinks"), std::string::npos);
   TinyLlama misshaped;
   misshaped.tensors["model.norm.weight"] = at::zeros({31});
-  EXPECT_NE(load_error(misshaped).find("\"model.norm.weight\" has shape [31], config.json asks for [32]"), std::string::npos);
+  EXPECT_NE(
+      load_error(misshaped).find("\"model.norm.weight\" has shape [31], config.json asks for [32]"),
+      std::string::npos);
 }
 
 TEST(CausalLMTest, NamesConfigKeysThatItDoesNotKnow) {
@@ -236,10 +259,13 @@ TEST(CausalLMTest, NamesConfigKeysThatItDoesNotKnow) {
   };
   EXPECT_NE(with("model_type", "llamma").find("unknown model_type \"llamma\""), std::string::npos);
   EXPECT_NE(with("hidden_act", "relu6").find("unknown hidden_act \"relu6\""), std::string::npos);
-  EXPECT_NE(with("rope_scaling", {{"rope_type", "spiral"}, {"factor", 2.0}}).find("unknown rope_type \"spiral\""),
+  EXPECT_NE(with("rope_scaling", {{"rope_type", "spiral"}, {"factor", 2.0}})
+                .find("unknown rope_type \"spiral\""),
             std::string::npos);
-  EXPECT_NE(with("attention_multiplier", 0.5).find("unknown config key \"attention_multiplier\""), std::string::npos);
-  EXPECT_NE(with("quantization_config", {{"quant_method", "gptq"}}).find("quantization_config"), std::string::npos);
+  EXPECT_NE(with("attention_multiplier", 0.5).find("unknown config key \"attention_multiplier\""),
+            std::string::npos);
+  EXPECT_NE(with("quantization_config", {{"quant_method", "gptq"}}).find("quantization_config"),
+            std::string::npos);
   EXPECT_NE(with("num_key_value_heads", 3).find("not a multiple"), std::string::npos);
   EXPECT_NE(with("vocab_size", "50").find("a whole number is expected"), std::string::npos);
   EXPECT_EQ(with("rope_parameters", {{"rope_type", "default"}, {"rope_theta", 5e5}}), "loaded");

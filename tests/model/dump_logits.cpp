@@ -1,17 +1,18 @@
-// A test's window into a model: JSON lines in, JSON lines out, so that Python can hold logits against another
-// implementation.
+// A test's window into a model: JSON lines in, JSON lines out, so that Python can hold logits
+// against another implementation.
 //
-//   {"config": {…}}                                   → {"config": {…}} as air understands it, or {"error":
-//   "…"}
-//   {"model": DIR, "dtype": "float32", "sequences": [[ids…], …], "variants": [[[layer, head], …], …], "mode":
-//   "uniform"}
-//     → {"logits": [variant][row][vocabulary], "nll": [variant][row]} of all sequences packed, rows one
-//     behind another;
-//       nll[row] is the loss of the token that follows in the packed ids (meaningless at a sequence's end).
+//   {"config": {…}}                                   → {"config": {…}} as air understands it, or
+//   {"error": "…"}
+//   {"model": DIR, "dtype": "float32", "sequences": [[ids…], …], "variants": [[[layer, head], …],
+//   …], "mode": "uniform"}
+//     → {"logits": [variant][row][vocabulary], "nll": [variant][row]} of all sequences packed, rows
+//     one behind another;
+//       nll[row] is the loss of the token that follows in the packed ids (meaningless at a
+//       sequence's end).
 //   … "logits": false                                 → losses only
-//   … "attention_rows": [positions]                   → also "attention": [layer][head][row][key], of the
-//   base model//   {"load": DIR}                                     → loaded in float32: {"num_bytes": …,
-//   "largest_tensor_bytes": …}
+//   … "attention_rows": [positions]                   → also "attention": [layer][head][row][key],
+//   of the base model//   {"load": DIR}                                     → loaded in float32:
+//   {"num_bytes": …, "largest_tensor_bytes": …}
 // A model stays loaded until another one is asked for.
 
 #include <ATen/ops/roll.h>
@@ -32,7 +33,9 @@ using air::Json;
 
 Json floats(const at::Tensor& tensor) {
   const at::Tensor flat = tensor.to(at::kFloat).contiguous();
-  if (flat.dim() == 1) return std::vector<float>(flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel());
+  if (flat.dim() == 1)
+    return std::vector<float>(flat.const_data_ptr<float>(),
+                              flat.const_data_ptr<float>() + flat.numel());
   Json list = Json::array();
   for (int64_t i = 0; i < flat.size(0); ++i) list.push_back(floats(flat[i]));
   return list;
@@ -52,7 +55,8 @@ const air::CausalLM& model_of(const std::string& folder, at::ScalarType dtype) {
 Json load(const Json& job) {
   const air::CausalLM& model = model_of(job["load"].get<std::string>(), at::kFloat);
   const air::ModelConfig& c = model.config();
-  return {{"num_bytes", model.num_bytes()}, {"largest_tensor_bytes", c.vocab_size * c.hidden_size * 4}};
+  return {{"num_bytes", model.num_bytes()},
+          {"largest_tensor_bytes", c.vocab_size * c.hidden_size * 4}};
 }
 
 Json run_model(const Json& job) {
@@ -67,8 +71,10 @@ Json run_model(const Json& job) {
     air::HeadSet& set = variants.emplace_back();
     for (const Json& head : heads) set.push_back({head[0].get<int64_t>(), head[1].get<int64_t>()});
   }
-  const air::MaskMode mode = job.value("mode", "uniform") == "zero" ? air::MaskMode::kZero : air::MaskMode::kUniform;
-  const air::HeadMask mask(variants, mode, model.config().num_hidden_layers, model.config().num_attention_heads, at::kCPU, dtype);
+  const air::MaskMode mode =
+      job.value("mode", "uniform") == "zero" ? air::MaskMode::kZero : air::MaskMode::kUniform;
+  const air::HeadMask mask(variants, mode, model.config().num_hidden_layers,
+                           model.config().num_attention_heads, at::kCPU, dtype);
   air::ForwardOptions options;
   options.mask = &mask;
   Json attention = Json::array();
@@ -89,7 +95,8 @@ Json run_model(const Json& job) {
 
 Json answer(const Json& job) {
   try {
-    if (job.contains("config")) return {{"config", air::to_json(air::model_config_from_json(job["config"], "config.json"))}};
+    if (job.contains("config"))
+      return {{"config", air::to_json(air::model_config_from_json(job["config"], "config.json"))}};
     return job.contains("load") ? load(job) : run_model(job);
   } catch (const air::Error& e) {
     return {{"error", e.what()}};

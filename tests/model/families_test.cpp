@@ -1,5 +1,5 @@
-// What a family is made of: a fake one is added with a function and a row, fused matrices, experts, refused
-// folders.
+// What a family is made of: a fake one is added with a function and a row, fused matrices, experts,
+// refused folders.
 #include "model/families/families.h"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -32,10 +32,12 @@ at::Tensor hidden_of(const CausalLM& model) {
   return model.hidden_states(make_batch(sequences, at::kCPU), {})[0];
 }
 
-double largest_difference(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
 
-// A family that nobody has: Llama with a window, fused projections and a bias on its logits, under names of
-// its own.
+// A family that nobody has: Llama with a window, fused projections and a bias on its logits, under
+// names of its own.
 ModelConfig read_ferret(ConfigReader& reader) {
   ModelConfig config = read_sizes(reader, {50, 32, 48, 3, 4, 2, 8, 512});
   config.norm = read_rms_norm(reader, 1e-5);
@@ -65,14 +67,17 @@ test::Tensors as_ferret(const TinyLlama& llama, const at::Tensor& bias) {
                           {"tail.weight", t.at("lm_head.weight")},
                           {"tail.bias", bias}};
   for (int layer = 0; layer < 3; ++layer) {
-    const std::string from = "model.layers." + std::to_string(layer) + ".", to = "ferret.layers." + std::to_string(layer) + ".";
+    const std::string from = "model.layers." + std::to_string(layer) + ".",
+                      to = "ferret.layers." + std::to_string(layer) + ".";
     const auto get = [&](const char* name) { return t.at(from + name); };
     ferret[to + "norm_1.weight"] = get("input_layernorm.weight");
     ferret[to + "norm_2.weight"] = get("post_attention_layernorm.weight");
     ferret[to + "qkv.weight"] =
-        at::cat({get("self_attn.q_proj.weight"), get("self_attn.k_proj.weight"), get("self_attn.v_proj.weight")});
+        at::cat({get("self_attn.q_proj.weight"), get("self_attn.k_proj.weight"),
+                 get("self_attn.v_proj.weight")});
     ferret[to + "out.weight"] = get("self_attn.o_proj.weight");
-    ferret[to + "gate_up.weight"] = at::cat({get("mlp.gate_proj.weight"), get("mlp.up_proj.weight")});
+    ferret[to + "gate_up.weight"] =
+        at::cat({get("mlp.gate_proj.weight"), get("mlp.up_proj.weight")});
     ferret[to + "down.weight"] = get("mlp.down_proj.weight");
   }
   return ferret;
@@ -88,19 +93,22 @@ TEST(FamiliesTest, ANewFamilyIsOneFunctionAndOneRowOfNames) {
   const CausalLM expected = CausalLM::load(llama_folder.path(), at::kCPU, at::kFloat);
 
   const Json json = {{"model_type", "ferret"}, {"rope_theta", 10000.0}};
-  const CausalLM ferret =
-      CausalLM::load(ferret_folder.path(), read_family_config(kFerret, json, "config.json"), at::kCPU, at::kFloat);
+  const CausalLM ferret = CausalLM::load(
+      ferret_folder.path(), read_family_config(kFerret, json, "config.json"), at::kCPU, at::kFloat);
   const at::Tensor hidden = hidden_of(ferret);
   EXPECT_LT(largest_difference(hidden, hidden_of(expected)), 1e-6);
   EXPECT_LT(largest_difference(ferret.logits(hidden), expected.logits(hidden) + bias), 1e-6);
   const at::Tensor targets = at::zeros({8}, at::kLong).fill_(7);
-  EXPECT_GT(ferret.token_nll(hidden, targets).nll[0], expected.token_nll(hidden, targets).nll[0] + 1.0);
+  EXPECT_GT(ferret.token_nll(hidden, targets).nll[0],
+            expected.token_nll(hidden, targets).nll[0] + 1.0);
 
   const Json narrow = {{"model_type", "ferret"}, {"rope_theta", 10000.0}, {"burrow", 3}};
   const CausalLM windowed =
-      CausalLM::load(ferret_folder.path(), read_family_config(kFerret, narrow, "config.json"), at::kCPU, at::kFloat);
+      CausalLM::load(ferret_folder.path(), read_family_config(kFerret, narrow, "config.json"),
+                     at::kCPU, at::kFloat);
   EXPECT_GT(largest_difference(hidden_of(windowed), hidden), 1e-3);
-  EXPECT_THROW(read_family_config(kFerret, {{"model_type", "ferret"}, {"burow", 3}}, "config.json"), Error);
+  EXPECT_THROW(read_family_config(kFerret, {{"model_type", "ferret"}, {"burow", 3}}, "config.json"),
+               Error);
 }
 
 TEST(FamiliesTest, TheMetaDeviceChecksNamesAndReadsNothing) {
@@ -119,18 +127,23 @@ TEST(FamiliesTest, TheMetaDeviceChecksNamesAndReadsNothing) {
 TEST(MixtureTest, EqualsTheWeightedSumOfEachTokensExperts) {
   ModelConfig config;
   config.hidden_size = 6;
-  config.experts = {.num_experts = 4, .num_experts_per_tok = 2, .intermediate_size = 5, .norm_topk_prob = true};
+  config.experts = {
+      .num_experts = 4, .num_experts_per_tok = 2, .intermediate_size = 5, .norm_topk_prob = true};
   const at::Generator generator = at::detail::createCPUGenerator(5);
-  const auto random = [&](at::IntArrayRef shape) { return at::randn(shape, generator, at::TensorOptions().dtype(at::kFloat)); };
+  const auto random = [&](at::IntArrayRef shape) {
+    return at::randn(shape, generator, at::TensorOptions().dtype(at::kFloat));
+  };
   ExpertMixture experts{{random({4, 6}), {}}, {}};
-  for (int i = 0; i < 4; ++i) experts.experts.push_back({{random({5, 6}), {}}, {random({5, 6}), {}}, {random({6, 5}), {}}});
+  for (int i = 0; i < 4; ++i)
+    experts.experts.push_back({{random({5, 6}), {}}, {random({5, 6}), {}}, {random({6, 5}), {}}});
   const at::Tensor x = random({9, 6});
   const at::Tensor found = mixture(experts, x, config);
   const auto [shares, chosen] = at::topk(at::softmax(apply(experts.router, x), -1), 2, -1);
   for (int64_t row = 0; row < 9; ++row) {
     at::Tensor expected = at::zeros({1, 6});
     for (int64_t i = 0; i < 2; ++i)
-      expected += mlp(experts.experts[static_cast<size_t>(chosen[row][i].item<int64_t>())], x.narrow(0, row, 1), config) *
+      expected += mlp(experts.experts[static_cast<size_t>(chosen[row][i].item<int64_t>())],
+                      x.narrow(0, row, 1), config) *
                   (shares[row][i] / shares[row].sum());
     EXPECT_LT(largest_difference(found[row], expected[0]), 1e-5);
   }
@@ -159,7 +172,8 @@ TEST(FamiliesTest, QuantisedWeightsAreRefusedByTheirMethod) {
     tiny.config["quantization_config"] = {{"quant_method", method}};
     const TemporaryFolder folder;
     tiny.write(folder.path());
-    EXPECT_NE(load_error(folder.path()).find(std::string("quantization_config: ") + method), std::string::npos);
+    EXPECT_NE(load_error(folder.path()).find(std::string("quantization_config: ") + method),
+              std::string::npos);
     EXPECT_NE(load_error(folder.path()).find("dequantize"), std::string::npos);
   }
 }
@@ -169,7 +183,8 @@ TEST(FamiliesTest, ATensorOfAnotherTypeIsNamed) {
   tiny.tensors["model.norm.weight"] = at::ones({32}).to(at::kByte);
   const TemporaryFolder folder;
   tiny.write(folder.path());
-  EXPECT_NE(load_error(folder.path()).find("\"model.norm.weight\" has dtype U8"), std::string::npos);
+  EXPECT_NE(load_error(folder.path()).find("\"model.norm.weight\" has dtype U8"),
+            std::string::npos);
 }
 
 TEST(FamiliesTest, NoEmbeddingNamesWhatWasLookedFor) {

@@ -11,7 +11,8 @@ using ::testing::ElementsAre;
 const HeadScores kScores = {{0.5, 0, 0.9}, {0.5, 0.7, 0.5}};
 
 TEST(HeadRankingTest, PutsTheBestFirstAndBreaksTiesByLayerAndHead) {
-  EXPECT_THAT(rank_heads(kScores), ElementsAre(Head{0, 2}, Head{1, 1}, Head{0, 0}, Head{1, 0}, Head{1, 2}, Head{0, 1}));
+  EXPECT_THAT(rank_heads(kScores),
+              ElementsAre(Head{0, 2}, Head{1, 1}, Head{0, 0}, Head{1, 0}, Head{1, 2}, Head{0, 1}));
 }
 
 TEST(HeadRankingTest, CutsTheCriticalSetFromTheTop) {

@@ -96,7 +96,8 @@ TEST(HeadsFileTest, ComesBackAsItWasWritten) {
 
 TEST(HeadsFileTest, ReadsAFileWithoutScoresOrProbes) {
   const HeadsFile file = parse_heads_file(
-      R"({"schema":"air.heads/1","model":{"num_hidden_layers":2,"num_attention_heads":3},"heads":["1-0"]})", "h");
+      R"({"schema":"air.heads/1","model":{"num_hidden_layers":2,"num_attention_heads":3},"heads":["1-0"]})",
+      "h");
   EXPECT_THAT(file.heads, ElementsAre(Head{1, 0}));
   EXPECT_TRUE(file.scores.empty());
 }
@@ -105,40 +106,50 @@ TEST(HeadsFileTest, NamesWhatIsWrongWithAFile) {
   EXPECT_THAT(parse_error("{"), HasSubstr("heads.json"));
   EXPECT_THAT(parse_error("[]"), HasSubstr("not an object"));
   EXPECT_THAT(parse_error("{}"), HasSubstr("no key \"schema\""));
-  EXPECT_THAT(parse_error(text_with("air.heads/1", "air.heads/9")), HasSubstr("unknown schema \"air.heads/9\""));
+  EXPECT_THAT(parse_error(text_with("air.heads/1", "air.heads/9")),
+              HasSubstr("unknown schema \"air.heads/9\""));
   EXPECT_THAT(parse_error(text_with("\"model\":", "\"modle\":")), HasSubstr("no key \"model\""));
   EXPECT_THAT(parse_error(text_with("\"num_hidden_layers\":2", "\"num_hidden_layers\":0")),
               HasSubstr("\"model.num_hidden_layers\" is not above 0"));
   EXPECT_THAT(parse_error(text_with("\"num_attention_heads\":3", "\"num_attention_heads\":2.5")),
               HasSubstr("\"model.num_attention_heads\" is not a whole number"));
-  EXPECT_THAT(parse_error(text_with("\"heads\":[", "\"heads\":[7,")), HasSubstr("\"heads\" has the wrong type"));
+  EXPECT_THAT(parse_error(text_with("\"heads\":[", "\"heads\":[7,")),
+              HasSubstr("\"heads\" has the wrong type"));
   EXPECT_THAT(parse_error(text_with("\"1-2\"", "\"1_2\"")), HasSubstr("1_2"));
   EXPECT_THAT(parse_error(text_with("\"1-2\"", "\"0-0\"")), HasSubstr("named twice"));
   EXPECT_THAT(parse_error(text_with("\"1-2\"", "\"1-3\"")), HasSubstr("1-3"));
   EXPECT_THAT(parse_error(text_with("[0,0.1,1]", "[0,0.1]")), HasSubstr("not 2 layers × 3 heads"));
-  EXPECT_THAT(parse_error(text_with("[0,0.1,1]", "[0,0.1,1.5]")), HasSubstr("head 1-2 is outside [0, 1]"));
+  EXPECT_THAT(parse_error(text_with("[0,0.1,1]", "[0,0.1,1.5]")),
+              HasSubstr("head 1-2 is outside [0, 1]"));
 }
 
 TEST(ResolveHeadsTest, ReadsAListInPlace) {
-  EXPECT_THAT(resolve_heads("1-2,0-1", config_of(2, 3), "x", false), ElementsAre(Head{1, 2}, Head{0, 1}));
+  EXPECT_THAT(resolve_heads("1-2,0-1", config_of(2, 3), "x", false),
+              ElementsAre(Head{1, 2}, Head{0, 1}));
   EXPECT_TRUE(resolve_heads("none", config_of(2, 3), "x", false).empty());
-  EXPECT_THAT(model_error([] { resolve_heads("1-3", config_of(2, 3), "x", false); }), HasSubstr("1-3"));
+  EXPECT_THAT(model_error([] { resolve_heads("1-3", config_of(2, 3), "x", false); }),
+              HasSubstr("1-3"));
 }
 
 TEST(ResolveHeadsTest, TakesTheHeadsOfAFile) {
   const TemporaryFile file(to_json(small_file()));
-  EXPECT_EQ(resolve_heads(file.path(), config_of(2, 3), "00ff00ff00ff00ff", false), small_file().heads);
+  EXPECT_EQ(resolve_heads(file.path(), config_of(2, 3), "00ff00ff00ff00ff", false),
+            small_file().heads);
 }
 
 TEST(ResolveHeadsTest, RefusesHeadsOfAnotherModelUnlessForced) {
   const TemporaryFile file(to_json(small_file()));
-  EXPECT_THAT(model_error([&] { resolve_heads(file.path(), config_of(2, 3), "1111111111111111", false); }),
-              HasSubstr("fingerprint 00ff00ff00ff00ff"));
-  EXPECT_THAT(model_error([&] { resolve_heads(file.path(), config_of(4, 3), "00ff00ff00ff00ff", false); }),
-              HasSubstr("2 layers × 3 heads"));
-  EXPECT_EQ(resolve_heads(file.path(), config_of(4, 3), "1111111111111111", true), small_file().heads);
+  EXPECT_THAT(
+      model_error([&] { resolve_heads(file.path(), config_of(2, 3), "1111111111111111", false); }),
+      HasSubstr("fingerprint 00ff00ff00ff00ff"));
+  EXPECT_THAT(
+      model_error([&] { resolve_heads(file.path(), config_of(4, 3), "00ff00ff00ff00ff", false); }),
+      HasSubstr("2 layers × 3 heads"));
+  EXPECT_EQ(resolve_heads(file.path(), config_of(4, 3), "1111111111111111", true),
+            small_file().heads);
   // Forced or not, a head that does not exist can't be masked.
-  EXPECT_THAT(model_error([&] { resolve_heads(file.path(), config_of(2, 2), "x", true); }), HasSubstr("1-2"));
+  EXPECT_THAT(model_error([&] { resolve_heads(file.path(), config_of(2, 2), "x", true); }),
+              HasSubstr("1-2"));
 }
 
 TEST(ResolveHeadsTest, NamesAFileThatIsNotThere) {
@@ -149,7 +160,8 @@ TEST(ResolveHeadsTest, NamesAFileThatIsNotThere) {
 TEST(ResolveHeadsTest, CutsAScoredListOfAnotherProgramToItsCriticalPart) {
   // 5 % of 2 × 20 heads are 2.
   const TemporaryFile file(R"({"0-1": [0.5], "1-19": [0.9], "0-0": [0.7], "1-1": [0]})");
-  EXPECT_THAT(resolve_heads(file.path(), config_of(2, 20), "x", false), ElementsAre(Head{1, 19}, Head{0, 0}));
+  EXPECT_THAT(resolve_heads(file.path(), config_of(2, 20), "x", false),
+              ElementsAre(Head{1, 19}, Head{0, 0}));
   CriticalSize three;
   three.num_heads = 3;
   const HeadsFile loaded = load_heads(file.path(), config_of(2, 20), "x", false, three);
@@ -161,7 +173,8 @@ TEST(ResolveHeadsTest, CutsAScoredListOfAnotherProgramToItsCriticalPart) {
 TEST(ResolveHeadsTest, TakesAnUnscoredListOfAnotherProgramWhole) {
   const TemporaryFile file("0,1\n1,19\n0,0\n");
   EXPECT_EQ(resolve_heads(file.path(), config_of(2, 20), "x", false).size(), 3u);
-  EXPECT_THAT(model_error([&] { resolve_heads(file.path(), config_of(2, 19), "x", false); }), HasSubstr("1-19"));
+  EXPECT_THAT(model_error([&] { resolve_heads(file.path(), config_of(2, 19), "x", false); }),
+              HasSubstr("1-19"));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Every way in which a safetensors file can lie (the attacks of the format's own list) is refused by name.
+// Every way in which a safetensors file can lie (the attacks of the format's own list) is refused
+// by name.
 #include "model/safetensors.h"
 
 #include <ATen/ops/arange.h>
@@ -15,7 +16,8 @@ using test::TemporaryFolder;
 
 std::string file_of(const std::string& header, size_t data_size) {
   const uint64_t size = header.size();
-  return std::string(reinterpret_cast<const char*>(&size), sizeof size) + header + std::string(data_size, '\0');
+  return std::string(reinterpret_cast<const char*>(&size), sizeof size) + header +
+         std::string(data_size, '\0');
 }
 
 std::string refusal(const std::string& bytes) {
@@ -34,7 +36,8 @@ std::string refusal(const std::string& bytes) {
 TEST(SafetensorsFileTest, ReadsWhatItWasGiven) {
   const TemporaryFolder folder;
   const at::Tensor a = at::arange(6, at::TensorOptions().dtype(at::kFloat)).view({2, 3});
-  const auto path = folder.write("x.safetensors", test::safetensors_bytes({{"a", a}, {"empty", a.narrow(0, 0, 0)}}));
+  const auto path = folder.write("x.safetensors",
+                                 test::safetensors_bytes({{"a", a}, {"empty", a.narrow(0, 0, 0)}}));
   const SafetensorsFile file(path);
   EXPECT_TRUE(file.tensor("a").equal(a));
   EXPECT_EQ(file.tensor("empty").sizes(), at::IntArrayRef({0, 3}));
@@ -68,14 +71,16 @@ TEST(SafetensorsFileTest, RefusesATruncatedFile) {
 }
 
 TEST(SafetensorsFileTest, RefusesBytesBehindTheLastTensor) {
-  EXPECT_NE(refusal(file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 5)).find("after the last"),
+  EXPECT_NE(refusal(file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 5))
+                .find("after the last"),
             std::string::npos);
 }
 
 TEST(SafetensorsFileTest, RefusesOverlapsAndHoles) {
   const auto two = [](const char* b) {
     return file_of(
-        std::string(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":)") +
+        std::string(
+            R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":)") +
             b + "}}",
         20);
   };
@@ -84,27 +89,41 @@ TEST(SafetensorsFileTest, RefusesOverlapsAndHoles) {
 }
 
 TEST(SafetensorsFileTest, RefusesShapesThatDoNotFitTheirBytes) {
-  const auto one = [](const char* rest) { return file_of(std::string(R"({"a":{)") + rest + "}}", 4); };
-  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])")).find("needs 8 bytes"), std::string::npos);
-  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4])")).find("overflows"),
+  const auto one = [](const char* rest) {
+    return file_of(std::string(R"({"a":{)") + rest + "}}", 4);
+  };
+  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])")).find("needs 8 bytes"),
             std::string::npos);
-  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])")).find("no length"), std::string::npos);
-  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])")).find("no length"), std::string::npos);
-  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])")).find("no range"), std::string::npos);
-  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615])")).find("outside"),
+  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4])"))
+                .find("overflows"),
             std::string::npos);
-  EXPECT_NE(refusal(one(R"("dtype":"F33","shape":[1],"data_offsets":[0,4])")).find("unknown dtype \"F33\""), std::string::npos);
-  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1)")).find("unknown key \"x\""), std::string::npos);
+  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])")).find("no length"),
+            std::string::npos);
+  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])")).find("no length"),
+            std::string::npos);
+  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])")).find("no range"),
+            std::string::npos);
+  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615])"))
+                .find("outside"),
+            std::string::npos);
+  EXPECT_NE(refusal(one(R"("dtype":"F33","shape":[1],"data_offsets":[0,4])"))
+                .find("unknown dtype \"F33\""),
+            std::string::npos);
+  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1)"))
+                .find("unknown key \"x\""),
+            std::string::npos);
   EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1])")).find("data_offsets"), std::string::npos);
 }
 
 TEST(SafetensorsFileTest, RefusesANameThatStandsTwice) {
   const std::string entry = R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
-  EXPECT_NE(refusal(file_of("{" + entry + "," + entry + "}", 4)).find("\"a\" twice"), std::string::npos);
+  EXPECT_NE(refusal(file_of("{" + entry + "," + entry + "}", 4)).find("\"a\" twice"),
+            std::string::npos);
 }
 
 TEST(SafetensorsFileTest, RefusesMetadataThatAreNoStrings) {
-  EXPECT_NE(refusal(file_of(R"({"__metadata__":{"format":1}})", 0)).find("__metadata__"), std::string::npos);
+  EXPECT_NE(refusal(file_of(R"({"__metadata__":{"format":1}})", 0)).find("__metadata__"),
+            std::string::npos);
   EXPECT_EQ(refusal(file_of(R"({"__metadata__":{"format":"pt"}})", 0)), "accepted");
 }
 

@@ -17,7 +17,8 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-std::string scored_line(const std::string& id, const std::string& response, double base_nll, double divergence) {
+std::string scored_line(const std::string& id, const std::string& response, double base_nll,
+                        double divergence) {
   const Json step = {{"begin", 0},
                      {"end", response.size()},
                      {"num_tokens", 5},
@@ -41,7 +42,8 @@ std::string scored_line(const std::string& id, const std::string& response, doub
   return line.dump();
 }
 
-ReportData read(const std::string& lines, int64_t max_traces = 30, const std::string& group_by = "") {
+ReportData read(const std::string& lines, int64_t max_traces = 30,
+                const std::string& group_by = "") {
   const test::TemporaryFolder folder;
   ReportData data = read_report_data({.inputs = {folder.write("scored.jsonl", lines).string()},
                                       .title = "A <title>",
@@ -55,7 +57,9 @@ ReportData read(const std::string& lines, int64_t max_traces = 30, const std::st
 std::string many_lines(int count) {
   std::string lines;
   for (int i = 0; i < count; ++i)
-    lines += scored_line("t" + std::to_string(i), "Step " + std::to_string(i) + ".", 0.5 + 0.01 * i, 0.1) + "\n";
+    lines += scored_line("t" + std::to_string(i), "Step " + std::to_string(i) + ".", 0.5 + 0.01 * i,
+                         0.1) +
+             "\n";
   return lines;
 }
 
@@ -63,9 +67,13 @@ TEST(JoinedManifestTest, CountsAddUpAndWhatDiffersStandsSideBySide) {
   EXPECT_TRUE(joined_manifest({}).is_null());
   const Json one = {{"shard", "0/2"}, {"mask", "uniform"}, {"num_traces", 3}, {"seconds", 1.5}};
   EXPECT_EQ(joined_manifest({one}), one);
-  const Json two = {{"shard", "1/2"}, {"mask", "uniform"}, {"num_traces", 3}, {"seconds", 2.0}, {"seed", 7}};
-  EXPECT_EQ(joined_manifest({one, two}),
-            Json({{"shard", {"0/2", "1/2"}}, {"mask", "uniform"}, {"num_traces", 6}, {"seconds", 3.5}, {"seed", 7}}));
+  const Json two = {
+      {"shard", "1/2"}, {"mask", "uniform"}, {"num_traces", 3}, {"seconds", 2.0}, {"seed", 7}};
+  EXPECT_EQ(joined_manifest({one, two}), Json({{"shard", {"0/2", "1/2"}},
+                                               {"mask", "uniform"},
+                                               {"num_traces", 6},
+                                               {"seconds", 3.5},
+                                               {"seed", 7}}));
 }
 
 // Vectors of FIPS 180-4 and of sha256sum.
@@ -77,7 +85,8 @@ TEST(Sha256Test, EqualsKnownDigests) {
 }
 
 TEST(HtmlTest, NothingOfATextBecomesMarkup) {
-  EXPECT_EQ(escape_html("<script>alert('&\"')</script>"), "&lt;script&gt;alert(&#39;&amp;&quot;&#39;)&lt;/script&gt;");
+  EXPECT_EQ(escape_html("<script>alert('&\"')</script>"),
+            "&lt;script&gt;alert(&#39;&amp;&quot;&#39;)&lt;/script&gt;");
   EXPECT_EQ(escape_html(std::string_view("a\0b\x1b\n\t", 6)), "a\u2400b\u241b\n\t");
 }
 
@@ -94,14 +103,18 @@ TEST(HtmlTest, WritesNumbersForPeople) {
 }
 
 TEST(AxisTest, LabelsRoundValuesInside) {
-  for (const Axis axis : {Axis{0, 1, false}, Axis{-3.2, 7.9, false}, Axis{12, 4000, true}, Axis{0.001, 0.0013, false}}) {
+  for (const Axis axis : {Axis{0, 1, false}, Axis{-3.2, 7.9, false}, Axis{12, 4000, true},
+                          Axis{0.001, 0.0013, false}}) {
     const auto ticks = axis.ticks();
     EXPECT_GE(ticks.size(), 2u);
-    for (const double tick : ticks) EXPECT_TRUE(tick >= axis.low - 1e-9 && tick <= axis.high + 1e-9) << tick;
+    for (const double tick : ticks)
+      EXPECT_TRUE(tick >= axis.low - 1e-9 && tick <= axis.high + 1e-9) << tick;
   }
 }
 
-TEST(AxisTest, OfEqualValuesHasWidth) { EXPECT_GT(Axis::of({2, 2, 2}).high, Axis::of({2, 2, 2}).low); }
+TEST(AxisTest, OfEqualValuesHasWidth) {
+  EXPECT_GT(Axis::of({2, 2, 2}).high, Axis::of({2, 2, 2}).low);
+}
 
 TEST(ChartTest, BinsCountEveryValueOnce) {
   const std::vector<double> values{-100, 0, 0.1, 0.5, 0.99, 1, 100};
@@ -115,7 +128,8 @@ TEST(SanityTest, WarnsWhenInfluenceRestatesTheBaseLoss) {
   EXPECT_NEAR(all[1].with_influence, -1, 1e-9);
   bool warned = false;
   for (const Finding& finding : findings(data, all))
-    warned = warned || (finding.warning && finding.text.find("restates the base loss") != std::string::npos);
+    warned = warned ||
+             (finding.warning && finding.text.find("restates the base loss") != std::string::npos);
   EXPECT_TRUE(warned);
 }
 
@@ -129,15 +143,18 @@ TEST(ReportDataTest, ShowsTopMiddleAndBottomOnce) {
   std::vector<int64_t> positions;
   for (const ShownTrace& shown : data.shown) positions.push_back(shown.position);
   EXPECT_EQ(positions, (std::vector<int64_t>{1, 2, 3, 50, 51, 52, 98, 99, 100}));
-  EXPECT_EQ(data.shown.front().trace.id, "t0") << "the smallest base loss has the highest influence";
+  EXPECT_EQ(data.shown.front().trace.id, "t0")
+      << "the smallest base loss has the highest influence";
   for (int64_t count : {1, 2, 3, 4, 5})
-    EXPECT_EQ(read(many_lines(static_cast<int>(count)), 30).shown.size(), static_cast<size_t>(count));
+    EXPECT_EQ(read(many_lines(static_cast<int>(count)), 30).shown.size(),
+              static_cast<size_t>(count));
 }
 
 TEST(ReportDataTest, RepetitionIsHigherForTextThatRepeatsItself) {
   std::string repeated;
   for (int i = 0; i < 50; ++i) repeated += "again and ";
-  EXPECT_GT(repetition_of(repeated), 5 * repetition_of("Every word of this sentence differs from its neighbours."));
+  EXPECT_GT(repetition_of(repeated),
+            5 * repetition_of("Every word of this sentence differs from its neighbours."));
 }
 
 TEST(ReportDataTest, RefusesAFileWithoutTraces) { EXPECT_THROW(read(""), Error); }
@@ -152,24 +169,31 @@ TEST(PageTest, NamesItsScriptAndStyleByHash) {
   EXPECT_THAT(page, HasSubstr("style-src " + csp_hash(between("<style>", "</style>"))));
   EXPECT_THAT(page, Not(HasSubstr("unsafe-inline")));
   EXPECT_THAT(page, Not(HasSubstr(" style="))) << "the policy would block it";
-  for (const char* loading : {" src=", "url(", "@import", "https:"}) EXPECT_THAT(page, Not(HasSubstr(loading)));
+  for (const char* loading : {" src=", "url(", "@import", "https:"})
+    EXPECT_THAT(page, Not(HasSubstr(loading)));
 }
 
 TEST(PageTest, ShowsHostileTextAsText) {
   const std::string hostile = "</span><script>alert(1)</script>\u202Egnp.exe";
-  const std::string page = render_page(read(scored_line("<img src=x onerror=alert(1)>", hostile, 0.5, 0.1) + "\n", 30, "source"));
+  const std::string page = render_page(
+      read(scored_line("<img src=x onerror=alert(1)>", hostile, 0.5, 0.1) + "\n", 30, "source"));
   EXPECT_THAT(page, Not(HasSubstr("<script>alert")));
   EXPECT_THAT(page, Not(HasSubstr("<img")));
-  EXPECT_THAT(page, HasSubstr("<bdi>&lt;/span&gt;&lt;script&gt;alert(1)&lt;/script&gt;\u202Egnp.exe</bdi>"));
+  EXPECT_THAT(
+      page,
+      HasSubstr("<bdi>&lt;/span&gt;&lt;script&gt;alert(1)&lt;/script&gt;\u202Egnp.exe</bdi>"));
 }
 
 TEST(PageTest, StaysSmallWhateverTheTracesHold) {
   std::string lines;
   for (int i = 0; i < 40; ++i)
-    lines += scored_line("t" + std::to_string(i), std::string(1 << 20, i % 2 == 0 ? '<' : 'x'), 0.5 + 0.01 * i, 0.1) + "\n";
+    lines += scored_line("t" + std::to_string(i), std::string(1 << 20, i % 2 == 0 ? '<' : 'x'),
+                         0.5 + 0.01 * i, 0.1) +
+             "\n";
   ReportData data = read(lines);
   Rng rng(8);
-  while (data.traces.size() < 100'000) {  // every point of the charts is drawn: none falls on another
+  while (data.traces.size() <
+         100'000) {  // every point of the charts is drawn: none falls on another
     data.traces.push_back({.influence = rng.uniform() * 3 - 1,
                            .divergence = rng.uniform(),
                            .base_nll = rng.uniform() * 3,
@@ -184,7 +208,9 @@ TEST(PageTest, StaysSmallWhateverTheTracesHold) {
   EXPECT_THAT(page, HasSubstr("more bytes are not shown"));
 }
 
-TEST(PageTest, TheSameDataGiveTheSameBytes) { EXPECT_EQ(render_page(read(many_lines(30))), render_page(read(many_lines(30)))); }
+TEST(PageTest, TheSameDataGiveTheSameBytes) {
+  EXPECT_EQ(render_page(read(many_lines(30))), render_page(read(many_lines(30))));
+}
 
 }  // namespace
 }  // namespace air

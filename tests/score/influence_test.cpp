@@ -21,7 +21,8 @@ TEST(InfluenceTest, FloorBoundsTheRatioOfKnownSteps) {
 
 TEST(InfluenceTest, SumsOfStepsAreTheSumOfTheTrace) {
   const TokenScores tokens{{1, 2, 3, 4, 5}, {2, 2, 4, 4, 6}, {1, 1, 1, 1, 1}, {1, 2, 3, 4, 4}};
-  const SpanScore a = mean_over(tokens, 0, 2), b = mean_over(tokens, 2, 5), whole = mean_over(tokens, 0, 5);
+  const SpanScore a = mean_over(tokens, 0, 2), b = mean_over(tokens, 2, 5),
+                  whole = mean_over(tokens, 0, 5);
   EXPECT_NEAR(a.base_nll * 2 + b.base_nll * 3, whole.base_nll * 5, 1e-12);
   EXPECT_NEAR(a.divergence() * 2 + b.divergence() * 3, whole.divergence() * 5, 1e-12);
   EXPECT_NEAR(whole.controlled(), 18.0 / 5 - 14.0 / 5, 1e-12);
@@ -29,8 +30,10 @@ TEST(InfluenceTest, SumsOfStepsAreTheSumOfTheTrace) {
 
 // By hand: 3 tokens of its own and 1 of the trace's average.
 TEST(InfluenceTest, ShrinkingAddsTokensOfTheTracesAverage) {
-  const SpanScore step{.num_tokens = 3, .base_nll = 1, .ref_nll = 3, .entropy = 4, .control_nll = 2};
-  const SpanScore trace{.num_tokens = 9, .base_nll = 5, .ref_nll = 7, .entropy = 0, .control_nll = 6};
+  const SpanScore step{
+      .num_tokens = 3, .base_nll = 1, .ref_nll = 3, .entropy = 4, .control_nll = 2};
+  const SpanScore trace{
+      .num_tokens = 9, .base_nll = 5, .ref_nll = 7, .entropy = 0, .control_nll = 6};
   const SpanScore shrunk = shrunk_towards(step, trace, 1);
   EXPECT_EQ(shrunk.num_tokens, 3);
   EXPECT_DOUBLE_EQ(shrunk.base_nll, 2);

@@ -26,13 +26,14 @@ TEST(PackerTest, TakesEveryTraceOnceAndKeepsTheBudget) {
   for (int round = 0; round < 200; ++round) {
     const uint64_t num_prompts = rng.below(12);
     std::vector<int64_t> prompt_lengths;
-    for (uint64_t i = 0; i < num_prompts; ++i) prompt_lengths.push_back(static_cast<int64_t>(1 + rng.below(100)));
+    for (uint64_t i = 0; i < num_prompts; ++i)
+      prompt_lengths.push_back(static_cast<int64_t>(1 + rng.below(100)));
     std::vector<TraceLength> traces;
     for (uint64_t i = 0, n = rng.below(60); i < n; ++i) {
       const uint64_t prompt = rng.below(num_prompts + 3);
       if (prompt < num_prompts)
-        traces.push_back({prompt_lengths[prompt] + static_cast<int64_t>(1 + rng.below(100)), prompt_lengths[prompt],
-                          static_cast<int64_t>(prompt)});
+        traces.push_back({prompt_lengths[prompt] + static_cast<int64_t>(1 + rng.below(100)),
+                          prompt_lengths[prompt], static_cast<int64_t>(prompt)});
       else
         traces.push_back({static_cast<int64_t>(2 + rng.below(200)), 1, -1});
     }
@@ -55,8 +56,10 @@ TEST(PackerTest, NeverSplitsATraceLongerThanTheBudget) {
 }
 
 TEST(PackerTest, AnswersToOnePromptStayTogether) {
-  // 100 + 3 · 10 tokens fit where four prompts would not; the trace of another prompt lies between them in length.
-  const std::vector<TraceLength> traces = {{112, 100, 7}, {111, 1, -1}, {110, 100, 7}, {108, 100, 7}};
+  // 100 + 3 · 10 tokens fit where four prompts would not; the trace of another prompt lies between
+  // them in length.
+  const std::vector<TraceLength> traces = {
+      {112, 100, 7}, {111, 1, -1}, {110, 100, 7}, {108, 100, 7}};
   const auto batches = pack_batches(traces, 130);
   ASSERT_EQ(batches.size(), 2u);
   EXPECT_EQ(batches[0], std::vector<size_t>({0, 2, 3}));

@@ -67,9 +67,12 @@ TEST(PartialFileTest, AFileTornAnywhereKeepsItsWholeLines) {
   const std::string bytes = (std::ostringstream() << std::ifstream(path).rdbuf()).str();
   for (size_t length = 0; length <= bytes.size(); ++length) {
     std::ofstream(path, std::ios::trunc) << bytes.substr(0, length);
-    const auto lines = std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length), '\n');
+    const auto lines =
+        std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length), '\n');
     PartialFile file(path, kRun, true);
-    ASSERT_EQ(static_cast<std::ptrdiff_t>(file.entries().size()), std::max<std::ptrdiff_t>(0, lines - 1)) << length;
+    ASSERT_EQ(static_cast<std::ptrdiff_t>(file.entries().size()),
+              std::max<std::ptrdiff_t>(0, lines - 1))
+        << length;
   }
 }
 
@@ -86,7 +89,10 @@ TEST(PartialFileTest, ASkippedTraceKeepsItsPlace) {
   const std::string path = interrupted_file(folder);
   ScoredEntry skipped = entry_at(4);
   skipped.trace = 2;
-  { PartialFile(path, kRun, true).append({skipped, entry_at(5)}, {line_of_skipped(skipped), line_of(5)}); }
+  {
+    PartialFile(path, kRun, true)
+        .append({skipped, entry_at(5)}, {line_of_skipped(skipped), line_of(5)});
+  }
   const PartialFile file(path, kRun, true);
   ASSERT_EQ(file.entries().size(), 5u);
   EXPECT_TRUE(file.entries()[3].skipped);

@@ -12,7 +12,8 @@ namespace {
 Trace random_trace(int64_t prompt, int64_t response, uint64_t seed) {
   Rng rng(seed);
   Trace trace;
-  for (int64_t i = 0; i < prompt + response; ++i) trace.ids.push_back(static_cast<int32_t>(rng.below(50)));
+  for (int64_t i = 0; i < prompt + response; ++i)
+    trace.ids.push_back(static_cast<int32_t>(rng.below(50)));
   trace.response_begin = prompt;
   return trace;
 }
@@ -23,9 +24,11 @@ class ScorerTest : public testing::Test {
     test::TinyLlama().write(folder_.path());
     model_ = std::make_unique<CausalLM>(CausalLM::load(folder_.path(), at::kCPU, at::kFloat));
     for (uint64_t i = 0; i < 6; ++i)
-      traces_.push_back(random_trace(1 + static_cast<int64_t>(i), 5 + 7 * static_cast<int64_t>(i), i));
+      traces_.push_back(
+          random_trace(1 + static_cast<int64_t>(i), 5 + 7 * static_cast<int64_t>(i), i));
   }
-  std::vector<TokenScores> together(const HeadSet& heads, const std::vector<HeadSet>& controls = {}) const {
+  std::vector<TokenScores> together(const HeadSet& heads,
+                                    const std::vector<HeadSet>& controls = {}) const {
     std::vector<const Trace*> pointers;
     for (const Trace& trace : traces_) pointers.push_back(&trace);
     return Scorer(*model_, heads, controls, MaskMode::kUniform).score(pointers);
@@ -49,7 +52,8 @@ TEST_F(ScorerTest, ABatchEqualsItsTracesAlone) {
   for (size_t i = 0; i < traces_.size(); ++i) {
     const Trace* one = &traces_[i];
     const std::vector<HeadSet> controls = {{{1, 0}, {2, 2}}};
-    const auto alone = Scorer(*model_, heads, controls, MaskMode::kUniform).score({&one, 1}).front();
+    const auto alone =
+        Scorer(*model_, heads, controls, MaskMode::kUniform).score({&one, 1}).front();
     ASSERT_EQ(alone.base_nll.size(), static_cast<size_t>(one->num_response_tokens()));
     for (size_t t = 0; t < alone.base_nll.size(); ++t) {
       EXPECT_NEAR(all[i].base_nll[t], alone.base_nll[t], 1e-4);
@@ -72,8 +76,10 @@ TEST_F(ScorerTest, ASharedPromptGivesWhatItGivesAlone) {
   const HeadSet heads = {{1, 1}, {2, 3}};
   std::vector<Trace> traces;
   for (uint64_t i = 0; i < 7; ++i) {
-    // Two prompts in turn, and one trace that has its own; a response of one token has no rows but the prompt's last.
-    traces.push_back(random_trace(i == 6 ? 19 : 22, i == 2 ? 1 : 4 + static_cast<int64_t>(i), 100 + i));
+    // Two prompts in turn, and one trace that has its own; a response of one token has no rows but
+    // the prompt's last.
+    traces.push_back(
+        random_trace(i == 6 ? 19 : 22, i == 2 ? 1 : 4 + static_cast<int64_t>(i), 100 + i));
     const Trace prompt = random_trace(22, 1, i % 2);
     if (i < 6) std::copy_n(prompt.ids.begin(), 22, traces.back().ids.begin());
   }

@@ -13,7 +13,8 @@
 namespace air {
 namespace {
 
-/// A scorer with room for so many tokens, which counts its calls. A trace's base loss is its first id.
+/// A scorer with room for so many tokens, which counts its calls. A trace's base loss is its first
+/// id.
 struct FakeScorer {
   int64_t room;
   std::function<void()> run_out = [] { throw std::bad_alloc(); };
@@ -25,7 +26,8 @@ struct FakeScorer {
     for (const Trace* trace : traces) tokens += trace->num_tokens();
     if (tokens > room) run_out();
     std::vector<TokenScores> out;
-    for (const Trace* trace : traces) out.emplace_back().base_nll = {static_cast<double>(trace->ids[0])};
+    for (const Trace* trace : traces)
+      out.emplace_back().base_nll = {static_cast<double>(trace->ids[0])};
     return out;
   }
 };
@@ -35,7 +37,8 @@ class SplitBatchTest : public testing::Test {
   /// Traces of these lengths, with ids that tell them apart.
   void make(const std::vector<size_t>& lengths) {
     traces_.resize(lengths.size());
-    for (size_t i = 0; i < lengths.size(); ++i) traces_[i].ids.assign(lengths[i], static_cast<int32_t>(i));
+    for (size_t i = 0; i < lengths.size(); ++i)
+      traces_[i].ids.assign(lengths[i], static_cast<int32_t>(i));
     for (const Trace& trace : traces_) pointers_.push_back(&trace);
   }
   std::vector<double> firsts(const SplitScores& scores) const {
@@ -63,7 +66,8 @@ TEST_F(SplitBatchTest, OneThatDoesNotFitIsScoredInPartsInItsOrder) {
     const SplitScores scores = score_within_memory(pointers_, std::ref(scorer));
     EXPECT_EQ(firsts(scores), (std::vector<double>{0, 1, 2, 3, 4, 5, 6, 7, 8})) << room;
     EXPECT_GT(scores.num_splits, 0) << room;
-    EXPECT_EQ(scorer.calls, 1 + 2 * scores.num_splits) << room;  // every attempt that fails makes two
+    EXPECT_EQ(scorer.calls, 1 + 2 * scores.num_splits)
+        << room;  // every attempt that fails makes two
   }
 }
 
@@ -80,14 +84,17 @@ TEST_F(SplitBatchTest, WhatRunsOutOfMemoryIsRecognised) {
   make({6, 6});
   const std::vector<std::function<void()>> ways = {
       [] { throw std::bad_alloc(); },
-      [] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory. Tried to allocate 2.00 GiB"); },
+      [] {
+        TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory. Tried to allocate 2.00 GiB");
+      },
       [] { TORCH_CHECK(false, "CUDA error: out of memory"); },
-      [] { at::empty({int64_t{1} << 55}); },                             // the CPU's allocator itself
+      [] { at::empty({int64_t{1} << 55}); },  // the CPU's allocator itself
       [] { throw std::runtime_error("could not create a primitive"); },  // oneDNN
   };
   for (const auto& way : ways) {
     FakeScorer scorer{6, way};
-    EXPECT_EQ(firsts(score_within_memory(pointers_, std::ref(scorer))), (std::vector<double>{0, 1}));
+    EXPECT_EQ(firsts(score_within_memory(pointers_, std::ref(scorer))),
+              (std::vector<double>{0, 1}));
   }
 }
 
@@ -96,7 +103,10 @@ TEST_F(SplitBatchTest, OtherErrorsPassThrough) {
   const std::vector<std::function<void()>> ways = {
       [] { throw Error(ErrorKind::kModel, "", "out of memory is not what this is"); },
       [] { throw std::runtime_error("bad shape"); },
-      [] { throw std::runtime_error("could not create a primitive descriptor for the matmul primitive"); },
+      [] {
+        throw std::runtime_error(
+            "could not create a primitive descriptor for the matmul primitive");
+      },
       [] { TORCH_CHECK(false, "expected a tensor"); },
   };
   for (const auto& way : ways) {

@@ -59,11 +59,14 @@ TEST(StepWeightsTest, OneWildStepIsBounded) {
   EXPECT_LE(weights[9] / weights[0], std::exp(4.0) + 1e-9);  // z is clamped to ±2
 }
 
-// Ten steps of the trace's average divergence and loss but for noise, and one of two tokens whose loss is near 0.
+// Ten steps of the trace's average divergence and loss but for noise, and one of two tokens whose
+// loss is near 0.
 TEST(StepWeightsTest, ShortStepsOfLittleLossDoNotDominate) {
   std::vector<SpanScore> steps(10, SpanScore{.num_tokens = 40, .base_nll = 0.5, .ref_nll = 0.6});
-  steps[3].ref_nll = 0.8;                                                   // a long step that needs retrieval
-  steps.push_back({.num_tokens = 2, .base_nll = 0.001, .ref_nll = 0.201});  // ratio 4 at the floor, out of 0.4 nats in all
+  steps[3].ref_nll = 0.8;  // a long step that needs retrieval
+  steps.push_back({.num_tokens = 2,
+                   .base_nll = 0.001,
+                   .ref_nll = 0.201});  // ratio 4 at the floor, out of 0.4 nats in all
   SpanScore trace;
   for (const SpanScore& step : steps) {
     const auto n = static_cast<double>(step.num_tokens);
@@ -82,7 +85,8 @@ TEST(StepWeightsTest, ShortStepsOfLittleLossDoNotDominate) {
     }
     return step_weights(influence, num_tokens, {});
   };
-  const std::vector<double> bare = weights_with(0), shrunk = weights_with(StepWeighting{}.shrinkage);
+  const std::vector<double> bare = weights_with(0),
+                            shrunk = weights_with(StepWeighting{}.shrinkage);
   EXPECT_GT(bare[10], 2 * bare[0]);
   EXPECT_GE(bare[10], bare[3]);
   EXPECT_GT(shrunk[3], 2 * shrunk[10]);
@@ -92,8 +96,8 @@ TEST(StepWeightsTest, ShortStepsOfLittleLossDoNotDominate) {
 TEST(StepWeightsTest, TopShareWeighsMore) {
   const std::vector<double> influence = {0.1, 0.4, 0.2, 0.3};
   const std::vector<int64_t> num_tokens(4, 1);
-  const std::vector<double> weights =
-      step_weights(influence, num_tokens, {.kind = Kind::kTop, .top_share = 0.5, .high = 3, .low = 1});
+  const std::vector<double> weights = step_weights(
+      influence, num_tokens, {.kind = Kind::kTop, .top_share = 0.5, .high = 3, .low = 1});
   EXPECT_EQ(weights, std::vector<double>({0.5, 1.5, 0.5, 1.5}));
 }
 

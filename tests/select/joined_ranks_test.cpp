@@ -27,7 +27,10 @@ void rank_together(std::vector<RankedRow>& rows, double RankedRow::*score) {
 
 TEST(JoinedRanksTest, RowsThatWereRankedTogetherStayAsTheyAre) {
   EXPECT_THAT(joined_ranks({}), IsEmpty());
-  EXPECT_THAT(joined_ranks({{.influence = 1, .rank = 7}, {.influence = 3, .rank = 2}, {.influence = 9}, {.influence = 9}}),
+  EXPECT_THAT(joined_ranks({{.influence = 1, .rank = 7},
+                            {.influence = 3, .rank = 2},
+                            {.influence = 9},
+                            {.influence = 9}}),
               IsEmpty());
 }
 
@@ -48,7 +51,9 @@ TEST(JoinedRanksTest, ShardsOfOneRowDoNotShowWhatTheyWereRankedBy) {
 }
 
 TEST(JoinedRanksTest, RowsWithoutARankGetNone) {
-  EXPECT_THAT(joined_ranks({{.influence = 1, .rank = 1}, {.influence = 9}, {.influence = 2, .rank = 1}}), ElementsAre(2, 0, 1));
+  EXPECT_THAT(
+      joined_ranks({{.influence = 1, .rank = 1}, {.influence = 9}, {.influence = 2, .rank = 1}}),
+      ElementsAre(2, 0, 1));
 }
 
 TEST(JoinedRanksTest, ShardsJoinToTheRanksOfOneRun) {
@@ -77,9 +82,11 @@ TEST(JoinedRanksTest, ShardsJoinToTheRanksOfOneRun) {
 }
 
 TEST(WithOtherRankTest, ChangesTheDigitsOfTheTracesRankAlone) {
-  const std::string before = R"({"rank":4,"id":"\u0061","big":1e400,"air":{"schema":"air.score/1",)";
+  const std::string before =
+      R"({"rank":4,"id":"\u0061","big":1e400,"air":{"schema":"air.score/1",)";
   const std::string after = R"("num_tokens":3,"steps":[{"rank":4}]},"x" : "rank"})";
-  EXPECT_EQ(with_other_rank(before + "\"rank\":4," + after, 1234, ""), before + "\"rank\":1234," + after);
+  EXPECT_EQ(with_other_rank(before + "\"rank\":4," + after, 1234, ""),
+            before + "\"rank\":1234," + after);
   EXPECT_EQ(with_other_rank(before + after, 1234, ""), before + after);
   EXPECT_THROW(with_other_rank(R"({"rank":4})", 1, ""), Error);
 }

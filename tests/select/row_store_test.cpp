@@ -18,7 +18,9 @@ using ::testing::ElementsAre;
 
 class RowStoreTest : public ::testing::Test {
  protected:
-  RowStoreTest() : folder_(std::filesystem::temp_directory_path() / ("row_store_test." + std::to_string(::getpid()))) {
+  RowStoreTest()
+      : folder_(std::filesystem::temp_directory_path() /
+                ("row_store_test." + std::to_string(::getpid()))) {
     std::filesystem::create_directory(folder_);
   }
   ~RowStoreTest() override { std::filesystem::remove_all(folder_); }
@@ -30,7 +32,9 @@ class RowStoreTest : public ::testing::Test {
   /// Adds the input and returns where its lines were said to be.
   std::vector<std::string> add(RowStore& store, const std::string& path) {
     std::vector<std::string> seen;
-    store.add(path, [&](std::string_view, const std::string& where) { seen.push_back(where.substr(where.rfind(':'))); });
+    store.add(path, [&](std::string_view, const std::string& where) {
+      seen.push_back(where.substr(where.rfind(':')));
+    });
     return seen;
   }
 
@@ -52,7 +56,10 @@ TEST_F(RowStoreTest, KeepsWhatCanBeReadOnlyOnce) {
   const std::string pipe = (folder_ / "pipe").string();
   ASSERT_EQ(std::system(("mkfifo " + pipe).c_str()), 0);
   ASSERT_EQ(
-      std::system(("(printf 'one\\n\\n'; head -c 3000000 /dev/zero | tr '\\0' x; printf '\\nlast') > " + pipe + " &").c_str()),
+      std::system(
+          ("(printf 'one\\n\\n'; head -c 3000000 /dev/zero | tr '\\0' x; printf '\\nlast') > " +
+           pipe + " &")
+              .c_str()),
       0);
   RowStore store;
   EXPECT_THAT(add(store, pipe), ElementsAre(":1", ":3", ":4"));

@@ -30,7 +30,8 @@ std::vector<Candidate> any_rows() {
 
 SelectionRules any_rules() {
   SelectionRules rules;
-  rules.order = *rc::gen::element(SelectionOrder::kTop, SelectionOrder::kBottom, SelectionOrder::kRandom);
+  rules.order =
+      *rc::gen::element(SelectionOrder::kTop, SelectionOrder::kBottom, SelectionOrder::kRandom);
   rules.seed = *rc::gen::arbitrary<uint64_t>();
   if (*rc::gen::arbitrary<bool>()) rules.top_k = *rc::gen::inRange(1, 40);
   if (*rc::gen::arbitrary<bool>()) rules.max_tokens = *rc::gen::inRange(1, 800);
@@ -38,22 +39,26 @@ SelectionRules any_rules() {
   if (*rc::gen::arbitrary<bool>()) rules.min_tokens = *rc::gen::inRange(1, 30);
   if (*rc::gen::arbitrary<bool>()) rules.min_score = *rc::gen::inRange(-4, 4);
   rules.exclude_truncated = *rc::gen::arbitrary<bool>();
-  rules.group_quota = *rc::gen::element(GroupQuota::kEach, GroupQuota::kEqual, GroupQuota::kProportional);
+  rules.group_quota =
+      *rc::gen::element(GroupQuota::kEach, GroupQuota::kEqual, GroupQuota::kProportional);
   rules.num_strata = *rc::gen::element(1, 1, 3, 10);
   return rules;
 }
 
 int64_t dropped(const Selection& s) {
-  return s.dropped_by_min_score + s.dropped_by_min_tokens + s.dropped_as_truncated + s.dropped_as_duplicates +
-         s.dropped_by_best_of + s.dropped_by_top_k + s.dropped_by_top_percent + s.dropped_by_max_tokens;
+  return s.dropped_by_min_score + s.dropped_by_min_tokens + s.dropped_as_truncated +
+         s.dropped_as_duplicates + s.dropped_by_best_of + s.dropped_by_top_k +
+         s.dropped_by_top_percent + s.dropped_by_max_tokens;
 }
 
 TEST(SelectionPropertyTest, EveryRowIsKeptOrDroppedByOneRule) {
   EXPECT_TRUE(rc::check([] {
     const auto rows = any_rows();
     const Selection selection = select_rows(rows, any_rules());
-    RC_ASSERT(static_cast<int64_t>(selection.kept.size()) + dropped(selection) == static_cast<int64_t>(rows.size()));
-    RC_ASSERT(std::set<int64_t>(selection.kept.begin(), selection.kept.end()).size() == selection.kept.size());
+    RC_ASSERT(static_cast<int64_t>(selection.kept.size()) + dropped(selection) ==
+              static_cast<int64_t>(rows.size()));
+    RC_ASSERT(std::set<int64_t>(selection.kept.begin(), selection.kept.end()).size() ==
+              selection.kept.size());
   }));
 }
 
@@ -73,8 +78,10 @@ TEST(SelectionPropertyTest, QuotasAndFiltersHold) {
       RC_ASSERT(!rules.exclude_truncated || !row.truncated);
       RC_ASSERT(row.text < 0 || texts.insert(row.text).second);
     }
-    for (const auto& [whose, rows_kept] : count) RC_ASSERT(!rules.top_k || rows_kept <= *rules.top_k);
-    for (const auto& [whose, tokens_kept] : tokens) RC_ASSERT(!rules.max_tokens || tokens_kept <= *rules.max_tokens);
+    for (const auto& [whose, rows_kept] : count)
+      RC_ASSERT(!rules.top_k || rows_kept <= *rules.top_k);
+    for (const auto& [whose, tokens_kept] : tokens)
+      RC_ASSERT(!rules.max_tokens || tokens_kept <= *rules.max_tokens);
   }));
 }
 
@@ -86,7 +93,8 @@ TEST(SelectionPropertyTest, KeptRowsStandInOrder) {
     std::map<int64_t, size_t> place;
     for (size_t i = 0; i < order.size(); ++i) place[order[i]] = i;
     const auto kept = select_rows(rows, rules).kept;
-    RC_ASSERT(std::is_sorted(kept.begin(), kept.end(), [&](int64_t a, int64_t b) { return place[a] < place[b]; }));
+    RC_ASSERT(std::is_sorted(kept.begin(), kept.end(),
+                             [&](int64_t a, int64_t b) { return place[a] < place[b]; }));
   }));
 }
 
@@ -126,7 +134,9 @@ TEST(SelectionPropertyTest, StrataOfEqualSizeGiveEquallyMany) {
               quota = *rc::gen::inRange(1, per_stratum + 1);
     std::vector<Candidate> rows;
     for (int i = 0; i < per_stratum * strata; ++i)
-      rows.push_back({.value = static_cast<double>(*rc::gen::inRange(0, 3)), .num_tokens = 1, .stratum = static_cast<double>(i)});
+      rows.push_back({.value = static_cast<double>(*rc::gen::inRange(0, 3)),
+                      .num_tokens = 1,
+                      .stratum = static_cast<double>(i)});
     SelectionRules rules;
     rules.num_strata = strata;
     rules.top_k = int64_t{quota} * strata;
@@ -138,13 +148,15 @@ TEST(SelectionPropertyTest, StrataOfEqualSizeGiveEquallyMany) {
 
 TEST(SelectionPropertyTest, SharesAddUpWithinCapacities) {
   EXPECT_TRUE(rc::check([] {
-    const auto capacities = *rc::gen::container<std::vector<int64_t>>(rc::gen::inRange<int64_t>(0, 100));
+    const auto capacities =
+        *rc::gen::container<std::vector<int64_t>>(rc::gen::inRange<int64_t>(0, 100));
     const int64_t total = *rc::gen::inRange(0, 600);
     const int64_t sum = std::accumulate(capacities.begin(), capacities.end(), int64_t{0});
     for (const auto& shares : {share_evenly(total, capacities), share_by_size(total, capacities)}) {
       RC_ASSERT(shares.size() == capacities.size());
       RC_ASSERT(std::accumulate(shares.begin(), shares.end(), int64_t{0}) == std::min(total, sum));
-      for (size_t i = 0; i < shares.size(); ++i) RC_ASSERT(shares[i] >= 0 && shares[i] <= capacities[i]);
+      for (size_t i = 0; i < shares.size(); ++i)
+        RC_ASSERT(shares[i] >= 0 && shares[i] <= capacities[i]);
     }
   }));
 }

@@ -141,9 +141,11 @@ TEST(SelectionTest, AccountsForEveryRowAndKeepsItsQuotas) {
     if (rng.below(2)) rules.max_tokens = static_cast<int64_t>(1 + rng.below(200));
     if (rng.below(2)) rules.min_score = static_cast<double>(rng.below(8));
     const Selection selection = select_rows(rows, rules);
-    const int64_t dropped = selection.dropped_by_min_score + selection.dropped_by_best_of + selection.dropped_by_top_k +
-                            selection.dropped_by_top_percent + selection.dropped_by_max_tokens;
-    EXPECT_EQ(static_cast<int64_t>(selection.kept.size()) + dropped, static_cast<int64_t>(rows.size()));
+    const int64_t dropped = selection.dropped_by_min_score + selection.dropped_by_best_of +
+                            selection.dropped_by_top_k + selection.dropped_by_top_percent +
+                            selection.dropped_by_max_tokens;
+    EXPECT_EQ(static_cast<int64_t>(selection.kept.size()) + dropped,
+              static_cast<int64_t>(rows.size()));
     std::map<int32_t, int64_t> kept_rows, kept_tokens;
     std::set<int32_t> prompts;
     for (const int64_t index : selection.kept) {
@@ -169,7 +171,8 @@ TEST(SelectionTest, SelectingTwiceIsSelectingOnce) {
     if (rng.below(2)) rules.top_k = static_cast<int64_t>(1 + rng.below(10));
     if (rng.below(2)) rules.max_tokens = static_cast<int64_t>(1 + rng.below(200));
     std::vector<Candidate> kept;
-    for (const int64_t index : select_rows(rows, rules).kept) kept.push_back(rows[static_cast<size_t>(index)]);
+    for (const int64_t index : select_rows(rows, rules).kept)
+      kept.push_back(rows[static_cast<size_t>(index)]);
     const Selection again = select_rows(kept, rules);
     ASSERT_EQ(again.kept.size(), kept.size());
     for (size_t i = 0; i < kept.size(); ++i) EXPECT_EQ(again.kept[i], static_cast<int64_t>(i));

@@ -36,11 +36,12 @@ inline std::string safetensors_bytes(const Tensors& tensors) {
 
 /// A llama of 3 layers × 4 query heads, 2 key/value heads of size 8, 50 tokens.
 struct TinyLlama {
-  Json config = {{"model_type", "llama"},          {"vocab_size", 50},       {"hidden_size", 32},
-                 {"intermediate_size", 48},        {"num_hidden_layers", 3}, {"num_attention_heads", 4},
-                 {"num_key_value_heads", 2},       {"head_dim", 8},          {"rms_norm_eps", 1e-5},
-                 {"max_position_embeddings", 512}, {"rope_theta", 10000.0},  {"hidden_act", "silu"},
-                 {"tie_word_embeddings", false}};
+  Json config = {
+      {"model_type", "llama"},          {"vocab_size", 50},       {"hidden_size", 32},
+      {"intermediate_size", 48},        {"num_hidden_layers", 3}, {"num_attention_heads", 4},
+      {"num_key_value_heads", 2},       {"head_dim", 8},          {"rms_norm_eps", 1e-5},
+      {"max_position_embeddings", 512}, {"rope_theta", 10000.0},  {"hidden_act", "silu"},
+      {"tie_word_embeddings", false}};
   Tensors tensors;
 
   explicit TinyLlama(uint64_t seed = 1) {

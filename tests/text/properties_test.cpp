@@ -20,7 +20,8 @@ std::string any_text() {
   const auto character = rc::gen::weightedOneOf<char32_t>({
       {6, rc::gen::inRange<char32_t>(0x20, 0x7F)},
       {3, rc::gen::element<char32_t>(' ', '\n', '\r', '\t', '<', 's', '>', 0xA0, 0x2581, 0x3000)},
-      {3, rc::gen::element<char32_t>(0x300, 0x301, 0x307, 0x323, 0x345, 0x1100, 0x1161, 0x11A8, 0x1E69, 0x212B, 0xFB01, 0x958)},
+      {3, rc::gen::element<char32_t>(0x300, 0x301, 0x307, 0x323, 0x345, 0x1100, 0x1161, 0x11A8,
+                                     0x1E69, 0x212B, 0xFB01, 0x958)},
       {2, rc::gen::inRange<char32_t>(0xA0, 0x3000)},
       {1, rc::gen::inRange<char32_t>(0x3000, 0xD800)},
       {1, rc::gen::inRange<char32_t>(0xE000, 0x110000)},
@@ -40,7 +41,9 @@ const Tokenizer& tokenizer(const std::string& name) {
 std::string icu_nfc(const std::string& text) {
   UErrorCode status = U_ZERO_ERROR;
   std::string out;
-  icu::Normalizer2::getNFCInstance(status)->normalize(icu::UnicodeString::fromUTF8(text), status).toUTF8String(out);
+  icu::Normalizer2::getNFCInstance(status)
+      ->normalize(icu::UnicodeString::fromUTF8(text), status)
+      .toUTF8String(out);
   return out;
 }
 
@@ -71,8 +74,10 @@ RC_GTEST_PROP(TokenizerProperties, ByteLevelTokensSpellTheNormalizedText, ()) {
   std::string text = any_text();
   RC_PRE(text.find("<|") == std::string::npos && !has_newer_character(text));
   std::string spelled, wanted;
-  for (const int32_t id : tokenizer("bpe_bytes").encode(text, false).ids) spelled += tokenizer("bpe_bytes").id_to_token(id);
-  for (const char byte : icu_nfc(text)) wanted += byte_level_character(static_cast<unsigned char>(byte));
+  for (const int32_t id : tokenizer("bpe_bytes").encode(text, false).ids)
+    spelled += tokenizer("bpe_bytes").id_to_token(id);
+  for (const char byte : icu_nfc(text))
+    wanted += byte_level_character(static_cast<unsigned char>(byte));
   RC_ASSERT(spelled == wanted);
 }
 

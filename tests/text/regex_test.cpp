@@ -31,10 +31,13 @@ TEST(RegexTest, WordCharactersIncludeMarks) {
   EXPECT_EQ(all_matches(Regex("\\bx", "t"), "e\u0301x x"), "[x]");
 }
 
-TEST(RegexTest, CaretMatchesAtEveryLineAsInOniguruma) { EXPECT_EQ(all_matches(Regex("^a", "t"), "a\na"), "[a][a]"); }
+TEST(RegexTest, CaretMatchesAtEveryLineAsInOniguruma) {
+  EXPECT_EQ(all_matches(Regex("^a", "t"), "a\na"), "[a][a]");
+}
 
 TEST(RegexTest, RefusesWhatMeansSomethingElse) {
-  for (const char* pattern : {"\\h", "[a&&b]", "\\p{N}{1,3}+", "[[:alpha:]]", "\\Z", "\\K", "(", "[a\\W]", "\\u12"})
+  for (const char* pattern :
+       {"\\h", "[a&&b]", "\\p{N}{1,3}+", "[[:alpha:]]", "\\Z", "\\K", "(", "[a\\W]", "\\u12"})
     EXPECT_THROW(Regex(pattern, "t"), Error) << pattern;
 }
 

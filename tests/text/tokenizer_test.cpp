@@ -11,15 +11,16 @@
 
 #include "base/json.h"
 #include "base/line_reader.h"
-#include "text/json_tokenizer.h"
 #include "support/temporary_folder.h"
+#include "text/json_tokenizer.h"
 
 namespace air {
 namespace {
 
 using test::TemporaryFolder;
 
-const std::filesystem::path kFixtures = std::filesystem::path(AIR_SOURCE_DIR) / "tests/text/fixtures";
+const std::filesystem::path kFixtures =
+    std::filesystem::path(AIR_SOURCE_DIR) / "tests/text/fixtures";
 const char* const kNames[] = {"bpe_bytes", "bpe_fallback", "unigram"};
 
 struct Golden {
@@ -38,7 +39,9 @@ std::vector<Golden> golden() {
   return out;
 }
 
-std::string tokenizer_json(const std::string& name) { return read_file(kFixtures / name / "tokenizer.json", ErrorKind::kModel); }
+std::string tokenizer_json(const std::string& name) {
+  return read_file(kFixtures / name / "tokenizer.json", ErrorKind::kModel);
+}
 
 /// The message of the error that a changed tokenizer.json gives.
 std::string error_of(const std::function<void(Json&)>& change) {
@@ -67,7 +70,8 @@ TEST(TokenizerTest, GivesTheIdsAndPlacesOfTheTokenizersPackage) {
 
 TEST(TokenizerTest, AddsSpecialTokensOnlyWhenAsked) {
   const auto tokenizer = load_tokenizer(kFixtures / "unigram");
-  const Encoding with = tokenizer->encode("ten clips", true), without = tokenizer->encode("ten clips", false);
+  const Encoding with = tokenizer->encode("ten clips", true),
+                 without = tokenizer->encode("ten clips", false);
   EXPECT_EQ(with.ids.size(), without.ids.size() + 2);
   EXPECT_EQ(with.begin.front(), -1);
   EXPECT_EQ(with.begin.back(), -1);
@@ -105,7 +109,8 @@ TEST(TokenizerTest, SameTokensFromManyThreads) {
     threads.emplace_back([&] {
       for (int round = 0; round < 20; ++round)
         for (const Golden& g : all)
-          if (g.tokenizer == "bpe_bytes" && tokenizer->encode(g.text, true).ids != g.encoding.ids) ++wrong;
+          if (g.tokenizer == "bpe_bytes" && tokenizer->encode(g.text, true).ids != g.encoding.ids)
+            ++wrong;
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
@@ -123,10 +128,12 @@ double seconds(const Tokenizer& tokenizer, const std::string& unit, size_t size)
 TEST(TokenizerTest, NoTextTakesMoreThanNLogN) {
   for (const char* name : kNames) {
     const auto tokenizer = load_tokenizer(kFixtures / name);
-    for (const std::string unit :
-         {" ", "a", "\n", "\u0301", "\u0301\u0323", "<|end|", "ab1", "<s>", "\u1100\u1161", "'", "\xf0\x9f\x91\xa9"}) {
-      const double small = seconds(*tokenizer, unit, 50000), large = seconds(*tokenizer, unit, 500000);
-      EXPECT_LT(large, 40 * small + 0.5) << name << " on repetitions of " << unit;  // n log n: 12 times; n²: 100 times
+    for (const std::string unit : {" ", "a", "\n", "\u0301", "\u0301\u0323", "<|end|", "ab1", "<s>",
+                                   "\u1100\u1161", "'", "\xf0\x9f\x91\xa9"}) {
+      const double small = seconds(*tokenizer, unit, 50000),
+                   large = seconds(*tokenizer, unit, 500000);
+      EXPECT_LT(large, 40 * small + 0.5)
+          << name << " on repetitions of " << unit;  // n log n: 12 times; n²: 100 times
     }
   }
 }
@@ -134,12 +141,14 @@ TEST(TokenizerTest, NoTextTakesMoreThanNLogN) {
 TEST(TokenizerTest, NamesThePartThatIsNotKnown) {
   EXPECT_EQ(error_of([](Json& j) { j["normalizer"]["type"] = "BertNormalizer"; }),
             "tokenizer.json: normalizer: the normalizer \"BertNormalizer\" is not known to air");
-  EXPECT_EQ(error_of([](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["type"] = "UnicodeScripts"; }),
-            "tokenizer.json: pre_tokenizer UnicodeScripts: the key \"pattern\" is not known to air");
-  EXPECT_EQ(error_of([](Json& j) {
-              j["pre_tokenizer"] = {{"type", "UnicodeScripts"}};
-            }),
-            "tokenizer.json: pre_tokenizer: the pre-tokenizer \"UnicodeScripts\" is not known to air");
+  EXPECT_EQ(
+      error_of([](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["type"] = "UnicodeScripts"; }),
+      "tokenizer.json: pre_tokenizer UnicodeScripts: the key \"pattern\" is not known to air");
+  EXPECT_EQ(
+      error_of([](Json& j) {
+        j["pre_tokenizer"] = {{"type", "UnicodeScripts"}};
+      }),
+      "tokenizer.json: pre_tokenizer: the pre-tokenizer \"UnicodeScripts\" is not known to air");
   EXPECT_EQ(error_of([](Json& j) { j["model"]["type"] = "WordPiece"; }),
             "tokenizer.json: model: the model \"WordPiece\" is not known to air");
   EXPECT_EQ(error_of([](Json& j) { j["model"]["dropout"] = 0.1; }),
@@ -152,17 +161,26 @@ TEST(TokenizerTest, NamesThePartThatIsNotKnown) {
             "tokenizer.json: post_processor: the post-processor \"Other\" is not known to air");
   EXPECT_EQ(error_of([](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "Eaten"; }),
             "tokenizer.json: pre_tokenizer Split: the behavior \"Eaten\" is not known to air");
-  EXPECT_EQ(error_of([](Json& j) { j["extra"] = 1; }), "tokenizer.json: the key \"extra\" is not known to air");
+  EXPECT_EQ(error_of([](Json& j) { j["extra"] = 1; }),
+            "tokenizer.json: the key \"extra\" is not known to air");
 }
 
 TEST(TokenizerTest, RefusesBrokenFiles) {
-  EXPECT_NE(error_of([](Json& j) { j["model"]["merges"].push_back("qqq zzz"); }).find("not in the vocabulary"),
+  EXPECT_NE(error_of([](Json& j) {
+              j["model"]["merges"].push_back("qqq zzz");
+            }).find("not in the vocabulary"),
             std::string::npos);
-  EXPECT_NE(error_of([](Json& j) { j["model"]["merges"].push_back("one"); }).find("is not a pair"), std::string::npos);
-  EXPECT_NE(error_of([](Json& j) { j["model"]["vocab"]["new"] = 5; }).find("twice"), std::string::npos);
-  EXPECT_NE(error_of([](Json& j) { j["model"]["vocab"]["new"] = -1; }).find("not a token id"), std::string::npos);
-  EXPECT_NE(error_of([](Json& j) { j["model"].erase("vocab"); }).find("has no \"vocab\""), std::string::npos);
-  EXPECT_NE(error_of([](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "("; }).find("can't compile"),
+  EXPECT_NE(error_of([](Json& j) { j["model"]["merges"].push_back("one"); }).find("is not a pair"),
+            std::string::npos);
+  EXPECT_NE(error_of([](Json& j) { j["model"]["vocab"]["new"] = 5; }).find("twice"),
+            std::string::npos);
+  EXPECT_NE(error_of([](Json& j) { j["model"]["vocab"]["new"] = -1; }).find("not a token id"),
+            std::string::npos);
+  EXPECT_NE(error_of([](Json& j) { j["model"].erase("vocab"); }).find("has no \"vocab\""),
+            std::string::npos);
+  EXPECT_NE(error_of([](Json& j) {
+              j["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "(";
+            }).find("can't compile"),
             std::string::npos);
   EXPECT_THROW(JsonTokenizer("{\"model\":", "t"), Error);
   EXPECT_THROW(JsonTokenizer("\xff", "t"), Error);

@@ -24,7 +24,8 @@ TEST(Utf8Test, NamesTheFirstInvalidByte) {
                         {"\xf5\x80\x80\x80", 0},
                         {"ok\xe2\x82", 2},  // cut off
                         {"\xc3(", 0}};
-  for (const Case& c : cases) EXPECT_EQ(first_invalid_utf8(c.text).value_or(-1), c.position) << c.text;
+  for (const Case& c : cases)
+    EXPECT_EQ(first_invalid_utf8(c.text).value_or(-1), c.position) << c.text;
 }
 
 TEST(Utf8Test, EveryCodePointComesBack) {

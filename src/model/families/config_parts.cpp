@@ -30,16 +30,19 @@ void pass_harmless_keys(ConfigReader& reader) {
                    "decoder_start_token_id",
                    "vocab_padding"});
   // how transformers runs it
-  reader.harmless({"use_cache", "cache_implementation", "attn_implementation", "_attn_implementation",
-                   "_attn_implementation_autoset", "experts_implementation", "_experts_implementation", "return_dict",
-                   "output_attentions", "output_hidden_states", "torchscript", "use_bfloat16", "chunk_size_feed_forward",
+  reader.harmless({"use_cache", "cache_implementation", "attn_implementation",
+                   "_attn_implementation", "_attn_implementation_autoset", "experts_implementation",
+                   "_experts_implementation", "return_dict", "output_attentions",
+                   "output_hidden_states", "torchscript", "use_bfloat16", "chunk_size_feed_forward",
                    "tf_legacy_loss", "use_flash_attention_2", "gradient_checkpointing"});
   // training
-  reader.harmless({"initializer_range", "attention_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop", "embedding_dropout",
-                   "residual_dropout", "hidden_dropout", "output_router_logits", "router_aux_loss_coef", "router_jitter_noise"});
+  reader.harmless({"initializer_range", "attention_dropout", "attn_pdrop", "embd_pdrop",
+                   "resid_pdrop", "embedding_dropout", "residual_dropout", "hidden_dropout",
+                   "output_router_logits", "router_aux_loss_coef", "router_jitter_noise"});
   // other tasks and kinds of model
-  reader.harmless({"id2label", "label2id", "num_labels", "problem_type", "task_specific_params", "finetuning_task", "is_decoder",
-                   "tie_encoder_decoder", "prefix", "cross_attention_hidden_size"});
+  reader.harmless({"id2label", "label2id", "num_labels", "problem_type", "task_specific_params",
+                   "finetuning_task", "is_decoder", "tie_encoder_decoder", "prefix",
+                   "cross_attention_hidden_size"});
   reader.expect("is_encoder_decoder", false);
   reader.expect("add_cross_attention", false);
   reader.expect("pruned_heads", Json::object());
@@ -81,13 +84,18 @@ ModelConfig read_sizes(ConfigReader& reader, const SizeDefaults& defaults) {
   config.num_hidden_layers = reader.integer("num_hidden_layers", defaults.num_hidden_layers);
   config.num_attention_heads = reader.integer("num_attention_heads", defaults.num_attention_heads);
   config.num_key_value_heads =
-      reader.optional_integer("num_key_value_heads", defaults.num_key_value_heads).value_or(config.num_attention_heads);
+      reader.optional_integer("num_key_value_heads", defaults.num_key_value_heads)
+          .value_or(config.num_attention_heads);
   const int64_t heads = std::max<int64_t>(config.num_attention_heads, 1);
-  config.head_dim = reader.integer("head_dim", defaults.head_dim.value_or(config.hidden_size / heads));
-  config.max_position_embeddings = reader.integer("max_position_embeddings", defaults.max_position_embeddings);
-  config.attention_scale = 1.0 / std::sqrt(static_cast<double>(std::max<int64_t>(config.head_dim, 1)));
+  config.head_dim =
+      reader.integer("head_dim", defaults.head_dim.value_or(config.hidden_size / heads));
+  config.max_position_embeddings =
+      reader.integer("max_position_embeddings", defaults.max_position_embeddings);
+  config.attention_scale =
+      1.0 / std::sqrt(static_cast<double>(std::max<int64_t>(config.head_dim, 1)));
   // A negative count is an error later on; here it only must not be one of the list.
-  config.layers.resize(static_cast<size_t>(std::clamp<int64_t>(config.num_hidden_layers, 0, 100'000)));
+  config.layers.resize(
+      static_cast<size_t>(std::clamp<int64_t>(config.num_hidden_layers, 0, 100'000)));
   return config;
 }
 
@@ -95,29 +103,33 @@ NormConfig read_rms_norm(ConfigReader& reader, double default_eps) {
   return {.kind = NormKind::kRms, .eps = reader.number("rms_norm_eps", default_eps)};
 }
 
-NormConfig read_layer_norm(ConfigReader& reader, const std::string& key, double default_eps, bool bias) {
+NormConfig read_layer_norm(ConfigReader& reader, const std::string& key, double default_eps,
+                           bool bias) {
   return {.kind = NormKind::kLayer, .eps = reader.number(key, default_eps), .bias = bias};
 }
 
-Activation read_activation(ConfigReader& reader, const std::string& key, const std::string& fallback) {
+Activation read_activation(ConfigReader& reader, const std::string& key,
+                           const std::string& fallback) {
   const std::string name = reader.text(key, fallback);
   if (name == "silu" || name == "swish") return Activation::kSilu;
   if (name == "gelu") return Activation::kGelu;
   for (const char* tanh : {"gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_python_tanh"})
     if (name == tanh) return Activation::kGeluTanh;
-  reader.fail("unknown " + key + " \"" + name + "\"", "known: silu, gelu, gelu_pytorch_tanh, gelu_new, gelu_fast");
+  reader.fail("unknown " + key + " \"" + name + "\"",
+              "known: silu, gelu, gelu_pytorch_tanh, gelu_new, gelu_fast");
 }
 
 std::vector<bool> read_layer_types(ConfigReader& reader, int64_t num_hidden_layers) {
   std::vector<bool> sliding;
   for (const std::string& type : reader.texts("layer_types")) {
     if (type != "full_attention" && type != "attention" && type != "sliding_attention")
-      reader.fail("unknown layer type \"" + type + "\"", "known: full_attention, sliding_attention");
+      reader.fail("unknown layer type \"" + type + "\"",
+                  "known: full_attention, sliding_attention");
     sliding.push_back(type == "sliding_attention");
   }
   if (static_cast<int64_t>(sliding.size()) != num_hidden_layers)
-    reader.fail("layer_types has " + std::to_string(sliding.size()) + " entries, num_hidden_layers is " +
-                std::to_string(num_hidden_layers));
+    reader.fail("layer_types has " + std::to_string(sliding.size()) +
+                " entries, num_hidden_layers is " + std::to_string(num_hidden_layers));
   return sliding;
 }
 
@@ -125,8 +137,11 @@ void set_windows(const ConfigReader& reader, ModelConfig& config, const std::vec
                  std::optional<int64_t> window) {
   for (size_t i = 0; i < config.layers.size(); ++i) {
     if (!sliding[i]) continue;
-    if (!window) reader.fail("layer " + std::to_string(i) + " has sliding attention, and there is no \"sliding_window\"");
-    if (*window <= 0) reader.fail("\"sliding_window\" must be positive, not " + std::to_string(*window));
+    if (!window)
+      reader.fail("layer " + std::to_string(i) +
+                  " has sliding attention, and there is no \"sliding_window\"");
+    if (*window <= 0)
+      reader.fail("\"sliding_window\" must be positive, not " + std::to_string(*window));
     config.layers[i].window = *window;
   }
 }

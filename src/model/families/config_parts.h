@@ -1,5 +1,5 @@
-// What the config.json files of the families have in common, each part under the keys that it has in most of
-// them.
+// What the config.json files of the families have in common, each part under the keys that it has
+// in most of them.
 #pragma once
 
 #include <cstdint>
@@ -23,21 +23,25 @@ struct SizeDefaults {
 /// Keys that every config.json may carry and that do not change the losses.
 void pass_harmless_keys(ConfigReader& reader);
 
-/// Reads the sizes and what is harmless in every family, and sets what most families have: all layers alike,
-/// no biases, an attention scale of 1/√D.
+/// Reads the sizes and what is harmless in every family, and sets what most families have: all
+/// layers alike, no biases, an attention scale of 1/√D.
 ModelConfig read_sizes(ConfigReader& reader, const SizeDefaults& defaults);
 
 /// RMSNorm with `rms_norm_eps`.
 NormConfig read_rms_norm(ConfigReader& reader, double default_eps);
 /// LayerNorm with its eps under `key`.
-NormConfig read_layer_norm(ConfigReader& reader, const std::string& key, double default_eps, bool bias);
+NormConfig read_layer_norm(ConfigReader& reader, const std::string& key, double default_eps,
+                           bool bias);
 
 /// @throws Error(kModel) naming an activation that is not known.
-Activation read_activation(ConfigReader& reader, const std::string& key, const std::string& fallback);
+Activation read_activation(ConfigReader& reader, const std::string& key,
+                           const std::string& fallback);
 
-/// `layer_types`: true for "sliding_attention"; `fallback(i)` for each layer when the key is missing.
+/// `layer_types`: true for "sliding_attention"; `fallback(i)` for each layer when the key is
+/// missing.
 template <typename Fallback>
-std::vector<bool> read_sliding_layers(ConfigReader& reader, int64_t num_hidden_layers, Fallback fallback);
+std::vector<bool> read_sliding_layers(ConfigReader& reader, int64_t num_hidden_layers,
+                                      Fallback fallback);
 
 /// Which layers have the window `window`. @throws Error(kModel) when one has and there is none.
 void set_windows(const ConfigReader& reader, ModelConfig& config, const std::vector<bool>& sliding,
@@ -48,7 +52,8 @@ void set_window(ConfigReader& reader, ModelConfig& config, std::optional<int64_t
 std::vector<bool> read_layer_types(ConfigReader& reader, int64_t num_hidden_layers);
 
 template <typename Fallback>
-std::vector<bool> read_sliding_layers(ConfigReader& reader, int64_t num_hidden_layers, Fallback fallback) {
+std::vector<bool> read_sliding_layers(ConfigReader& reader, int64_t num_hidden_layers,
+                                      Fallback fallback) {
   if (reader.has("layer_types")) return read_layer_types(reader, num_hidden_layers);
   std::vector<bool> sliding;
   for (int64_t i = 0; i < num_hidden_layers; ++i) sliding.push_back(fallback(i));
@@ -58,8 +63,8 @@ std::vector<bool> read_sliding_layers(ConfigReader& reader, int64_t num_hidden_l
 /// What a family's rotary embedding is when config.json is silent.
 struct RopeDefaults {
   double theta = 10000.0;
-  /// Of a family that rotates part of each head (`partial_rotary_factor`); none: a family that rotates all of
-  /// it.
+  /// Of a family that rotates part of each head (`partial_rotary_factor`); none: a family that
+  /// rotates all of it.
   std::optional<double> partial_rotary_factor = std::nullopt;
   bool interleaved = false;
   /// Of a family whose config class has the key, so that it always overrides the one among the RoPE
@@ -71,15 +76,15 @@ struct RopeDefaults {
   std::vector<std::string> longrope_aliases = {};
 };
 
-/// One rotary embedding for all layers: `rope_theta` and `rope_scaling` (transformers 4) or `rope_parameters`
-/// (5).
+/// One rotary embedding for all layers: `rope_theta` and `rope_scaling` (transformers 4) or
+/// `rope_parameters` (5).
 /// @param config sizes must be read.
 RopeConfig read_rope(ConfigReader& reader, const ModelConfig& config, const RopeDefaults& defaults);
 
 /// Two of them, [full attention, sliding attention]: `rope_scaling` is for the full layers only; in
 /// transformers 5 an object for each layer type.
-std::vector<RopeConfig> read_ropes_by_layer_type(ConfigReader& reader, const ModelConfig& config, double full_theta,
-                                                 double sliding_theta);
+std::vector<RopeConfig> read_ropes_by_layer_type(ConfigReader& reader, const ModelConfig& config,
+                                                 double full_theta, double sliding_theta);
 
 /// Each layer takes the rotary embedding of its type. @param ropes [full, sliding]
 void set_ropes(ModelConfig& config, std::vector<RopeConfig> ropes);

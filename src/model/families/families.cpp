@@ -11,7 +11,8 @@ constexpr TensorNames kGemma2Names = {.attention_post_norm = "post_attention_lay
 constexpr TensorNames kGemma3Names = {
     .prefixes = {"model.language_model.", "language_model.model.", "language_model."},
     .lm_head = {"lm_head", "language_model.lm_head"},
-    .other_parts = {"vision_tower.", "multi_modal_projector.", "model.vision_tower.", "model.multi_modal_projector."},
+    .other_parts = {"vision_tower.", "multi_modal_projector.", "model.vision_tower.",
+                    "model.multi_modal_projector."},
     .attention_post_norm = "post_attention_layernorm",
     .mlp_norm = "pre_feedforward_layernorm",
     .mlp_post_norm = "post_feedforward_layernorm"};
@@ -21,17 +22,22 @@ constexpr TensorNames kOlmo2Names = {.attention_norm = nullptr,
                                      .mlp_norm = nullptr,
                                      .mlp_post_norm = "post_feedforward_layernorm"};
 
-constexpr TensorNames kPhi3Names = {.qkv_proj = "self_attn.qkv_proj", .gate_up_proj = "mlp.gate_up_proj"};
+constexpr TensorNames kPhi3Names = {.qkv_proj = "self_attn.qkv_proj",
+                                    .gate_up_proj = "mlp.gate_up_proj"};
 
-constexpr TensorNames kGlm4Names = {
-    .attention_post_norm = "post_self_attn_layernorm", .mlp_post_norm = "post_mlp_layernorm", .gate_up_proj = "mlp.gate_up_proj"};
+constexpr TensorNames kGlm4Names = {.attention_post_norm = "post_self_attn_layernorm",
+                                    .mlp_post_norm = "post_mlp_layernorm",
+                                    .gate_up_proj = "mlp.gate_up_proj"};
 
-constexpr TensorNames kStableLmNames = {.q_norm = "self_attn.q_layernorm", .k_norm = "self_attn.k_layernorm"};
+constexpr TensorNames kStableLmNames = {.q_norm = "self_attn.q_layernorm",
+                                        .k_norm = "self_attn.k_layernorm"};
 
 constexpr TensorNames kStarcoder2Names = {.up_proj = "mlp.c_fc", .down_proj = "mlp.c_proj"};
 
-constexpr TensorNames kPhiNames = {
-    .final_norm = "final_layernorm", .o_proj = "self_attn.dense", .up_proj = "mlp.fc1", .down_proj = "mlp.fc2"};
+constexpr TensorNames kPhiNames = {.final_norm = "final_layernorm",
+                                   .o_proj = "self_attn.dense",
+                                   .up_proj = "mlp.fc1",
+                                   .down_proj = "mlp.fc2"};
 
 constexpr TensorNames kMixtralNames = {.router = "block_sparse_moe.gate",
                                        .experts = "block_sparse_moe.experts",
@@ -39,7 +45,8 @@ constexpr TensorNames kMixtralNames = {.router = "block_sparse_moe.gate",
                                        .expert_up_proj = "w3",
                                        .expert_down_proj = "w2"};
 
-constexpr TensorNames kGptOssNames = {.sinks = "self_attn.sinks", .router = "mlp.router", .interleaved_experts = true};
+constexpr TensorNames kGptOssNames = {
+    .sinks = "self_attn.sinks", .router = "mlp.router", .interleaved_experts = true};
 
 constexpr Family kFamilies[] = {
     {"cohere2", read_cohere2},
@@ -67,13 +74,14 @@ constexpr Family kFamilies[] = {
     {"starcoder2", read_starcoder2, kStarcoder2Names},
 };
 
-/// gpt_oss is published in MXFP4, which is unpacked while it is loaded; nothing else that is quantised is
-/// read.
+/// gpt_oss is published in MXFP4, which is unpacked while it is loaded; nothing else that is
+/// quantised is read.
 void check_quantization(ConfigReader& reader, const std::string& model_type) {
   const Json& quantization = reader.raw("quantization_config");
   if (quantization.is_null()) return;
   std::string method = "without a quant_method";
-  if (quantization.is_object() && quantization.contains("quant_method") && quantization["quant_method"].is_string())
+  if (quantization.is_object() && quantization.contains("quant_method") &&
+      quantization["quant_method"].is_string())
     method = quantization["quant_method"].get<std::string>();
   if (model_type == "gpt_oss" && method == "mxfp4") return;
   reader.fail("quantised weights (quantization_config: " + method + ") are not supported",
@@ -83,7 +91,8 @@ void check_quantization(ConfigReader& reader, const std::string& model_type) {
 
 void check_sizes(const ModelConfig& config, const ConfigReader& reader) {
   const auto positive = [&](int64_t value, const char* key) {
-    if (value <= 0) reader.fail(std::string("\"") + key + "\" must be positive, not " + std::to_string(value));
+    if (value <= 0)
+      reader.fail(std::string("\"") + key + "\" must be positive, not " + std::to_string(value));
   };
   positive(config.vocab_size, "vocab_size");
   positive(config.hidden_size, "hidden_size");
@@ -94,13 +103,16 @@ void check_sizes(const ModelConfig& config, const ConfigReader& reader) {
   positive(config.head_dim, "head_dim");
   positive(config.max_position_embeddings, "max_position_embeddings");
   if (static_cast<int64_t>(config.layers.size()) != config.num_hidden_layers)
-    reader.fail("num_hidden_layers " + std::to_string(config.num_hidden_layers) + " is more than air allows");
+    reader.fail("num_hidden_layers " + std::to_string(config.num_hidden_layers) +
+                " is more than air allows");
   if (config.num_attention_heads % config.num_key_value_heads != 0)
     reader.fail("num_attention_heads " + std::to_string(config.num_attention_heads) +
-                " is not a multiple of num_key_value_heads " + std::to_string(config.num_key_value_heads));
+                " is not a multiple of num_key_value_heads " +
+                std::to_string(config.num_key_value_heads));
   for (const RopeConfig& rope : config.ropes)
     if (rope.rotary_dim <= 0 || rope.rotary_dim % 2 != 0 || rope.rotary_dim > config.head_dim)
-      reader.fail("the rotated part of a head, " + std::to_string(rope.rotary_dim) + ", must be even and at most head_dim");
+      reader.fail("the rotated part of a head, " + std::to_string(rope.rotary_dim) +
+                  ", must be even and at most head_dim");
 }
 
 void check_experts(const ModelConfig& config, const ConfigReader& reader) {
@@ -108,10 +120,11 @@ void check_experts(const ModelConfig& config, const ConfigReader& reader) {
   for (const LayerConfig& layer : config.layers) used = used || layer.experts;
   if (!used) return;
   const ExpertConfig& experts = config.experts;
-  if (experts.num_experts <= 0 || experts.intermediate_size <= 0) reader.fail("experts without number or size");
+  if (experts.num_experts <= 0 || experts.intermediate_size <= 0)
+    reader.fail("experts without number or size");
   if (experts.num_experts_per_tok <= 0 || experts.num_experts_per_tok > experts.num_experts)
-    reader.fail("\"num_experts_per_tok\" is " + std::to_string(experts.num_experts_per_tok) + ", there are " +
-                std::to_string(experts.num_experts) + " experts");
+    reader.fail("\"num_experts_per_tok\" is " + std::to_string(experts.num_experts_per_tok) +
+                ", there are " + std::to_string(experts.num_experts) + " experts");
 }
 
 }  // namespace
@@ -124,7 +137,8 @@ const Family* find_family(const std::string& model_type) {
 
 std::string known_model_types() {
   std::string names;
-  for (const Family& family : kFamilies) names += (names.empty() ? "" : ", ") + std::string(family.model_type);
+  for (const Family& family : kFamilies)
+    names += (names.empty() ? "" : ", ") + std::string(family.model_type);
   return names;
 }
 

@@ -1,5 +1,5 @@
-// The model families. A family is one function that reads its config.json, and one row of the names of its
-// tensors.
+// The model families. A family is one function that reads its config.json, and one row of the names
+// of its tensors.
 #pragma once
 
 #include <string>
@@ -24,7 +24,8 @@ std::string known_model_types();
 /// Reads a config.json of this family. @throws Error(kModel) that names the key.
 ModelConfig read_family_config(const Family& family, const Json& json, const std::string& where);
 
-// One function a family (families/*.cpp). Missing keys take the defaults of transformers' config class.
+// One function a family (families/*.cpp). Missing keys take the defaults of transformers' config
+// class.
 ModelConfig read_cohere2(ConfigReader& reader);
 ModelConfig read_gemma(ConfigReader& reader);
 ModelConfig read_gemma2(ConfigReader& reader);

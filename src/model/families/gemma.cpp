@@ -53,7 +53,8 @@ ModelConfig read_gemma2(ConfigReader& reader) {
   config.attention_softcap = read_softcap(reader, "attn_logit_softcapping", 50.0);
   config.logit_softcap = read_softcap(reader, "final_logit_softcapping", 30.0);
   config.ropes = {read_rope(reader, config, {})};
-  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers, [](int64_t i) { return i % 2 == 0; });
+  const auto sliding =
+      read_sliding_layers(reader, config.num_hidden_layers, [](int64_t i) { return i % 2 == 0; });
   set_windows(reader, config, sliding, reader.optional_integer("sliding_window", 4096));
   return config;
 }
@@ -63,17 +64,21 @@ ModelConfig read_gemma3_text(ConfigReader& reader) {
   config.hidden_act = read_activation(reader, "hidden_activation", "gelu_pytorch_tanh");
   config.qk_norm = QkNorm::kHead;
   read_query_scale(reader, config);
-  reader.expect("attn_logit_softcapping", nullptr);  // transformers has the key and does not apply it
+  reader.expect("attn_logit_softcapping",
+                nullptr);  // transformers has the key and does not apply it
   config.logit_softcap = read_softcap(reader, "final_logit_softcapping", std::nullopt);
   const int64_t pattern = reader.integer("sliding_window_pattern", 6);
-  if (pattern <= 0) reader.fail("\"sliding_window_pattern\" must be positive, not " + std::to_string(pattern));
+  if (pattern <= 0)
+    reader.fail("\"sliding_window_pattern\" must be positive, not " + std::to_string(pattern));
   if (reader.has("layer_types"))
     reader.harmless({"_sliding_window_pattern"});
   else
     reader.expect("_sliding_window_pattern", 6);
-  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers, [&](int64_t i) { return (i + 1) % pattern != 0; });
+  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers,
+                                           [&](int64_t i) { return (i + 1) % pattern != 0; });
   set_windows(reader, config, sliding, reader.optional_integer("sliding_window", 4096));
-  const double full_theta = reader.number("rope_theta", 1e6), sliding_theta = reader.number("rope_local_base_freq", 1e4);
+  const double full_theta = reader.number("rope_theta", 1e6),
+               sliding_theta = reader.number("rope_local_base_freq", 1e4);
   set_ropes(config, read_ropes_by_layer_type(reader, config, full_theta, sliding_theta));
   return config;
 }
@@ -83,15 +88,16 @@ ModelConfig read_gemma3(ConfigReader& reader) {
   if (text.is_null()) reader.fail("no key \"text_config\"");
   ConfigReader nested(text, reader.where() + ": text_config");
   nested.expect("model_type", "gemma3_text");
-  if (nested.has("quantization_config")) nested.fail("quantised weights (quantization_config) are not supported");
+  if (nested.has("quantization_config"))
+    nested.fail("quantised weights (quantization_config) are not supported");
   ModelConfig config = read_gemma3_text(nested);
   nested.expect("final_logit_softcapping", nullptr);  // the multimodal model does not apply it
   nested.finish();
   pass_harmless_keys(reader);
   // The key of the whole model decides, not the one of its part.
   config.tie_word_embeddings = reader.boolean("tie_word_embeddings", true);
-  reader.harmless({"vision_config", "mm_tokens_per_image", "boi_token_index", "eoi_token_index", "image_token_index",
-                   "boi_token_id", "eoi_token_id", "image_token_id"});
+  reader.harmless({"vision_config", "mm_tokens_per_image", "boi_token_index", "eoi_token_index",
+                   "image_token_index", "boi_token_id", "eoi_token_id", "image_token_id"});
   return config;
 }
 

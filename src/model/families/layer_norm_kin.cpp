@@ -31,7 +31,8 @@ ModelConfig read_starcoder2(ConfigReader& reader) {
   reader.expect("mlp_type", "default");
   reader.expect("scale_attn_weights", true);
   // keys of GPT-BigCode, which came before; transformers reads none of them
-  reader.harmless({"activation_function", "layer_norm_epsilon", "attention_softmax_in_fp32", "scale_attention_softmax_in_fp32"});
+  reader.harmless({"activation_function", "layer_norm_epsilon", "attention_softmax_in_fp32",
+                   "scale_attention_softmax_in_fp32"});
   return config;
 }
 
@@ -45,8 +46,10 @@ ModelConfig read_cohere2(ConfigReader& reader) {
   config.tie_word_embeddings = reader.boolean("tie_word_embeddings", true);
   config.logit_multiplier = reader.number("logit_scale", 0.0625);
   const int64_t pattern = reader.integer("sliding_window_pattern", 4);
-  if (pattern <= 0) reader.fail("\"sliding_window_pattern\" must be positive, not " + std::to_string(pattern));
-  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers, [&](int64_t i) { return (i + 1) % pattern != 0; });
+  if (pattern <= 0)
+    reader.fail("\"sliding_window_pattern\" must be positive, not " + std::to_string(pattern));
+  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers,
+                                           [&](int64_t i) { return (i + 1) % pattern != 0; });
   set_windows(reader, config, sliding, reader.optional_integer("sliding_window", 4096));
   config.ropes = {read_rope(reader, config, {.interleaved = true})};
   // Only layers with a window have positions.
@@ -56,8 +59,8 @@ ModelConfig read_cohere2(ConfigReader& reader) {
   reader.expect("use_gated_activation", true);
   reader.expect("position_embedding_type", "rope_gptj");
   reader.expect("rotary_pct", 1.0);
-  reader.harmless({"layer_switch", "order_of_interleaved_layers", "use_embedding_sharing", "use_parallel_embedding",
-                   "_sliding_window_pattern"});
+  reader.harmless({"layer_switch", "order_of_interleaved_layers", "use_embedding_sharing",
+                   "use_parallel_embedding", "_sliding_window_pattern"});
   return config;
 }
 

@@ -14,7 +14,8 @@ void read_qwen_windows(ConfigReader& reader, ModelConfig& config) {
   const auto window = reader.optional_integer("sliding_window", 4096);
   const int64_t first = reader.integer("max_window_layers", 28);
   const bool windowed = used && window.has_value();
-  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers, [&](int64_t i) { return windowed && i >= first; });
+  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers,
+                                           [&](int64_t i) { return windowed && i >= first; });
   set_windows(reader, config, sliding, used ? window : std::nullopt);
 }
 
@@ -28,7 +29,8 @@ ModelConfig read_llama(ConfigReader& reader) {
   config.mlp_bias = reader.boolean("mlp_bias", false);
   config.tie_word_embeddings = reader.boolean("tie_word_embeddings", false);
   config.ropes = {read_rope(reader, config, {})};
-  // Tensor-parallel slices of pretraining_tp > 1 change only the rounding; transformers no longer reads it.
+  // Tensor-parallel slices of pretraining_tp > 1 change only the rounding; transformers no longer
+  // reads it.
   reader.harmless({"pretraining_tp"});
   reader.expect("rope_interleaved", false);
   return config;
@@ -79,11 +81,13 @@ ModelConfig read_smollm3(ConfigReader& reader) {
   config.ropes = {read_rope(reader, config, {.theta = 2000000.0})};
   const int64_t interval = reader.integer("no_rope_layer_interval", 4);
   const bool listed = reader.has("no_rope_layers");
-  const std::vector<int64_t> rotated = reader.integers("no_rope_layers");  // 1: has RoPE, whatever the name says
+  const std::vector<int64_t> rotated =
+      reader.integers("no_rope_layers");  // 1: has RoPE, whatever the name says
   if (listed && rotated.size() != config.layers.size())
-    reader.fail("no_rope_layers has " + std::to_string(rotated.size()) + " entries, num_hidden_layers is " +
-                std::to_string(config.num_hidden_layers));
-  if (interval <= 0) reader.fail("\"no_rope_layer_interval\" must be positive, not " + std::to_string(interval));
+    reader.fail("no_rope_layers has " + std::to_string(rotated.size()) +
+                " entries, num_hidden_layers is " + std::to_string(config.num_hidden_layers));
+  if (interval <= 0)
+    reader.fail("\"no_rope_layer_interval\" must be positive, not " + std::to_string(interval));
   for (size_t i = 0; i < config.layers.size(); ++i) {
     const bool has_rope = listed ? rotated[i] != 0 : (static_cast<int64_t>(i) + 1) % interval != 0;
     config.layers[i].rope = has_rope ? 0 : -1;
@@ -91,8 +95,9 @@ ModelConfig read_smollm3(ConfigReader& reader) {
   const bool used = reader.boolean("use_sliding_window", false);
   const auto window = reader.optional_integer("sliding_window", std::nullopt);
   const bool windowed = used && window.has_value();
-  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers,
-                                           [&](int64_t i) { return windowed && config.layers[static_cast<size_t>(i)].rope < 0; });
+  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers, [&](int64_t i) {
+    return windowed && config.layers[static_cast<size_t>(i)].rope < 0;
+  });
   set_windows(reader, config, sliding, window);
   reader.harmless({"max_window_layers", "pretraining_tp"});
   return config;
@@ -133,11 +138,13 @@ ModelConfig read_phi3(ConfigReader& reader) {
   config.norm = read_rms_norm(reader, 1e-5);
   config.hidden_act = read_activation(reader, "hidden_act", "silu");
   config.tie_word_embeddings = reader.boolean("tie_word_embeddings", false);
-  const RopeConfig rope =
-      read_rope(reader, config,
-                {.partial_rotary_factor = 1.0, .original_max_position_embeddings = 4096, .longrope_aliases = {"su", "yarn"}});
+  const RopeConfig rope = read_rope(reader, config,
+                                    {.partial_rotary_factor = 1.0,
+                                     .original_max_position_embeddings = 4096,
+                                     .longrope_aliases = {"su", "yarn"}});
   if (rope.rope_type != "default" && rope.rope_type != "longrope")
-    reader.fail("rope_type \"" + rope.rope_type + "\" is not one of this model type", "default and longrope are");
+    reader.fail("rope_type \"" + rope.rope_type + "\" is not one of this model type",
+                "default and longrope are");
   config.ropes = {rope};
   set_window(reader, config, reader.optional_integer("sliding_window", std::nullopt));
   // Phi-4-mini's own code has these keys; transformers has no such parts.

@@ -13,7 +13,8 @@ void set_experts_everywhere(ModelConfig& config) {
 }
 
 /// A key that two versions of transformers spell in two ways.
-int64_t read_num_experts(ConfigReader& reader, const std::string& key, const std::string& other, int64_t fallback) {
+int64_t read_num_experts(ConfigReader& reader, const std::string& key, const std::string& other,
+                         int64_t fallback) {
   const int64_t count = reader.integer(key, reader.integer(other, fallback));
   if (reader.has(other)) reader.expect(other, count);
   return count;
@@ -53,11 +54,13 @@ ModelConfig read_qwen3_moe(ConfigReader& reader) {
   config.experts.intermediate_size = reader.integer("moe_intermediate_size", 768);
   config.experts.norm_topk_prob = reader.boolean("norm_topk_prob", false);
   const int64_t step = reader.integer("decoder_sparse_step", 1);
-  if (step <= 0) reader.fail("\"decoder_sparse_step\" must be positive, not " + std::to_string(step));
+  if (step <= 0)
+    reader.fail("\"decoder_sparse_step\" must be positive, not " + std::to_string(step));
   const std::vector<int64_t> dense = reader.integers("mlp_only_layers");
   for (int64_t i = 0; i < static_cast<int64_t>(config.layers.size()); ++i) {
     const bool listed = std::find(dense.begin(), dense.end(), i) != dense.end();
-    config.layers[static_cast<size_t>(i)].experts = !listed && config.experts.num_experts > 0 && (i + 1) % step == 0;
+    config.layers[static_cast<size_t>(i)].experts =
+        !listed && config.experts.num_experts > 0 && (i + 1) % step == 0;
   }
   return config;
 }
@@ -101,14 +104,16 @@ ModelConfig read_gpt_oss(ConfigReader& reader) {
                                             {"beta_slow", 1.0},
                                             {"truncate", false},
                                             {"original_max_position_embeddings", 4096}}})};
-  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers, [](int64_t i) { return i % 2 == 0; });
+  const auto sliding =
+      read_sliding_layers(reader, config.num_hidden_layers, [](int64_t i) { return i % 2 == 0; });
   set_windows(reader, config, sliding, reader.optional_integer("sliding_window", 128));
-  config.experts = {.num_experts = read_num_experts(reader, "num_local_experts", "num_experts", 128),
-                    .num_experts_per_tok = reader.integer("num_experts_per_tok", 4),
-                    .intermediate_size = config.intermediate_size,
-                    .softmax_after_top_k = true,
-                    .router_bias = true,
-                    .bias = true};
+  config.experts = {
+      .num_experts = read_num_experts(reader, "num_local_experts", "num_experts", 128),
+      .num_experts_per_tok = reader.integer("num_experts_per_tok", 4),
+      .intermediate_size = config.intermediate_size,
+      .softmax_after_top_k = true,
+      .router_bias = true,
+      .bias = true};
   set_experts_everywhere(config);
   // The published files say these twice.
   reader.expect("experts_per_token", config.experts.num_experts_per_tok);

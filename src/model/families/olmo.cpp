@@ -1,5 +1,5 @@
-// OLMo 2 and 3: norms after attention and MLP, not before; queries and keys normalised over all heads
-// together.
+// OLMo 2 and 3: norms after attention and MLP, not before; queries and keys normalised over all
+// heads together.
 #include "model/families/config_parts.h"
 #include "model/families/families.h"
 
@@ -28,7 +28,8 @@ ModelConfig read_olmo2(ConfigReader& reader) {
 
 ModelConfig read_olmo3(ConfigReader& reader) {
   ModelConfig config = read_olmo(reader);
-  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers, [](int64_t i) { return (i + 1) % 4 != 0; });
+  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers,
+                                           [](int64_t i) { return (i + 1) % 4 != 0; });
   set_windows(reader, config, sliding, reader.optional_integer("sliding_window", 4096));
   // rope_theta is the full layers'; transformers gives the sliding ones the default.
   const double theta = reader.number("rope_theta", 5e5);

@@ -1,5 +1,5 @@
-// The keys of the rotary embedding, as transformers 4 (rope_theta, rope_scaling) and 5 (rope_parameters)
-// write them.
+// The keys of the rotary embedding, as transformers 4 (rope_theta, rope_scaling) and 5
+// (rope_parameters) write them.
 #include <cmath>
 
 #include "model/families/config_parts.h"
@@ -9,19 +9,23 @@ namespace air {
 namespace {
 
 /// `mscale` of the DeepSeek papers: how much attention is sharpened for a stretched context.
-double yarn_mscale(double factor, double mscale) { return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0; }
+double yarn_mscale(double factor, double mscale) {
+  return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
+}
 
 double yarn_attention_factor(ConfigReader& reader, double factor) {
-  const double mscale = reader.number("mscale", 0), mscale_all_dim = reader.number("mscale_all_dim", 0);
+  const double mscale = reader.number("mscale", 0),
+               mscale_all_dim = reader.number("mscale_all_dim", 0);
   const auto given = reader.optional_number("attention_factor", std::nullopt);
   if (given) return *given;
-  if (mscale != 0 && mscale_all_dim != 0) return yarn_mscale(factor, mscale) / yarn_mscale(factor, mscale_all_dim);
+  if (mscale != 0 && mscale_all_dim != 0)
+    return yarn_mscale(factor, mscale) / yarn_mscale(factor, mscale_all_dim);
   return yarn_mscale(factor, 1.0);
 }
 
 void read_yarn(ConfigReader& reader, RopeConfig& rope) {
-  const double stretch =
-      static_cast<double>(rope.max_position_embeddings) / static_cast<double>(rope.original_max_position_embeddings);
+  const double stretch = static_cast<double>(rope.max_position_embeddings) /
+                         static_cast<double>(rope.original_max_position_embeddings);
   rope.factor = reader.number("factor", stretch);
   rope.attention_factor = yarn_attention_factor(reader, rope.factor);
   // transformers takes a zero for a missing value
@@ -35,13 +39,16 @@ void read_longrope(ConfigReader& reader, RopeConfig& rope) {
   rope.short_factor = reader.numbers("short_factor");
   rope.long_factor = reader.numbers("long_factor");
   const auto half = static_cast<size_t>(rope.rotary_dim / 2);
-  for (const auto& [key, size] : {std::pair{"short_factor", rope.short_factor.size()}, {"long_factor", rope.long_factor.size()}})
+  for (const auto& [key, size] : {std::pair{"short_factor", rope.short_factor.size()},
+                                  {"long_factor", rope.long_factor.size()}})
     if (size != half)
       reader.fail("\"" + std::string(key) + "\" has " + std::to_string(size) +
                   " numbers, half the rotated dimensions of a head are " + std::to_string(half));
   const auto original = static_cast<double>(rope.original_max_position_embeddings);
-  rope.factor = reader.number("factor", static_cast<double>(rope.max_position_embeddings) / original);
-  const double computed = rope.factor <= 1.0 ? 1.0 : std::sqrt(1.0 + std::log(rope.factor) / std::log(original));
+  rope.factor =
+      reader.number("factor", static_cast<double>(rope.max_position_embeddings) / original);
+  const double computed =
+      rope.factor <= 1.0 ? 1.0 : std::sqrt(1.0 + std::log(rope.factor) / std::log(original));
   rope.attention_factor = reader.number("attention_factor", computed);
 }
 
@@ -49,7 +56,8 @@ void read_llama3(ConfigReader& reader, RopeConfig& rope) {
   rope.factor = reader.number("factor");
   rope.low_freq_factor = reader.number("low_freq_factor");
   rope.high_freq_factor = reader.number("high_freq_factor");
-  if (rope.high_freq_factor == rope.low_freq_factor) reader.fail("high_freq_factor equals low_freq_factor");
+  if (rope.high_freq_factor == rope.low_freq_factor)
+    reader.fail("high_freq_factor equals low_freq_factor");
 }
 
 std::string read_rope_type(ConfigReader& reader, const RopeDefaults& defaults) {
@@ -60,7 +68,8 @@ std::string read_rope_type(ConfigReader& reader, const RopeDefaults& defaults) {
     if (type == alias) return "longrope";
   for (const char* known : {"default", "linear", "dynamic", "llama3", "yarn", "longrope"})
     if (type == known) return type;
-  reader.fail("unknown rope_type \"" + type + "\"", "known: default, linear, dynamic, llama3, yarn, longrope");
+  reader.fail("unknown rope_type \"" + type + "\"",
+              "known: default, linear, dynamic, llama3, yarn, longrope");
 }
 
 /// Values outside the object of RoPE parameters; those inside come first.
@@ -70,32 +79,42 @@ struct OuterRopeKeys {
   std::optional<int64_t> original_max_position_embeddings;
 };
 
-int64_t original_length(ConfigReader& reader, const OuterRopeKeys& outer, int64_t max_position_embeddings) {
+int64_t original_length(ConfigReader& reader, const OuterRopeKeys& outer,
+                        int64_t max_position_embeddings) {
   const auto inner = reader.optional_integer("original_max_position_embeddings", std::nullopt);
-  if (inner && outer.original_max_position_embeddings && *inner != *outer.original_max_position_embeddings)
+  if (inner && outer.original_max_position_embeddings &&
+      *inner != *outer.original_max_position_embeddings)
     reader.fail("\"original_max_position_embeddings\" is " + std::to_string(*inner) + " here and " +
-                std::to_string(*outer.original_max_position_embeddings) + " in the file or by the family's default");
-  const int64_t length = outer.original_max_position_embeddings.value_or(inner.value_or(max_position_embeddings));
-  if (length <= 1) reader.fail("\"original_max_position_embeddings\" must be more than 1, not " + std::to_string(length));
+                std::to_string(*outer.original_max_position_embeddings) +
+                " in the file or by the family's default");
+  const int64_t length =
+      outer.original_max_position_embeddings.value_or(inner.value_or(max_position_embeddings));
+  if (length <= 1)
+    reader.fail("\"original_max_position_embeddings\" must be more than 1, not " +
+                std::to_string(length));
   return length;
 }
 
 /// One object of RoPE parameters.
-RopeConfig read_parameters(ConfigReader& reader, const ModelConfig& config, const RopeDefaults& defaults,
-                           const OuterRopeKeys& outer) {
+RopeConfig read_parameters(ConfigReader& reader, const ModelConfig& config,
+                           const RopeDefaults& defaults, const OuterRopeKeys& outer) {
   RopeConfig rope;
   rope.interleaved = defaults.interleaved;
   rope.max_position_embeddings = config.max_position_embeddings;
   rope.rope_type = read_rope_type(reader, defaults);
   rope.theta = reader.number("rope_theta", outer.theta);
   if (rope.theta <= 0) reader.fail("\"rope_theta\" must be positive");
-  const double share = reader.number("partial_rotary_factor", outer.partial_rotary_factor.value_or(1.0));
+  const double share =
+      reader.number("partial_rotary_factor", outer.partial_rotary_factor.value_or(1.0));
   if (!defaults.partial_rotary_factor && share != 1.0)
-    reader.fail("\"partial_rotary_factor\" is " + std::to_string(share) + ", this model type rotates whole heads");
+    reader.fail("\"partial_rotary_factor\" is " + std::to_string(share) +
+                ", this model type rotates whole heads");
   rope.rotary_dim = static_cast<int64_t>(static_cast<double>(config.head_dim) * share);
   if (rope.rope_type == "llama3" || rope.rope_type == "yarn" || rope.rope_type == "longrope")
-    rope.original_max_position_embeddings = original_length(reader, outer, config.max_position_embeddings);
-  if (rope.rope_type == "linear" || rope.rope_type == "dynamic") rope.factor = reader.number("factor");
+    rope.original_max_position_embeddings =
+        original_length(reader, outer, config.max_position_embeddings);
+  if (rope.rope_type == "linear" || rope.rope_type == "dynamic")
+    rope.factor = reader.number("factor");
   if (rope.rope_type == "llama3") read_llama3(reader, rope);
   if (rope.rope_type == "yarn") read_yarn(reader, rope);
   if (rope.rope_type == "longrope") read_longrope(reader, rope);
@@ -116,22 +135,26 @@ const Json& rope_object(ConfigReader& reader, std::string& key) {
 
 }  // namespace
 
-RopeConfig read_rope(ConfigReader& reader, const ModelConfig& config, const RopeDefaults& defaults) {
+RopeConfig read_rope(ConfigReader& reader, const ModelConfig& config,
+                     const RopeDefaults& defaults) {
   std::string key;
   static const Json kNone = Json::object();
   const Json& found = rope_object(reader, key);
-  const Json& object = !found.is_null() ? found : !defaults.parameters.is_null() ? defaults.parameters : kNone;
+  const Json& object = !found.is_null()                 ? found
+                       : !defaults.parameters.is_null() ? defaults.parameters
+                                                        : kNone;
   ConfigReader nested(object, reader.where() + ": " + key);
   OuterRopeKeys outer;
   outer.theta = reader.number("rope_theta", defaults.theta);
-  outer.partial_rotary_factor = reader.optional_number("partial_rotary_factor", defaults.partial_rotary_factor);
-  outer.original_max_position_embeddings =
-      reader.optional_integer("original_max_position_embeddings", defaults.original_max_position_embeddings);
+  outer.partial_rotary_factor =
+      reader.optional_number("partial_rotary_factor", defaults.partial_rotary_factor);
+  outer.original_max_position_embeddings = reader.optional_integer(
+      "original_max_position_embeddings", defaults.original_max_position_embeddings);
   return read_parameters(nested, config, defaults, outer);
 }
 
-std::vector<RopeConfig> read_ropes_by_layer_type(ConfigReader& reader, const ModelConfig& config, double full_theta,
-                                                 double sliding_theta) {
+std::vector<RopeConfig> read_ropes_by_layer_type(ConfigReader& reader, const ModelConfig& config,
+                                                 double full_theta, double sliding_theta) {
   std::string key;
   const Json& object = rope_object(reader, key);
   const std::string where = reader.where() + ": " + key;
@@ -150,10 +173,12 @@ std::vector<RopeConfig> read_ropes_by_layer_type(ConfigReader& reader, const Mod
       types.finish();
       if (types.has(type)) parameters = &types.raw(type);
     }
-    ConfigReader nested(*parameters, where + (parameters == &object ? "" : std::string(".") + type));
+    ConfigReader nested(*parameters,
+                        where + (parameters == &object ? "" : std::string(".") + type));
     // transformers looks for it one level higher, where it never is
     nested.expect("truncate", true);
-    ropes.push_back(read_parameters(nested, config, {}, {full ? full_theta : sliding_theta, std::nullopt, std::nullopt}));
+    ropes.push_back(read_parameters(
+        nested, config, {}, {full ? full_theta : sliding_theta, std::nullopt, std::nullopt}));
   }
   return ropes;
 }
