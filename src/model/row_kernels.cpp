@@ -5,10 +5,11 @@
 // Highway compiles this file once for each instruction set and picks one at run time.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "model/row_kernels.cpp"
-// The order matters: foreach_target.h first. clang-format off
-#include <hwy/contrib/math/math-inl.h>
+// The order matters: foreach_target.h first.
+// clang-format off
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+#include <hwy/contrib/math/math-inl.h>
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
