@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "model/heads_file.h"
+#include "heads/heads_file.h"
 #include "select/scored_trace.h"
 
 namespace air {

@@ -44,8 +44,7 @@ Batch batch_of(const std::vector<std::vector<int32_t>>& sequences) {
 
 HeadMask mask_of(const CausalLM& model, const std::vector<HeadSet>& variants,
                  MaskMode mode = MaskMode::kUniform) {
-  return HeadMask(variants, mode, model.config().num_hidden_layers,
-                  model.config().num_attention_heads, at::kCPU, at::kFloat);
+  return HeadMask(variants, mode, model.config().head_grid(), at::kCPU, at::kFloat);
 }
 
 double largest_difference(const at::Tensor& a, const at::Tensor& b) {

@@ -1,12 +1,11 @@
-#include "model/heads_file.h"
+#include "heads/heads_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <functional>
+
+#include "base/error.h"
 
 namespace air {
 namespace {
@@ -16,22 +15,12 @@ using ::testing::HasSubstr;
 
 HeadsFile small_file() {
   HeadsFile file;
-  file.model_type = "llama";
-  file.num_hidden_layers = 2;
-  file.num_attention_heads = 3;
-  file.fingerprint = "00ff00ff00ff00ff";
+  file.model = {"llama", HeadGrid::full(2, 3), "00ff00ff00ff00ff"};
   file.probes = {"needle", 60, 52, {256, 2048}, {0, 0.5, 1}, 7};
   file.fraction = 0.05;
   file.heads = {{1, 2}, {0, 0}};
   file.scores = {{0.25, 0, 1.0 / 3.0}, {0, 0.1, 1}};
   return file;
-}
-
-ModelConfig config_of(int64_t layers, int64_t heads) {
-  ModelConfig config;
-  config.num_hidden_layers = layers;
-  config.num_attention_heads = heads;
-  return config;
 }
 
 /// The message of the Error(kModel) that `action` must throw.
@@ -58,29 +47,13 @@ std::string text_with(const std::string& part, const std::string& replacement) {
   return text.replace(place, part.size(), replacement);
 }
 
-/// A file of the test's own, removed at its end.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& text)
-      : path_(std::filesystem::temp_directory_path() /
-              ("heads_file_test." + std::to_string(reinterpret_cast<uintptr_t>(this)) + ".json")) {
-    std::ofstream(path_) << text;
-  }
-  ~TemporaryFile() { std::filesystem::remove(path_); }
-  std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
 TEST(HeadsFileTest, ComesBackAsItWasWritten) {
   HeadsFile file = small_file();
   file.details["stability"] = {{"split_half", 0.9}};
   const HeadsFile back = parse_heads_file(to_json(file), "heads.json");
-  EXPECT_EQ(back.model_type, file.model_type);
-  EXPECT_EQ(back.num_hidden_layers, 2);
-  EXPECT_EQ(back.num_attention_heads, 3);
-  EXPECT_EQ(back.fingerprint, file.fingerprint);
+  EXPECT_EQ(back.model.model_type, file.model.model_type);
+  EXPECT_EQ(back.model.grid, HeadGrid::full(2, 3));
+  EXPECT_EQ(back.model.fingerprint, file.model.fingerprint);
   EXPECT_EQ(back.probes.kind, "needle");
   EXPECT_EQ(back.probes.num_probes, 60);
   EXPECT_EQ(back.probes.num_answered, 52);
@@ -102,6 +75,45 @@ TEST(HeadsFileTest, ReadsAFileWithoutScoresOrProbes) {
   EXPECT_TRUE(file.scores.empty());
 }
 
+TEST(HeadsFileTest, KeepsLayersWithoutHeads) {
+  HeadsFile file = small_file();
+  file.model.grid = HeadGrid({0, 3, 0, 3});
+  file.heads = {{1, 2}, {3, 0}};
+  file.scores = {{}, {0, 0, 0.5}, {}, {0.25, 0, 0}};
+  const HeadsFile back = parse_heads_file(to_json(file), "heads.json");
+  EXPECT_EQ(back.model.grid, file.model.grid);
+  EXPECT_EQ(back.scores, file.scores);
+  EXPECT_EQ(to_json(back), to_json(file));
+  // The same without scores: the grid does not depend on them.
+  file.scores.clear();
+  EXPECT_EQ(parse_heads_file(to_json(file), "heads.json").model.grid, file.model.grid);
+}
+
+TEST(HeadsFileTest, NamesAHeadOfALayerWithoutHeads) {
+  HeadsFile file = small_file();
+  file.model.grid = HeadGrid({0, 3});
+  file.scores.clear();
+  file.heads = {{0, 1}};
+  EXPECT_THAT(parse_error(to_json(file)), HasSubstr("head 0-1: layer 0"));
+  file.heads = {{1, 1}};
+  file.scores = {{0, 0, 0}, {0, 0, 0}};
+  EXPECT_THAT(parse_error(to_json(file)), HasSubstr("2 layers × 3 heads (1 with attention)"));
+}
+
+TEST(HeadsFileTest, NamesHeadsPerLayerThatContradictTheModel) {
+  const std::string heads = "\"num_attention_heads\":3";
+  for (const char* wrong : {"[3]", "[3,4]", "[2,2]", "[3,-1]", "[]"})
+    EXPECT_THAT(parse_error(text_with(heads, heads + ",\"heads_per_layer\":" + wrong)),
+                HasSubstr("\"model.heads_per_layer\" is not 2 numbers"))
+        << wrong;
+}
+
+TEST(HeadsFileTest, NamesAModelTooLargeToBeOne) {
+  EXPECT_THAT(parse_error(text_with("\"num_hidden_layers\":2",
+                                    "\"num_hidden_layers\":9000000000000000000")),
+              HasSubstr("\"model.num_hidden_layers\" is above"));
+}
+
 TEST(HeadsFileTest, NamesWhatIsWrongWithAFile) {
   EXPECT_THAT(parse_error("{"), HasSubstr("heads.json"));
   EXPECT_THAT(parse_error("[]"), HasSubstr("not an object"));
@@ -121,60 +133,6 @@ TEST(HeadsFileTest, NamesWhatIsWrongWithAFile) {
   EXPECT_THAT(parse_error(text_with("[0,0.1,1]", "[0,0.1]")), HasSubstr("not 2 layers × 3 heads"));
   EXPECT_THAT(parse_error(text_with("[0,0.1,1]", "[0,0.1,1.5]")),
               HasSubstr("head 1-2 is outside [0, 1]"));
-}
-
-TEST(ResolveHeadsTest, ReadsAListInPlace) {
-  EXPECT_THAT(resolve_heads("1-2,0-1", config_of(2, 3), "x", false),
-              ElementsAre(Head{1, 2}, Head{0, 1}));
-  EXPECT_TRUE(resolve_heads("none", config_of(2, 3), "x", false).empty());
-  EXPECT_THAT(model_error([] { resolve_heads("1-3", config_of(2, 3), "x", false); }),
-              HasSubstr("1-3"));
-}
-
-TEST(ResolveHeadsTest, TakesTheHeadsOfAFile) {
-  const TemporaryFile file(to_json(small_file()));
-  EXPECT_EQ(resolve_heads(file.path(), config_of(2, 3), "00ff00ff00ff00ff", false),
-            small_file().heads);
-}
-
-TEST(ResolveHeadsTest, RefusesHeadsOfAnotherModelUnlessForced) {
-  const TemporaryFile file(to_json(small_file()));
-  EXPECT_THAT(
-      model_error([&] { resolve_heads(file.path(), config_of(2, 3), "1111111111111111", false); }),
-      HasSubstr("fingerprint 00ff00ff00ff00ff"));
-  EXPECT_THAT(
-      model_error([&] { resolve_heads(file.path(), config_of(4, 3), "00ff00ff00ff00ff", false); }),
-      HasSubstr("2 layers × 3 heads"));
-  EXPECT_EQ(resolve_heads(file.path(), config_of(4, 3), "1111111111111111", true),
-            small_file().heads);
-  // Forced or not, a head that does not exist can't be masked.
-  EXPECT_THAT(model_error([&] { resolve_heads(file.path(), config_of(2, 2), "x", true); }),
-              HasSubstr("1-2"));
-}
-
-TEST(ResolveHeadsTest, NamesAFileThatIsNotThere) {
-  EXPECT_THAT(model_error([] { resolve_heads("no_such_heads.json", config_of(2, 3), "x", false); }),
-              HasSubstr("no_such_heads.json"));
-}
-
-TEST(ResolveHeadsTest, CutsAScoredListOfAnotherProgramToItsCriticalPart) {
-  // 5 % of 2 × 20 heads are 2.
-  const TemporaryFile file(R"({"0-1": [0.5], "1-19": [0.9], "0-0": [0.7], "1-1": [0]})");
-  EXPECT_THAT(resolve_heads(file.path(), config_of(2, 20), "x", false),
-              ElementsAre(Head{1, 19}, Head{0, 0}));
-  CriticalSize three;
-  three.num_heads = 3;
-  const HeadsFile loaded = load_heads(file.path(), config_of(2, 20), "x", false, three);
-  EXPECT_THAT(loaded.heads, ElementsAre(Head{1, 19}, Head{0, 0}, Head{0, 1}));
-  EXPECT_EQ(loaded.scores[1][19], 0.9);
-  EXPECT_EQ(loaded.fingerprint, "x");
-}
-
-TEST(ResolveHeadsTest, TakesAnUnscoredListOfAnotherProgramWhole) {
-  const TemporaryFile file("0,1\n1,19\n0,0\n");
-  EXPECT_EQ(resolve_heads(file.path(), config_of(2, 20), "x", false).size(), 3u);
-  EXPECT_THAT(model_error([&] { resolve_heads(file.path(), config_of(2, 19), "x", false); }),
-              HasSubstr("1-19"));
 }
 
 }  // namespace

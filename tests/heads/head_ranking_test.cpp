@@ -1,4 +1,4 @@
-#include "model/head_ranking.h"
+#include "heads/head_ranking.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

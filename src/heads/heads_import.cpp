@@ -1,4 +1,4 @@
-#include "model/heads_import.h"
+#include "heads/heads_import.h"
 
 #include <algorithm>
 #include <cmath>

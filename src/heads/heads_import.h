@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "model/head_ranking.h"
-#include "model/head_set.h"
+#include "heads/head_ranking.h"
+#include "heads/head_set.h"
 
 namespace air {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/head_set.h"
+#include "heads/head_set.h"
 
 namespace air {
 

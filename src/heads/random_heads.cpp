@@ -1,4 +1,4 @@
-#include "model/random_heads.h"
+#include "heads/random_heads.h"
 
 #include <algorithm>
 #include <map>
@@ -19,32 +19,20 @@ void draw(HeadSet candidates, const HeadSet& heads, size_t count, Rng& rng, Head
   drawn.insert(drawn.end(), candidates.begin(), candidates.end());
 }
 
-HeadSet heads_of_layer(int64_t layer, int64_t num_attention_heads) {
-  HeadSet heads;
-  for (int64_t head = 0; head < num_attention_heads; ++head) heads.push_back({layer, head});
-  return heads;
-}
-
 }  // namespace
 
-HeadSet random_heads(const HeadSet& heads, int64_t num_hidden_layers, int64_t num_attention_heads,
-                     Rng& rng) {
-  HeadSet all;
-  for (int64_t layer = 0; layer < num_hidden_layers; ++layer) {
-    const HeadSet of_layer = heads_of_layer(layer, num_attention_heads);
-    all.insert(all.end(), of_layer.begin(), of_layer.end());
-  }
+HeadSet random_heads(const HeadSet& heads, const HeadGrid& grid, Rng& rng) {
   HeadSet drawn;
-  draw(std::move(all), heads, heads.size(), rng, drawn);
+  draw(grid.all_heads(), heads, heads.size(), rng, drawn);
   return drawn;
 }
 
-HeadSet random_heads_of_same_layers(const HeadSet& heads, int64_t num_attention_heads, Rng& rng) {
+HeadSet random_heads_of_same_layers(const HeadSet& heads, const HeadGrid& grid, Rng& rng) {
   std::map<int64_t, size_t> counts;
   for (const Head head : heads) ++counts[head.layer];
   HeadSet drawn;
   for (const auto& [layer, count] : counts)
-    draw(heads_of_layer(layer, num_attention_heads), heads, count, rng, drawn);
+    draw(grid.heads_of_layer(layer), heads, count, rng, drawn);
   return drawn;
 }
 

@@ -1,4 +1,4 @@
-#include "model/random_heads.h"
+#include "heads/random_heads.h"
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@ const HeadSet kHeads = {{3, 1}, {0, 2}, {3, 0}};
 TEST(RandomHeadsTest, DrawsAsManyOthers) {
   Rng rng(1);
   for (int round = 0; round < 50; ++round) {
-    const HeadSet drawn = random_heads(kHeads, 4, 4, rng);
+    const HeadSet drawn = random_heads(kHeads, HeadGrid::full(4, 4), rng);
     EXPECT_EQ(std::set<Head>(drawn.begin(), drawn.end()).size(), 3u);
     for (const Head head : kHeads) EXPECT_EQ(std::count(drawn.begin(), drawn.end(), head), 0);
   }
@@ -24,7 +24,7 @@ TEST(RandomHeadsTest, KeepsTheLayersWhenAsked) {
   Rng rng(1);
   std::set<HeadSet> different;
   for (int round = 0; round < 50; ++round) {
-    const HeadSet drawn = random_heads_of_same_layers(kHeads, 4, rng);
+    const HeadSet drawn = random_heads_of_same_layers(kHeads, HeadGrid::full(4, 4), rng);
     different.insert(drawn);
     std::map<int64_t, int> counts;
     for (const Head head : drawn) ++counts[head.layer];
@@ -34,10 +34,20 @@ TEST(RandomHeadsTest, KeepsTheLayersWhenAsked) {
   EXPECT_GT(different.size(), 2u);
 }
 
+TEST(RandomHeadsTest, DrawsOnlyFromLayersThatHaveHeads) {
+  const HeadGrid grid({0, 4, 0, 4});
+  Rng rng(1);
+  std::set<Head> seen;
+  for (int round = 0; round < 50; ++round)
+    for (const Head head : random_heads({{1, 0}, {3, 2}}, grid, rng)) seen.insert(head);
+  // All the others, and nothing else.
+  EXPECT_EQ(seen, (std::set<Head>{{1, 1}, {1, 2}, {1, 3}, {3, 0}, {3, 1}, {3, 3}}));
+}
+
 TEST(RandomHeadsTest, TakesCriticalOnesOnlyWhenNoOthersAreLeft) {
   Rng rng(1);
   const HeadSet most = {{0, 0}, {0, 1}, {0, 2}};
-  const HeadSet drawn = random_heads_of_same_layers(most, 4, rng);
+  const HeadSet drawn = random_heads_of_same_layers(most, HeadGrid::full(1, 4), rng);
   EXPECT_EQ(drawn.size(), 3u);
   EXPECT_EQ(std::count(drawn.begin(), drawn.end(), Head{0, 3}), 1);
 }

@@ -24,8 +24,5 @@ std::string to_string(Head head);
 Head parse_head(std::string_view text, const std::string& where);
 /// "12-7,18-0"; "none" or "" is the empty set. @throws Error(kModel), also for a head named twice.
 HeadSet parse_head_list(std::string_view text, const std::string& where);
-/// @throws Error(kModel) naming the first head that a model of L layers × H heads does not have.
-void check_heads(const HeadSet& heads, int64_t num_hidden_layers, int64_t num_attention_heads,
-                 const std::string& where);
 
 }  // namespace air

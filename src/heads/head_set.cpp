@@ -1,4 +1,4 @@
-#include "model/head_set.h"
+#include "heads/head_set.h"
 
 #include <algorithm>
 #include <charconv>
@@ -32,7 +32,7 @@ Head parse_head(std::string_view text, const std::string& where) {
   const size_t dash = text.find('-');
   if (dash == std::string_view::npos || !read_index(text.substr(0, dash), head.layer) ||
       !read_index(text.substr(dash + 1), head.head))
-    throw Error(ErrorKind::kModel, where, "\"" + std::string(text) + "\" is no head",
+    throw Error(ErrorKind::kModel, where, "\"" + std::string(text) + "\" is not a head",
                 "a head is LAYER-HEAD, both from 0: 12-7");
   return head;
 }
@@ -50,18 +50,6 @@ HeadSet parse_head_list(std::string_view text, const std::string& where) {
     if (comma == std::string_view::npos) return heads;
     text.remove_prefix(comma + 1);
   }
-}
-
-void check_heads(const HeadSet& heads, int64_t num_hidden_layers, int64_t num_attention_heads,
-                 const std::string& where) {
-  for (const Head head : heads)
-    if (head.layer < 0 || head.layer >= num_hidden_layers || head.head < 0 ||
-        head.head >= num_attention_heads)
-      throw Error(ErrorKind::kModel, where,
-                  "head " + to_string(head) + " is not in this model of " +
-                      std::to_string(num_hidden_layers) + " layers × " +
-                      std::to_string(num_attention_heads) + " heads",
-                  "heads are counted from 0, and belong to the model they were found in");
 }
 
 }  // namespace air
