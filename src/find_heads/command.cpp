@@ -23,6 +23,7 @@
 #include "model/causal_lm.h"
 #include "model/device.h"
 #include "model/heads_file.h"
+#include "model/threads.h"
 #include "text/tokenizer.h"
 
 namespace air {
