@@ -3,7 +3,7 @@
 # `git archive` and the source distribution fill in); "unknown commit".
 # A tree that differs from its commit is marked by "+dirty." and a hash of the differences: two such builds are two builds.
 
-set(built_from CMakeLists.txt cmake configs include src)
+set(built_from CMakeLists.txt cmake configs src)
 
 function(git result)
   execute_process(COMMAND git -c "safe.directory=${SOURCE}" -C "${SOURCE}" ${ARGN}
@@ -49,7 +49,7 @@ endfunction()
 
 find_commit(commit)
 file(CONFIGURE OUTPUT "${OUTPUT}" @ONLY CONTENT [[
-#include "cli/build_info.h"
+#include "cli/version.h"
 
 namespace air {
 

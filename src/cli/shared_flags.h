@@ -40,7 +40,4 @@ void set_threads(int threads);
 /// @throws Error(kUsage) "--FLAG is required" unless the value is set.
 void require_flag(const std::string& value, const std::string& flag, const std::string& hint = "");
 
-/// Number of an option as it stands in the program: "0.1.0".
-std::string version();
-
 }  // namespace air
