@@ -84,18 +84,26 @@ function(install_notices)
   endforeach()
 endfunction()
 
+# Sets AIR_SPDLOG too: Debian has no archive of spdlog, and its shared library needs a newer libstdc++ than all the rest.
 function(bundle_libraries)
+  set(AIR_SPDLOG spdlog::spdlog_header_only PARENT_SCOPE)
   bundle(ZLIB::ZLIB z)
   bundle(PkgConfig::zstd zstd)
   bundle(PkgConfig::pcre2 pcre2-8)
   bundle(PkgConfig::sentencepiece sentencepiece)
   bundle(PkgConfig::hwy hwy)
   bundle(PkgConfig::xxhash xxhash)
-  bundle(spdlog::spdlog spdlog)
   bundle(fmt::fmt fmt)
   bundle(ICU::uc icuuc)
   make_icu_data(data)
   set_target_properties(ICU::uc PROPERTIES INTERFACE_LINK_LIBRARIES "${data}")
   install_notices(zlib1g-dev libzstd-dev libpcre2-dev libsentencepiece-dev libhwy-dev libxxhash-dev libspdlog-dev libfmt-dev
     libicu-dev nlohmann-json3-dev libcli11-dev rapidjson-dev)
+endfunction()
+
+# What the target must not need of the C++ runtime: see older_libstdcxx.cpp.
+function(avoid_new_symbols target)
+  target_sources(${target} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/older_libstdcxx.cpp")
+  target_link_options(${target} PRIVATE
+    "LINKER:--wrap=_ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE")
 endfunction()
