@@ -48,6 +48,7 @@ function(make_icu_data result)
       "${AIR_ICUPKG} -x nfkc.nrm ${all}"
       "${AIR_ICUPKG} -tl -a nfkc.nrm new ${name}l.dat"
       "${AIR_GENCCODE} -q -o -m all/${name}l_dat.o -e ${name} ${name}l.dat"
+      "${CMAKE_OBJCOPY} --add-section .note.GNU-stack=/dev/null ${name}l_dat.o"  # else the program's stack is executable
       "${CMAKE_AR} rcs libicudata.a ${name}l_dat.o")
     separate_arguments(words UNIX_COMMAND "${command}")
     execute_process(COMMAND ${words} WORKING_DIRECTORY "${folder}" OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)

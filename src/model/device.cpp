@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/DeviceAccelerator.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 
 #include <dlfcn.h>
 #include <linux/limits.h>
@@ -25,7 +26,7 @@ std::string cuda_library() {
 
 /// Loads the CUDA kernels, which register themselves; ATen must not have been asked about CUDA
 /// before. air does not link them, so that one program runs with CPU builds and CUDA builds, and
-/// does not load them without need: they take half a second and a gigabyte of addresses.
+/// does not load them without need: that takes about half a second.
 /// @return why no GPU can be used, empty when the kernels are there.
 /// @throws Error(kResource) when there is a driver and they do not load.
 std::string load_cuda_kernels() {
@@ -34,7 +35,8 @@ std::string load_cuda_kernels() {
   if (!::dlopen(cuda_library().c_str(), RTLD_NOW | RTLD_GLOBAL))
     throw Error(ErrorKind::kResource, "CUDA", ::dlerror(),
                 "--device cpu runs without; installing torch anew with its nvidia packages helps");
-  return at::hasCUDA() ? "" : "torch's CUDA kernels did not register";
+  AIR_CHECK(at::detail::getCUDAHooks().hasCUDART());  // else they came too late to register
+  return at::hasCUDA() ? "" : "torch sees none";
 }
 
 int64_t cuda_device_count() { return static_cast<int64_t>(at::accelerator::deviceCount()); }
