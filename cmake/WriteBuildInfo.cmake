@@ -40,6 +40,7 @@ function(find_commit result)
   endif()
   if(NOT commit AND EXISTS "${SOURCE}/cmake/exported_commit.txt")
     file(STRINGS "${SOURCE}/cmake/exported_commit.txt" commit LIMIT_COUNT 1 REGEX "^[0-9a-f]+(\\+dirty\\.[0-9a-f]+)?$")
+    string(REGEX REPLACE "^(..........)[0-9a-f]*" "\\1" commit "${commit}")  # as short as git's above
   endif()
   if(NOT commit)
     set(commit "unknown commit")
