@@ -22,7 +22,7 @@ def torch_folder(beside):
 
     spec = find_spec("torch")
     if spec is None or not spec.submodule_search_locations:
-        fail(f"torch: {sys.executable} has none", f'pip install "torch=={built_with()}.*"')
+        fail(f"torch is not installed in the environment of {sys.executable}", f'pip install "torch=={built_with()}.*"')
     return spec.submodule_search_locations[0]
 
 
@@ -48,7 +48,7 @@ def main():
     torch = torch_folder(beside)
     if minor_version(torch) != built_with():
         fail(
-            f"torch: {torch} is torch {minor_version(torch)}, and this air was built against {built_with()}",
+            f"{torch} is torch {minor_version(torch)}, and this air was built against {built_with()}",
             f'pip install "torch=={built_with()}.*", or an air_select built against torch {minor_version(torch)}',
         )
     if torch != beside:
