@@ -14,7 +14,8 @@ extern const std::string_view kCommit;
 /// Version of the libtorch whose headers this was compiled with: "2.13.0".
 extern const std::string_view kBuiltAgainstTorch;
 
-/// Version and commit: builds that agree in it score alike, and only those resume each other's runs.
+/// Version and commit: builds that agree in it score alike, and only those resume each other's
+/// runs.
 std::string build_identity();
 
 /// One line: version, commit, the torch that this was built against and the one that it runs on.
