@@ -1,4 +1,4 @@
-# cmake -D SOURCE=… -D OUTPUT=… -D VERSION=… -D TORCH=… -P WriteBuildInfo.cmake: writes the source file OUTPUT.
+# cmake -D SOURCE=… -D OUTPUT=… -D VERSION=… -P WriteBuildInfo.cmake: writes the source file OUTPUT.
 # The commit, in this order: git's, when SOURCE is a working tree; that of an exported tree (exported_commit.txt, which
 # `git archive` and the source distribution fill in); "unknown commit".
 # A tree that differs from its commit is marked by "+dirty." and a hash of the differences: two such builds are two builds.
@@ -56,7 +56,6 @@ namespace air {
 
 const std::string_view kVersion = "@VERSION@";
 const std::string_view kCommit = "@commit@";
-const std::string_view kBuiltAgainstTorch = "@TORCH@";
 
 }  // namespace air
 ]])

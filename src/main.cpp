@@ -18,6 +18,7 @@
 #include "cli/version.h"
 #include "find_heads/command.h"
 #include "inspect/command.h"
+#include "model/torch_info.h"
 #include "report/command.h"
 #include "score/command.h"
 #include "score/split_batch.h"
@@ -99,10 +100,11 @@ int parse_and_run(int argc, char** argv) {
       "  air report scored.jsonl --heads heads.json -o report.html\n",
       "air"};
   bool verbose = false;
-  CLI::Option* verbose_flag = root.add_flag("-v,--verbose", verbose,
-                                            "With --version: the devices and threads too");
+  CLI::Option* verbose_flag =
+      root.add_flag("-v,--verbose", verbose, "With --version: the devices and threads too");
   CLI::Option* version_flag = root.set_version_flag("--version", [&verbose] {
-    return air::version_line() + (verbose ? "\n" + air::runtime_lines() : "");
+    return "air " + air::build_identity() + ", " + air::torch_line() +
+           (verbose ? "\n" + air::runtime_lines() : "");
   });
   verbose_flag->needs(version_flag);
   root.require_subcommand(1);

@@ -21,9 +21,10 @@
 #include "find_heads/probe_set.h"
 #include "find_heads/result_journal.h"
 #include "find_heads/verification.h"
+#include "heads/heads_source.h"
 #include "model/causal_lm.h"
 #include "model/device.h"
-#include "model/heads_file.h"
+#include "model/threads.h"
 #include "text/tokenizer.h"
 
 namespace air {
@@ -95,8 +96,7 @@ void print_summary(const HeadsResult& result, double seconds) {
                file.probes.num_probes, file.probes.lengths.front(), file.probes.lengths.back(),
                seconds);
   spdlog::info("critical set: {} of {} heads; the last has score {:.3f}, the next below {:.3f}",
-               file.heads.size(), file.num_hidden_layers * file.num_attention_heads,
-               cut_off.last_in, cut_off.first_out);
+               file.heads.size(), file.model.grid.total(), cut_off.last_in, cut_off.first_out);
   print_heads(file, result.findings.bootstrap);
   print_stability(result.findings);
   if (2 * file.probes.num_answered < file.probes.num_probes)
@@ -200,8 +200,7 @@ void find_heads(const FindHeadsFlags& flags) {
   warn_of_long_probes(probes, model.config());
   HeadsFile file = flags.import.empty()
                        ? heads_from_probes(flags, model, probes)
-                       : load_heads(flags.import, model.config(), model.fingerprint(), flags.force,
-                                    flags.critical);
+                       : load_heads(flags.import, model.head_model(), flags.force, flags.critical);
   if (flags.verify) {
     const Verification verification = verify_heads(model, *tokenizer, flags, file.heads);
     file.details["verify"] = to_json(verification);

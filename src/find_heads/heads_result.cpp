@@ -96,12 +96,7 @@ Findings find_findings(const HeadScores& scores, int64_t count, uint64_t seed,
 HeadsFile heads_file_without_scores(const CausalLM& model, const FindHeadsFlags& flags,
                                     const std::vector<Probe>& probes,
                                     const std::vector<ProbeResult>& results) {
-  const ModelConfig& config = model.config();
-  HeadsFile file;
-  file.model_type = config.model_type;
-  file.num_hidden_layers = config.num_hidden_layers;
-  file.num_attention_heads = config.num_attention_heads;
-  file.fingerprint = model.fingerprint();
+  HeadsFile file{.model = model.head_model()};
   file.probes = summarise(flags, probes, results);
   file.details["chat_format"] = probe_format(flags).chat_format.name();
   file.details["answered"] = answered_json(probes, results);
@@ -111,8 +106,7 @@ HeadsFile heads_file_without_scores(const CausalLM& model, const FindHeadsFlags&
 HeadsResult make_heads_result(const CausalLM& model, const FindHeadsFlags& flags,
                               const std::vector<Probe>& probes,
                               const std::vector<ProbeResult>& results) {
-  const ModelConfig& config = model.config();
-  const int64_t num_heads = config.num_hidden_layers * config.num_attention_heads;
+  const int64_t num_heads = model.config().head_grid().total();
   const int64_t count = flags.critical.of(num_heads);
   HeadsResult result;
   HeadsFile& file = result.file;

@@ -8,8 +8,8 @@
 #include "find_heads/options.h"
 #include "find_heads/probe.h"
 #include "find_heads/stability.h"
+#include "heads/heads_file.h"
 #include "model/causal_lm.h"
-#include "model/heads_file.h"
 
 namespace air {
 

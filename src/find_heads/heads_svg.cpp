@@ -67,7 +67,7 @@ bool is_labelled(int64_t index, int64_t size) { return size <= 16 || index % 4 =
 std::string heads_svg(const HeadsFile& file) {
   if (file.scores.empty())
     throw Error(ErrorKind::kUsage, "--svg", "these heads have no scores to draw");
-  const int64_t num_layers = file.num_hidden_layers, num_heads = file.num_attention_heads;
+  const int64_t num_layers = file.model.grid.num_layers(), num_heads = file.model.grid.max_heads();
   const int64_t width = std::max<int64_t>(kLeft + num_heads * kCell + kRight, 300);
   const int64_t height = kTop + num_layers * kCell + kBottom;
   std::string svg = fmt::format(

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "model/heads_file.h"
+#include "heads/heads_file.h"
 
 namespace air {
 

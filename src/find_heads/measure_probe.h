@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "find_heads/probe.h"
+#include "heads/head_ranking.h"
 #include "model/causal_lm.h"
-#include "model/head_ranking.h"
 
 namespace air {
 

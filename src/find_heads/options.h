@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cli/shared_flags.h"
-#include "model/heads_file.h"
+#include "heads/heads_source.h"
 #include "model/model_config.h"
 
 namespace air {

@@ -66,7 +66,8 @@ void ResultJournal::load(const std::string& identity, bool resume) {
   std::filesystem::resize_file(path_, size);
   if (lines.empty()) return;
   if (lines.front().value("run", "") != identity) {
-    throw Error(ErrorKind::kUsage, path_, "is of a run with another model, other probes or another build of air",
+    throw Error(ErrorKind::kUsage, path_,
+                "is of a run with another model, other probes or another build of air",
                 "delete the file to start anew");
   }
   for (size_t i = 1; i < lines.size(); ++i) {

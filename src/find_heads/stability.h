@@ -9,8 +9,8 @@
 
 #include "find_heads/measure_probe.h"
 #include "find_heads/probe.h"
-#include "model/head_ranking.h"
-#include "model/head_set.h"
+#include "heads/head_ranking.h"
+#include "heads/head_set.h"
 
 namespace air {
 

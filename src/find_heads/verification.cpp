@@ -83,8 +83,8 @@ bool Verification::serves_retrieval() const { return is_answered() && probes.is_
 
 Verification verify_heads(const CausalLM& model, const Tokenizer& tokenizer,
                           const FindHeadsFlags& flags, const HeadSet& critical) {
-  const MaskingPlan plan =
-      make_masking_plan(critical, model.config(), flags.verify_draws, flags.shared.seed);
+  const MaskingPlan plan = make_masking_plan(critical, model.config().head_grid(),
+                                             flags.verify_draws, flags.shared.seed);
   const std::vector<LossSample> probes = fresh_probes(flags, model.config(), tokenizer);
   const std::vector<LossSample> text = ordinary_text(flags, tokenizer);
   Progress progress("verify", "tokens", num_tokens(probes) + num_tokens(text), progress_mode());

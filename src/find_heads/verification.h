@@ -7,8 +7,8 @@
 #include "base/json.h"
 #include "find_heads/options.h"
 #include "find_heads/verify.h"
+#include "heads/head_set.h"
 #include "model/causal_lm.h"
-#include "model/head_set.h"
 #include "text/tokenizer.h"
 
 namespace air {

@@ -8,8 +8,8 @@
 #include <span>
 
 #include "base/rng.h"
+#include "heads/random_heads.h"
 #include "model/head_mask.h"
-#include "model/random_heads.h"
 
 namespace air {
 namespace {
@@ -97,16 +97,14 @@ bool MaskingEffect::is_special() const {
   return rise(critical) > most && rise(critical) > kTimesMean * mean;
 }
 
-MaskingPlan make_masking_plan(const HeadSet& critical, const ModelConfig& config, int64_t num_draws,
+MaskingPlan make_masking_plan(const HeadSet& critical, const HeadGrid& grid, int64_t num_draws,
                               uint64_t seed) {
   Rng rng(seed);
   MaskingPlan plan;
   plan.critical = critical;
   for (int64_t draw = 0; draw < num_draws; ++draw) {
-    plan.random.push_back(
-        random_heads(critical, config.num_hidden_layers, config.num_attention_heads, rng));
-    plan.same_layers.push_back(
-        random_heads_of_same_layers(critical, config.num_attention_heads, rng));
+    plan.random.push_back(random_heads(critical, grid, rng));
+    plan.same_layers.push_back(random_heads_of_same_layers(critical, grid, rng));
   }
   return plan;
 }
@@ -115,8 +113,8 @@ MaskingEffect measure_masking(const CausalLM& model, const MaskingPlan& plan,
                               const std::vector<LossSample>& samples,
                               const std::function<void(int64_t num_tokens)>& progress) {
   const std::vector<HeadSet> variants = all_variants(plan);
-  const HeadMask mask(variants, MaskMode::kUniform, model.config().num_hidden_layers,
-                      model.config().num_attention_heads, model.device(), model.dtype());
+  const HeadMask mask(variants, MaskMode::kUniform, model.config().head_grid(), model.device(),
+                      model.dtype());
   std::vector<Sums> sums(variants.size());
   MaskingEffect effect;
   int64_t num_done = 0;

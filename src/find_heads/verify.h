@@ -9,9 +9,9 @@
 
 #include "base/json.h"
 #include "find_heads/probe.h"
+#include "heads/head_grid.h"
+#include "heads/head_set.h"
 #include "model/causal_lm.h"
-#include "model/head_set.h"
-#include "model/model_config.h"
 
 namespace air {
 
@@ -51,7 +51,7 @@ struct MaskingPlan {
   HeadSet critical;
   std::vector<HeadSet> random, same_layers;
 };
-MaskingPlan make_masking_plan(const HeadSet& critical, const ModelConfig& config, int64_t num_draws,
+MaskingPlan make_masking_plan(const HeadSet& critical, const HeadGrid& grid, int64_t num_draws,
                               uint64_t seed);
 
 /// All variants in one pass a sample.

@@ -45,6 +45,8 @@ class CausalLM {
 
   const ModelConfig& config() const { return config_; }
   const std::string& fingerprint() const { return fingerprint_; }
+  /// What a heads file says of this model.
+  HeadModel head_model() const { return {config_.model_type, config_.head_grid(), fingerprint_}; }
   int64_t num_parameters() const { return num_parameters_; }
   /// Of all weights in the loaded dtype.
   int64_t num_bytes() const { return num_bytes_; }

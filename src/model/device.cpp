@@ -54,8 +54,7 @@ std::vector<std::string> visible_devices() {
 
 c10::Device parse_device(const std::string& text) {
   if (text == "cpu") return c10::Device(c10::kCPU);
-  if (text == "auto")
-    return c10::Device(visible_devices().size() > 1 ? c10::kCUDA : c10::kCPU);
+  if (text == "auto") return c10::Device(visible_devices().size() > 1 ? c10::kCUDA : c10::kCPU);
   int index = 0;
   bool valid = text == "cuda";
   if (text.starts_with("cuda:")) {

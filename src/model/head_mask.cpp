@@ -6,20 +6,20 @@
 
 namespace air {
 
-HeadMask::HeadMask(std::span<const HeadSet> variants, MaskMode mode, int64_t num_hidden_layers,
-                   int64_t num_attention_heads, at::Device device, at::ScalarType dtype)
+HeadMask::HeadMask(std::span<const HeadSet> variants, MaskMode mode, const HeadGrid& grid,
+                   at::Device device, at::ScalarType dtype)
     : num_variants_(static_cast<int64_t>(variants.size())),
       mode_(mode),
-      fork_layer_(num_hidden_layers),
-      layers_(static_cast<size_t>(num_hidden_layers)) {
+      fork_layer_(grid.num_layers()),
+      layers_(static_cast<size_t>(grid.num_layers())) {
   AIR_CHECK(!variants.empty());
   for (int64_t variant = 0; variant < num_variants_; ++variant) {
-    check_heads(variants[variant], num_hidden_layers, num_attention_heads, "heads");
+    check_heads(variants[variant], grid, "heads");
     for (const Head head : variants[variant]) {
       at::Tensor& layer = layers_[static_cast<size_t>(head.layer)];
       if (!layer.defined())
-        layer =
-            at::ones({num_variants_, 1, num_attention_heads, 1}, at::TensorOptions().dtype(dtype));
+        layer = at::ones({num_variants_, 1, grid.num_heads(head.layer), 1},
+                         at::TensorOptions().dtype(dtype));
       layer.select(0, variant).select(1, head.head).zero_();
       fork_layer_ = std::min(fork_layer_, head.layer);
     }

@@ -7,7 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "model/head_set.h"
+#include "heads/head_grid.h"
+#include "heads/head_set.h"
 
 namespace air {
 
@@ -21,10 +22,10 @@ enum class MaskMode {
 /// (the empty set). Layers below fork_layer() are the same in all variants and run once.
 class HeadMask {
  public:
-  /// @param variants head sets, V of them.   @throws Error(kModel) for a head that the model does
-  /// not have.
-  HeadMask(std::span<const HeadSet> variants, MaskMode mode, int64_t num_hidden_layers,
-           int64_t num_attention_heads, at::Device device, at::ScalarType dtype);
+  /// @param variants head sets, V of them.
+  /// @throws Error(kModel) for a head that the model does not have.
+  HeadMask(std::span<const HeadSet> variants, MaskMode mode, const HeadGrid& grid,
+           at::Device device, at::ScalarType dtype);
 
   int64_t num_variants() const { return num_variants_; }
   MaskMode mode() const { return mode_; }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "heads/head_grid.h"
 #include "model/tensor_names.h"
 
 namespace air {
@@ -119,6 +120,9 @@ struct ModelConfig {
   std::vector<RopeConfig> ropes;    ///< the different ones
   std::vector<LayerConfig> layers;  ///< [num_hidden_layers]
   TensorNames names;
+
+  /// The query heads of its layers.
+  HeadGrid head_grid() const { return HeadGrid::full(num_hidden_layers, num_attention_heads); }
 };
 
 /// Reads FOLDER/config.json. @throws Error(kModel) for a missing file or key, an unknown

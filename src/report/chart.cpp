@@ -327,8 +327,8 @@ std::string place_profile(const PlaceProfile& profile, const ChartText& text) {
 }
 
 std::string head_map(const HeadsFile& heads, const ChartText& text) {
-  const auto layers = static_cast<size_t>(heads.num_hidden_layers),
-             rows = static_cast<size_t>(heads.num_attention_heads);
+  const auto layers = static_cast<size_t>(heads.model.grid.num_layers()),
+             rows = static_cast<size_t>(heads.model.grid.max_heads());
   const double cell = std::clamp(660.0 / static_cast<double>(layers), 8.0, 22.0);
   const Frame frame{.left = 34,
                     .top = 6,

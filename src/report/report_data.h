@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/json.h"
-#include "model/heads_file.h"
-#include "select/scored_trace.h"
+#include "heads/heads_file.h"
+#include "scored/scored_trace.h"
 
 namespace air {
 

@@ -13,11 +13,12 @@
 #include "cli/record_flags.h"
 #include "cli/shared_flags.h"
 #include "cli/version.h"
+#include "heads/heads_source.h"
+#include "heads/random_heads.h"
 #include "model/device.h"
-#include "model/heads_file.h"
 #include "model/matrix_rate.h"
 #include "model/memory_plan.h"
-#include "model/random_heads.h"
+#include "model/threads.h"
 #include "score/manifest.h"
 #include "score/partial_file.h"
 #include "score/score_run.h"
@@ -390,12 +391,11 @@ void run_score(const ScoreFlags& flags) {
   if (options.max_length == 0) options.max_length = model.config().max_position_embeddings;
   options.trace.truncate_to = flags.records.truncate_to(options.max_length);
 
-  const HeadSet heads =
-      resolve_heads(flags.heads, model.config(), model.fingerprint(), flags.force);
+  const HeadSet heads = load_heads(flags.heads, model.head_model(), flags.force).heads;
   std::vector<HeadSet> controls;
   Rng rng(flags.shared.seed);
   for (int64_t i = 0; i < flags.controls; ++i)
-    controls.push_back(random_heads_of_same_layers(heads, model.config().num_attention_heads, rng));
+    controls.push_back(random_heads_of_same_layers(heads, model.config().head_grid(), rng));
   Scorer scorer(model, heads, controls,
                 flags.mask == "zero" ? MaskMode::kZero : MaskMode::kUniform);
   scorer.share_prompts(!flags.no_prompt_sharing);

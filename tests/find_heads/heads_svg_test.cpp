@@ -12,8 +12,7 @@ using ::testing::HasSubstr;
 
 TEST(HeadsSvgTest, DrawsEveryHeadOnceAndOutlinesTheCriticalOnes) {
   HeadsFile file;
-  file.num_hidden_layers = 2;
-  file.num_attention_heads = 3;
+  file.model.grid = HeadGrid::full(2, 3);
   file.heads = {{1, 2}};
   file.scores = {{0, 0.5, 0.25}, {0, 0, 1}};
   const std::string svg = heads_svg(file);

@@ -73,8 +73,7 @@ Json run_model(const Json& job) {
   }
   const air::MaskMode mode =
       job.value("mode", "uniform") == "zero" ? air::MaskMode::kZero : air::MaskMode::kUniform;
-  const air::HeadMask mask(variants, mode, model.config().num_hidden_layers,
-                           model.config().num_attention_heads, at::kCPU, dtype);
+  const air::HeadMask mask(variants, mode, model.config().head_grid(), at::kCPU, dtype);
   air::ForwardOptions options;
   options.mask = &mask;
   Json attention = Json::array();

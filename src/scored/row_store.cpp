@@ -1,0 +1,144 @@
+#include "scored/row_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/line_reader.h"
+
+namespace air {
+namespace {
+
+constexpr size_t kMaxFiles = 1 << 16;
+
+/// A regular file that is not compressed can be read again at any place.
+bool can_be_read_again(const std::string& path) {
+  if (path == "-") return false;
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  unsigned char magic[4] = {};
+  const ssize_t count = ::pread(fd, magic, sizeof magic, 0);
+  ::close(fd);
+  const bool gzip = count >= 2 && magic[0] == 0x1f && magic[1] == 0x8b;
+  const bool zstd =
+      count == 4 && magic[0] == 0x28 && magic[1] == 0xb5 && magic[2] == 0x2f && magic[3] == 0xfd;
+  return !gzip && !zstd;
+}
+
+int open_unnamed_file() {
+  const char* folder = std::getenv("TMPDIR");
+  std::string name =
+      std::string(folder != nullptr && *folder != '\0' ? folder : "/tmp") + "/air-select-XXXXXX";
+  const int fd = ::mkstemp(name.data());
+  if (fd < 0)
+    throw Error(ErrorKind::kResource, name,
+                std::string("no temporary file: ") + std::strerror(errno),
+                "TMPDIR names another folder");
+  ::unlink(name.c_str());
+  return fd;
+}
+
+bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r") == std::string_view::npos;
+}
+
+/// Writes to the end of a file by large pieces.
+class Spool {
+ public:
+  explicit Spool(int fd) : fd_(fd) {}
+  void write(std::string_view bytes) {
+    buffer_ += bytes;
+    if (buffer_.size() >= kPiece) flush();
+  }
+  void flush() {
+    for (size_t done = 0; done < buffer_.size();) {
+      const ssize_t count = ::write(fd_, buffer_.data() + done, buffer_.size() - done);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0)
+        throw Error(ErrorKind::kResource, "temporary file",
+                    std::string("writing failed: ") + std::strerror(errno),
+                    "TMPDIR names another folder");
+      done += static_cast<size_t>(count);
+    }
+    buffer_.clear();
+  }
+
+ private:
+  static constexpr size_t kPiece = 1 << 20;
+  int fd_;
+  std::string buffer_;
+};
+
+}  // namespace
+
+struct RowStore::File {
+  int fd = -1;
+  std::string name;
+  ~File() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+RowStore::RowStore() = default;
+RowStore::~RowStore() = default;
+
+void RowStore::add(
+    const std::string& path,
+    const std::function<void(std::string_view line, const std::string& where)>& visit) {
+  if (files_.size() == kMaxFiles)
+    throw Error(ErrorKind::kUsage, "", "more than " + std::to_string(kMaxFiles) + " inputs",
+                "join some with cat");
+  LineReader reader(path);
+  const bool in_place = can_be_read_again(path);
+  auto file = std::make_unique<File>();
+  file->name = reader.name();
+  file->fd = in_place ? ::open(path.c_str(), O_RDONLY | O_CLOEXEC) : open_unnamed_file();
+  if (file->fd < 0) throw Error(ErrorKind::kInput, path, std::strerror(errno));
+  Spool spool(file->fd);
+  uint64_t begin = 0;
+  std::string_view line;
+  while (reader.next(line)) {
+    const uint64_t size = line.size();
+    if (!is_blank(line)) {
+      visit(line, reader.where());
+      Row row{};
+      row.begin = begin;
+      row.file = files_.size();
+      row.size = size;
+      rows_.push_back(row);
+      if (!in_place) {
+        spool.write(line);
+        begin += size;
+      }
+    }
+    if (in_place) begin += size + 1;
+  }
+  if (!in_place) spool.flush();
+  files_.push_back(std::move(file));
+}
+
+std::string RowStore::line(int64_t row) const {
+  const Row& place = rows_.at(static_cast<size_t>(row));
+  const File& file = *files_[place.file];
+  std::string line(place.size, '\0');
+  for (size_t done = 0; done < line.size();) {
+    const ssize_t count = ::pread(file.fd, line.data() + done, line.size() - done,
+                                  static_cast<off_t>(place.begin + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0)
+      throw Error(ErrorKind::kInput, file.name,
+                  std::string("reading failed: ") + std::strerror(errno));
+    if (count == 0) throw Error(ErrorKind::kInput, file.name, "became shorter while it was read");
+    done += static_cast<size_t>(count);
+  }
+  return line;
+}
+
+}  // namespace air
