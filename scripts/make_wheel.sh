@@ -1,21 +1,15 @@
 #!/usr/bin/env bash
-# Builds the wheel dist/air_select-VERSION-py3-none-manylinux_…_x86_64.whl and checks it: installed into an empty environment
-# it must start, and score a small model like a build from source (build/release/air, when that is there).
-#   scripts/make_wheel.sh      needs what scripts/setup.sh installs, and the Debian packages icu-devtools and binutils
-# Settings: LibTorch_ROOT=DIR  the torch to build against; else that of .venv. Its minor version must be that of pyproject.toml.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+# Builds the wheel dist/air_select-VERSION-py3-none-manylinux_…_x86_64.whl and checks it: installed
+# into an empty environment it must start, and score a small model like a build from source
+# (build/release/air, when that is there).
+# Makes what is missing first (scripts/setup.sh --wheel).
+# Settings: LibTorch_ROOT=DIR   the torch to build against; else that of .venv. Its minor version must
+#                               be that of pyproject.toml.
+cd "$(dirname "$0")/.." && source scripts/common.sh
+help_if_asked "$@"
+[ $# = 0 ] || die "unknown argument $1 (known: --help)"
 
-say() { printf 'make_wheel: %s\n' "$*" >&2; }
-die() { printf 'make_wheel: error: %s\n' "$*" >&2; exit 1; }
-trap 'printf "make_wheel: error: line %s failed: %s\n" "$LINENO" "$BASH_COMMAND" >&2' ERR
-
-case "${1:-}" in
-  "") ;;
-  -h|--help) sed -n '2,5s/^# \?//p' "$0"; exit 0 ;;
-  *) die "unknown argument $1" ;;
-esac
-
+scripts/setup.sh --wheel
 python=${PYTHON:-python3}
 tools=build/wheel-tools
 export PIP_DISABLE_PIP_VERSION_CHECK=1

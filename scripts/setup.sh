@@ -4,6 +4,7 @@
 #   scripts/setup.sh            what the demo needs: build/release/air and .venv
 #   scripts/setup.sh --test     what the tests need too: the test programs, transformers, a browser
 #   scripts/setup.sh --check    what scripts/check.sh needs on top of that: clang-format
+#   scripts/setup.sh --wheel    what scripts/make_wheel.sh needs; builds nothing
 # Settings: LibTorch_ROOT=DIR       use this libtorch (.../site-packages/torch or an unpacked
 #                                   libtorch zip)
 #           AIR_TORCH_INDEX=URL     take torch from this package index
@@ -20,16 +21,19 @@ BUILD_PACKAGES=(
 )
 TEST_PACKAGES=(libgtest-dev libgmock-dev librapidcheck-dev jq)
 CHECK_PACKAGES=(clang-format)
+WHEEL_PACKAGES=(icu-devtools)
 OLDEST_TORCH=2.7
 
 with_tests=0
 with_checks=0
+for_wheel=0
 for argument in "$@"; do
   case "$argument" in
     --test) with_tests=1 ;;
     --check) with_tests=1 with_checks=1 ;;
+    --wheel) for_wheel=1 ;;
     -h | --help) print_help; exit 0 ;;
-    *) die "unknown argument $argument (known: --test, --check, --help)" ;;
+    *) die "unknown argument $argument (known: --test, --check, --wheel, --help)" ;;
   esac
 done
 
@@ -73,6 +77,7 @@ install_packages() {
   command -v apt-get > /dev/null && command -v dpkg-query > /dev/null || list_by_hand
   local wanted=("${BUILD_PACKAGES[@]}") missing=()
   [ $with_tests = 0 ] || wanted+=("${TEST_PACKAGES[@]}")
+  [ $for_wheel = 0 ] || wanted+=("${WHEEL_PACKAGES[@]}")
   [ $with_checks = 0 ] || wanted+=("${CHECK_PACKAGES[@]}")
   python3 -c 'import ensurepip, venv' 2> /dev/null || wanted+=(python3-venv)
   mapfile -t missing < <(missing_of "${wanted[@]}")
@@ -192,4 +197,4 @@ AIR_TESTS=$([ $with_tests = 1 ] && echo ON || echo OFF)"
 
 install_packages
 prepare_python
-build
+[ $for_wheel = 1 ] || build
