@@ -91,7 +91,7 @@ def install_for_cpu(torch):
         "are left out but for two small ones. A CPU build is smaller still: AIR_TORCH_INDEX=URL names an index that has it.")
     pip("install", "--quiet", "--no-deps", "-r", REQUIREMENTS)
     if libraries:
-        pip("install", "--quiet", *libraries)
+        pip("install", "--quiet", "--no-warn-conflicts", *libraries)
     if loads():
         return
     say("it does not load without the others: installing them")

@@ -141,7 +141,9 @@ pip_install() {
 
 pip_install_now() {
   say "installing $(grep -v '^#' "$1" | tr '\n' ' ')into .venv"
-  .venv/bin/python -m pip install --disable-pip-version-check -q "${@:2}" -r "$1" >&2
+  # torch may lack libraries that it asks for and air does not need: see install_torch.py.
+  .venv/bin/python -m pip install --disable-pip-version-check --no-warn-conflicts -q \
+    "${@:2}" -r "$1" >&2
 }
 
 # torch into .venv; --importable: with all that Python's `import torch` loads.
