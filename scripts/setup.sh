@@ -7,7 +7,7 @@
 #   scripts/setup.sh --wheel    what scripts/make_wheel.sh needs; builds nothing
 # Settings: LibTorch_ROOT=DIR       use this libtorch (.../site-packages/torch or an unpacked
 #                                   libtorch zip)
-#           AIR_TORCH_INDEX=URL     take torch from this package index
+#           AIR_TORCH_INDEX=URL     look for torch in this package index too
 #           AIR_SKIP_PACKAGES=1     do not look at system packages
 #           AIR_WERROR=ON           compile with warnings as errors
 # An activated virtual or conda environment whose torch is new enough is used in place of a torch in
