@@ -82,17 +82,19 @@ install_packages() {
   python3 -c 'import ensurepip, venv' 2> /dev/null || wanted+=(python3-venv)
   mapfile -t missing < <(missing_of "${wanted[@]}")
   [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
-  [ $with_tests = 0 ] || has_browser || (apt_install chromium) ||
-    say "no chromium: the test report.browser will be skipped"
+  [ $with_tests = 0 ] || has_browser || { can_install && (apt_install chromium); } ||
+    say "no browser: the test report.browser will be skipped"
 }
+
+can_install() { [ "$(id -u)" = 0 ] || command -v sudo > /dev/null; }
 
 apt_install() {
   local as_root=() by_hand="as root: apt-get install --no-install-recommends $*
 hint: packages that you have in another way (conda, modules): AIR_SKIP_PACKAGES=1 leaves this step out
 hint: to use air without building it, install its wheel (README.md, Installing): no root, no compiler"
   if [ "$(id -u)" != 0 ]; then
-    command -v sudo > /dev/null ||
-      die "$# Debian packages are missing, and there is neither root nor sudo to install them.
+    can_install ||
+      die "Debian packages are missing ($#), and there is neither root nor sudo to install them.
 $by_hand"
     as_root=(sudo)
   fi
