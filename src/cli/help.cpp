@@ -11,6 +11,17 @@ namespace {
 constexpr size_t kIndent = 2;        // of a flag
 constexpr size_t kDescription = 30;  // column at which descriptions begin
 
+/// A name and, in a column of its own, what it means.
+std::string entry(const std::string& name, const std::string& description) {
+  std::string out = std::string(kIndent, ' ') + name;
+  if (description.empty()) return out + "\n";
+  if (out.size() + 1 < kDescription)
+    out.resize(kDescription, ' ');
+  else
+    out += "\n" + std::string(kDescription, ' ');
+  return out + wrapped(description, kDescription) + "\n";
+}
+
 class HelpFormatter : public CLI::Formatter {
  public:
   explicit HelpFormatter(HelpText text) : text_(std::move(text)) {}
@@ -25,15 +36,12 @@ class HelpFormatter : public CLI::Formatter {
   }
 
   std::string make_option(const CLI::Option* option, bool is_positional) const override {
-    std::string out(kIndent, ' ');
-    out += make_option_name(option, is_positional) + make_option_opts(option);
-    const std::string description = make_option_desc(option);
-    if (description.empty()) return out + "\n";
-    if (out.size() + 1 < kDescription)
-      out.resize(kDescription, ' ');
-    else
-      out += "\n" + std::string(kDescription, ' ');
-    return out + wrapped(description, kDescription) + "\n";
+    return entry(make_option_name(option, is_positional) + make_option_opts(option),
+                 make_option_desc(option));
+  }
+
+  std::string make_subcommand(const CLI::App* sub) const override {
+    return entry(sub->get_name(), sub->get_description());
   }
 
  private:

@@ -58,6 +58,25 @@ void write_tokens(JsonWriter& json, const Trace& trace, const TokenScores& token
   json.end_object();
 }
 
+/// Where the object ends that begins at `at`: past its brace, or past the text when it is torn.
+size_t end_of_object(std::string_view text, size_t at) {
+  bool in_string = false;
+  for (int depth = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (in_string) {
+      if (c == '\\') ++at;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{') {
+      ++depth;
+    } else if (c == '}' && --depth == 0) {
+      return at + 1;
+    }
+  }
+  return text.size();
+}
+
 }  // namespace
 
 TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const RecordStyle& style) {
@@ -104,18 +123,13 @@ std::string air_object(const ScoredResult& result, const RecordStyle& style) {
 }
 
 std::string_view find_air_object(std::string_view scored_line) {
-  // The marker cannot occur inside the object, which holds numbers and fixed words only: the last
-  // match is ours. For the same reason its braces can be counted.
+  // The marker cannot occur inside the object, whose texts escape their quotes: the last match is
+  // ours.
   static const std::string marker = std::string(kKey) + object_begin();
   const size_t at = scored_line.rfind(marker);
   if (at == std::string_view::npos) return {};
   const size_t begin = at + kKey.size();
-  size_t end = begin;
-  for (int depth = 0; end < scored_line.size();) {
-    const char c = scored_line[end++];
-    if (c == '{') ++depth;
-    if (c == '}' && --depth == 0) break;
-  }
+  const size_t end = end_of_object(scored_line, begin);
   // Another program may have put keys after it.
   const std::string_view rest = scored_line.substr(end);
   const size_t brace = rest.find_first_not_of(" \t\r");

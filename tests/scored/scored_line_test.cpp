@@ -27,7 +27,7 @@ TEST(SetRankTest, GivesTheAirObjectOneAfterItsSchema) {
 }
 
 TEST(AirValueTest, IsFoundWhateverAnotherProgramPutAfterIt) {
-  const std::string air = R"({"schema":"air.score/1","line":1,"x":[{"y":2}]})";
+  const std::string air = R"({"schema":"air.score/1","line":1,"x":[{"y":2}],"t":"}\"{{\\"})";
   for (const std::string rest :
        {"", " ", R"(,"b":1)", R"(,"b":{"c":{}})", R"(,"b":{"air":{"schema":"air.score/1","n":1}})"})
     EXPECT_EQ(air_value_of(R"({"a":1,"air":)" + air + rest + "}"), air) << rest;
