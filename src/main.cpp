@@ -14,6 +14,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "cli/config_layers.h"
+#include "cli/help.h"
 #include "cli/shared_flags.h"
 #include "cli/version.h"
 #include "find_heads/command.h"
@@ -68,7 +70,7 @@ void start_with_settings(char** argv) {
     complete = complete && std::getenv(name) != nullptr;
     ::setenv(name, value, /*overwrite=*/0);
   }
-  if (!complete) ::execv("/proc/self/exe", argv);  // where that fails the program goes on as it is
+  if (!complete) ::execv("/proc/self/exe", argv);  // where that fails the program runs as it is
 }
 
 /// A message of libtorch up to its C++ stack.
@@ -90,15 +92,24 @@ std::string first_line(const char* text) {
       "air " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help lists the flags");
 }
 
+void run_verb(const air::Verb& verb) {
+  air::apply_config_layers(*verb.app);
+  air::apply_message_flags(*verb.app);
+  if (const auto config = air::requested_config(*verb.app))
+    std::fputs(config->c_str(), stdout);
+  else
+    verb.run();
+}
+
 int parse_and_run(int argc, char** argv) {
   CLI::App root{
-      "Tells which reasoning traces, and which steps inside a trace, carry the reasoning.\n\n"
-      "Example:\n"
-      "  air find-heads --model DIR -o heads.json\n"
-      "  air score --model DIR --heads heads.json traces.jsonl -o scored.jsonl\n"
-      "  air select scored.jsonl --top-k 1000 -o subset.jsonl\n"
-      "  air report scored.jsonl --heads heads.json -o report.html\n",
-      "air"};
+      "Tells which reasoning traces, and which steps inside a trace, carry the reasoning.", "air"};
+  air::set_help(
+      root, {.example = "air find-heads --model DIR -o heads.json\n"
+                        "air score --model DIR --heads heads.json traces.jsonl -o scored.jsonl\n"
+                        "air select scored.jsonl --top-k 1000 -o subset.jsonl\n"
+                        "air report scored.jsonl --heads heads.json -o report.html",
+             .details = {}});
   bool verbose = false;
   CLI::Option* verbose_flag =
       root.add_flag("-v,--verbose", verbose, "With --version: the devices and threads too");
@@ -124,7 +135,7 @@ int parse_and_run(int argc, char** argv) {
     throw_usage(root, e);
   }
   for (const air::Verb& verb : verbs)
-    if (verb.app->parsed() && air::apply_config_layers(*verb.app)) verb.run();
+    if (verb.app->parsed()) run_verb(verb);
   return 0;
 }
 

@@ -1,6 +1,8 @@
 #include "base/byte_source.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -21,11 +23,45 @@ namespace {
 constexpr size_t kChunk = 1 << 17;
 constexpr std::string_view kGzipMagic = "\x1f\x8b";
 constexpr std::string_view kZstdMagic = "\x28\xb5\x2f\xfd";
-constexpr std::string_view kZstdSkippableMagic = "\x2a\x4d\x18";  // behind a byte 0x50 to 0x5f
+constexpr std::string_view kZstdSkippableMagic = "\x2a\x4d\x18";  // after a byte 0x50 to 0x5f
+
+/// A descriptor that becomes readable when a stop is requested.
+class StopEvent {
+ public:
+  explicit StopEvent(const std::stop_token& stop)
+      : event_(::eventfd(0, EFD_CLOEXEC)), callback_(stop, Raise{event_.fd}) {}
+
+  /// Waits until `fd` can be read. @throws Interrupted when the stop comes first.
+  void wait_for(int fd) const {
+    pollfd watched[] = {{fd, POLLIN, 0}, {event_.fd, POLLIN, 0}};
+    while (::poll(watched, 2, -1) < 0 && errno == EINTR) {
+    }
+    if (watched[1].revents != 0) throw Interrupted{};
+  }
+
+ private:
+  struct Event {
+    explicit Event(int opened) : fd(opened) {}
+    ~Event() {
+      if (fd >= 0) ::close(fd);
+    }
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+    int fd;
+  };
+  struct Raise {
+    int fd;
+    void operator()() const { ::eventfd_write(fd, 1); }
+  };
+  Event event_;
+  std::stop_callback<Raise> callback_;  // last: it is gone before the event is closed
+};
 
 class FileSource : public ByteSource {
  public:
-  FileSource(const std::string& path, std::string name) : name_(std::move(name)) {
+  FileSource(const std::string& path, std::string name, const std::stop_token& stop)
+      : name_(std::move(name)) {
+    if (stop.stop_possible()) stop_ = std::make_unique<StopEvent>(stop);
     if (path == "-") return;
     fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd_ < 0) throw Error(ErrorKind::kInput, path, std::strerror(errno));
@@ -42,6 +78,7 @@ class FileSource : public ByteSource {
   FileSource& operator=(const FileSource&) = delete;
 
   size_t read(char* out, size_t size) override {
+    if (stop_) stop_->wait_for(fd_);
     ssize_t count;
     do {
       count = ::read(fd_, out, size);
@@ -54,6 +91,7 @@ class FileSource : public ByteSource {
  private:
   std::string name_;
   int fd_ = STDIN_FILENO;
+  std::unique_ptr<StopEvent> stop_;
 };
 
 /// Gives back bytes that were read to look at them.
@@ -185,8 +223,9 @@ class ZstdSource : public ByteSource {
 
 }  // namespace
 
-std::unique_ptr<ByteSource> open_bytes(const std::string& path, const std::string& name) {
-  auto source = std::make_unique<PeekedSource>(std::make_unique<FileSource>(path, name));
+std::unique_ptr<ByteSource> open_bytes(const std::string& path, const std::string& name,
+                                       const std::stop_token& stop) {
+  auto source = std::make_unique<PeekedSource>(std::make_unique<FileSource>(path, name, stop));
   const std::string_view head = source->peek(kZstdMagic.size());
   const bool is_skippable_frame =
       head.size() == 4 && (head[0] & 0xF0) == 0x50 && head.substr(1) == kZstdSkippableMagic;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 namespace air {
@@ -17,8 +18,11 @@ class ByteSource {
 };
 
 /// A file, or "-" for standard input; packed data is recognised by its first bytes. Gzip members
-/// and zstd frames that follow one another are one text. @param name for messages.   @throws
-/// Error(kInput) when it can't be opened.
-std::unique_ptr<ByteSource> open_bytes(const std::string& path, const std::string& name);
+/// and zstd frames that follow one another are one text.
+/// @param name for messages.   @param stop ends a read that waits for a pipe: it throws
+/// Interrupted.
+/// @throws Error(kInput) when it can't be opened.
+std::unique_ptr<ByteSource> open_bytes(const std::string& path, const std::string& name,
+                                       const std::stop_token& stop = {});
 
 }  // namespace air

@@ -38,8 +38,20 @@ struct ClosedPipe {};
 
 /// Thrown where a run stops because the user interrupted it (Ctrl-C): exit 130.
 struct Interrupted {
-  std::string message;  ///< how to go on; may be empty
+  std::string message;  ///< how to resume; may be empty
 };
+
+/// Runs `work` and gives an Error that names no place the place `where`: loops over lines and files
+/// say once where they are, and what they call need not know.
+template <typename Work>
+auto in_context(const std::string& where, Work work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const Error& e) {
+    if (!e.where().empty()) throw;
+    throw Error(e.kind(), where, e.what(), e.hint());
+  }
+}
 
 [[noreturn]] void throw_bug(const char* condition, const char* file, int line);
 

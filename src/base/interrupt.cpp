@@ -15,7 +15,8 @@ extern "C" void note_interrupt(int) { requested = 1; }
 void watch_interrupts() {
   struct sigaction action {};
   action.sa_handler = note_interrupt;
-  // Reset to the default by the first signal: the second one kills. Calls that it interrupts go on.
+  // Reset to the default by the first signal: the second one kills. Calls that it interrupts
+  // continue.
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);

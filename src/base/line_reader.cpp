@@ -8,8 +8,8 @@ namespace {
 constexpr size_t kChunk = 1 << 18;
 }
 
-LineReader::LineReader(const std::string& path)
-    : name_(path == "-" ? "<stdin>" : path), source_(open_bytes(path, name_)) {}
+LineReader::LineReader(const std::string& path, const std::stop_token& stop)
+    : name_(path == "-" ? "<stdin>" : path), source_(open_bytes(path, name_, stop)) {}
 
 LineReader::~LineReader() = default;
 

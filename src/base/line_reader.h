@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -14,9 +15,9 @@ class ByteSource;
 /// before '\n'; the last one may lack it.
 class LineReader {
  public:
-  /// @param path a file, or "-" for standard input.   @throws Error(kInput) when it can't be
-  /// opened.
-  explicit LineReader(const std::string& path);
+  /// @param path a file, or "-" for standard input.   @param stop ends a next() that waits for a
+  /// pipe: it throws Interrupted.   @throws Error(kInput) when it can't be opened.
+  explicit LineReader(const std::string& path, const std::stop_token& stop = {});
   ~LineReader();
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;

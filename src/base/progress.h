@@ -17,7 +17,7 @@ class Progress {
   /// @param total items expected, 0 when not known.   @param unit of an item: "probes", "traces".
   Progress(std::string label, std::string unit, int64_t total, When show);
   ~Progress();
-  /// `detail` is shown behind the bar, e.g. "1,234 tokens/s".
+  /// `detail` is shown after the bar, e.g. "1,234 tokens/s".
   void update(int64_t done, const std::string& detail = "");
   /// Ends the bar; called by the destructor too.
   void finish();

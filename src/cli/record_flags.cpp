@@ -1,30 +1,28 @@
 #include "cli/record_flags.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-
 #include "base/error.h"
 
 namespace air {
+
+namespace {
+
+void add_field_flags(CLI::App& verb, RecordFields& fields, const std::string& group) {
+  const auto add = [&](const char* flag, std::string& field, const char* help) {
+    verb.add_option(flag, field, help)->group(group)->type_name("NAME");
+  };
+  add("--prompt-field", fields.prompt, "Field of the prompt (recognised when not given)");
+  add("--response-field", fields.response, "Field of the response");
+  add("--messages-field", fields.messages, "Field of a list of messages");
+  add("--id-field", fields.id, "Field of the record's id");
+}
+
+}  // namespace
 
 void add_record_flags(CLI::App& verb, RecordFlags& flags) {
   const std::string group = "Records";
   verb.add_option("traces", flags.inputs, "Files of one JSON object a line; - is stdin")
       ->type_name("FILE");
-  verb.add_option("--prompt-field", flags.fields.prompt,
-                  "Field of the prompt (recognised when not given)")
-      ->group(group)
-      ->type_name("NAME");
-  verb.add_option("--response-field", flags.fields.response, "Field of the response")
-      ->group(group)
-      ->type_name("NAME");
-  verb.add_option("--messages-field", flags.fields.messages, "Field of a list of messages")
-      ->group(group)
-      ->type_name("NAME");
-  verb.add_option("--id-field", flags.fields.id, "Field of the record's id")
-      ->group(group)
-      ->type_name("NAME");
+  add_field_flags(verb, flags.fields, group);
   verb.add_option("--chat-template", flags.chat_template,
                   "auto: the model's own chat format, none: prompt, newline, response; or a "
                   "built-in name, or a format file")
@@ -45,7 +43,7 @@ void add_record_flags(CLI::App& verb, RecordFlags& flags) {
       ->group(group)
       ->type_name("N");
   verb.add_option("--max-steps", flags.max_steps,
-                  "More steps than these are joined in groups of even size; 0: no limit")
+                  "Merge neighbouring steps so that at most N remain; 0: no limit")
       ->check(CLI::NonNegativeNumber)
       ->group(group)
       ->type_name("N");
@@ -63,27 +61,25 @@ void add_record_flags(CLI::App& verb, RecordFlags& flags) {
       ->type_name("WHAT");
 }
 
+void add_scored_record_flags(CLI::App& verb, RecordFields& fields, std::string& chat_template,
+                             const std::string& chat_template_help) {
+  const std::string group = "Records (as given to air score; default: as its manifest says)";
+  add_field_flags(verb, fields, group);
+  verb.add_option("--chat-template", chat_template, chat_template_help)
+      ->group(group)
+      ->type_name("WHICH");
+}
+
 TraceOptions make_trace_options(const RecordFlags& flags,
                                 const std::filesystem::path& model_folder) {
   TraceOptions options;
-  options.step_rule = StepRule::parse(flags.steps);
+  options.step_rule = in_context("--steps", [&] { return StepRule::parse(flags.steps); });
   options.min_step_tokens = flags.min_step_tokens;
   options.max_steps = flags.max_steps;
   options.chat_format = flags.chat_template == "auto"   ? ChatFormat::of_model(model_folder)
                         : flags.chat_template == "none" ? ChatFormat::none()
                                                         : ChatFormat::named(flags.chat_template);
   return options;
-}
-
-std::vector<std::string> checked_inputs(const RecordFlags& flags) {
-  if (!flags.inputs.empty()) {
-    if (std::count(flags.inputs.begin(), flags.inputs.end(), "-") > 1)
-      throw Error(ErrorKind::kUsage, "", "standard input (-) is named twice");
-    return flags.inputs;
-  }
-  if (::isatty(STDIN_FILENO) != 0)
-    throw Error(ErrorKind::kUsage, "", "no input", "name a file of traces, or pipe one in");
-  return {"-"};
 }
 
 }  // namespace air

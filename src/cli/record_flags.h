@@ -34,7 +34,13 @@ void add_record_flags(CLI::App& verb, RecordFlags& flags);
 TraceOptions make_trace_options(const RecordFlags& flags,
                                 const std::filesystem::path& model_folder);
 
-/// The inputs; standard input when none is named and it is no terminal. @throws Error(kUsage).
-std::vector<std::string> checked_inputs(const RecordFlags& flags);
+/// Adds the flags that say how the records of scored lines were read.
+/// @param chat_template_help  of --chat-template.
+void add_scored_record_flags(CLI::App& verb, RecordFields& fields, std::string& chat_template,
+                             const std::string& chat_template_help);
+
+/// What to do without any input, for checked_inputs().
+inline constexpr const char* kTracesHint = "name a file of traces, or pipe one in";
+inline constexpr const char* kScoredHint = "name a file that air score wrote, or pipe one in";
 
 }  // namespace air

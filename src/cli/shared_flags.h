@@ -1,5 +1,4 @@
-// Flags that mean the same in every verb, and where their values come from: flag > AIR_* variable >
-// config file > default.
+// Flags that mean the same in every verb.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -27,12 +26,6 @@ struct SharedFlagsUsed {
 
 /// Adds them; values land in `flags`.
 void add_shared_flags(CLI::App& verb, SharedFlags& flags, SharedFlagsUsed used);
-
-/// Fills every flag that the command line did not give from AIR_* variables and --config; sets up
-/// logging, colour and progress. @return false when --print-config was given and has been answered:
-/// nothing more is to be done.
-/// @throws Error(kUsage) naming the key or variable that is wrong.
-bool apply_config_layers(CLI::App& verb);
 
 /// @throws Error(kUsage) "--FLAG is required" unless the value is set.
 void require_flag(const std::string& value, const std::string& flag, const std::string& hint = "");

@@ -1,7 +1,7 @@
+#include "data/conversation.h"
+
 #include <algorithm>
 #include <array>
-
-#include "data/record_shape.h"
 
 namespace air {
 
@@ -21,7 +21,7 @@ std::string role_name(const std::string& name) {
 ChatMessage read_message(const RecordView& record, const RecordValue& item, std::string_view field,
                          std::string_view key_role, std::string_view key_content) {
   if (!item.is_object()) record.fail(field, "holds " + kind_name(item) + ", not messages");
-  const RecordView message(item, record.where());
+  const RecordView message(item);
   ChatMessage out;
   // Lists of either name hold messages of either spelling.
   const bool swapped = !message.has(key_role);
@@ -54,6 +54,13 @@ TraceRecord trace_of_turn(const std::vector<ChatMessage>& messages, size_t turn)
 
 }  // namespace
 
+TraceRecord single_turn(std::string prompt, std::string response) {
+  TraceRecord trace;
+  trace.messages.push_back({"user", std::move(prompt), ""});
+  trace.response = std::move(response);
+  return trace;
+}
+
 std::string content_text(const RecordView& record, const RecordValue& content,
                          std::string_view field) {
   if (content.is_string()) return record.string_of(content, field);
@@ -62,7 +69,7 @@ std::string content_text(const RecordView& record, const RecordValue& content,
   std::string text;
   for (const RecordValue& item : content.items) {
     if (!item.is_object()) record.fail(field, "holds content that is not text");
-    const RecordView block(item, record.where());
+    const RecordView block(item);
     if (!block.has("type") || block.text("type") != "text")
       record.fail(field, "holds a content block that is not of type \"text\"");
     text += block.text("text");

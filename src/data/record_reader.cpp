@@ -4,14 +4,11 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/strings.h"
 
 namespace air {
 
 namespace {
-
-bool is_blank(std::string_view line) {
-  return line.find_first_not_of(" \t\r") == std::string_view::npos;
-}
 
 bool read_number(std::string_view text, int64_t& value) {
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -27,19 +24,19 @@ Shard Shard::parse(const std::string& text) {
   if (slash == std::string::npos || !read_number(view.substr(0, slash), shard.index) ||
       !read_number(view.substr(slash + 1), shard.count) || shard.index < 0 ||
       shard.index >= shard.count)
-    throw Error(ErrorKind::kUsage, "--shard " + text, "not a shard",
-                "--shard I/N with 0 ≤ I < N: 0/4, 1/4, 2/4, 3/4");
+    throw Error(ErrorKind::kUsage, "", "\"" + text + "\" is not a shard",
+                "I/N with 0 ≤ I < N: 0/4, 1/4, 2/4, 3/4");
   return shard;
 }
 
-RecordReader::RecordReader(std::vector<std::string> inputs, Shard shard)
-    : inputs_(std::move(inputs)), shard_(shard) {}
+RecordReader::RecordReader(std::vector<std::string> inputs, Shard shard, std::stop_token stop)
+    : inputs_(std::move(inputs)), shard_(shard), stop_(std::move(stop)) {}
 
 bool RecordReader::next() {
   for (;;) {
     if (!reader_) {
       if (next_input_ == inputs_.size()) return false;
-      reader_ = std::make_unique<LineReader>(inputs_[next_input_++]);
+      reader_ = std::make_unique<LineReader>(inputs_[next_input_++], stop_);
     }
     if (!reader_->next(text_)) {
       reader_.reset();

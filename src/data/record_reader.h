@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,7 @@ struct Shard {
   int64_t index = 0;
   int64_t count = 1;
 
-  /// Reads "I/N", 0 ≤ I < N. @throws Error(kUsage).
+  /// Reads "I/N", 0 ≤ I < N. @throws Error(kUsage) that names no place.
   static Shard parse(const std::string& text);
   /// "I/N".
   std::string text() const { return std::to_string(index) + "/" + std::to_string(count); }
@@ -26,8 +27,9 @@ struct Shard {
 /// Reads line by line; lines of white space alone are passed over, but counted.
 class RecordReader {
  public:
-  /// @param inputs files, "-" for standard input.
-  RecordReader(std::vector<std::string> inputs, Shard shard);
+  /// @param inputs files, "-" for standard input.   @param stop ends a next() that waits for a
+  /// pipe: it throws Interrupted.
+  RecordReader(std::vector<std::string> inputs, Shard shard, std::stop_token stop = {});
 
   /// Goes to the next line of the shard; false after the last one. @throws Error(kInput) when an
   /// input can't be read.
@@ -43,6 +45,7 @@ class RecordReader {
  private:
   std::vector<std::string> inputs_;
   Shard shard_;
+  std::stop_token stop_;
   size_t next_input_ = 0;
   std::unique_ptr<LineReader> reader_;
   std::string_view text_;

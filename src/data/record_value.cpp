@@ -14,23 +14,23 @@ constexpr const char* kArrayHint = "a JSON array is not JSON Lines: jq -c '.[]' 
 /// judge, so this parser checks their grammar and leaves them as they are.
 class LineParser {
  public:
-  LineParser(std::string_view line, const std::string& where) : line_(line), where_(where) {}
+  explicit LineParser(std::string_view line) : line_(line) {}
 
   RecordValue run() {
     RecordValue root;
     if (line_.starts_with("\xEF\xBB\xBF"))
-      throw Error(ErrorKind::kInput, where_, "not JSON: the line begins with a byte order mark",
+      throw Error(ErrorKind::kInput, "", "not JSON: the line begins with a byte order mark",
                   "sed -i '1s/^\\xEF\\xBB\\xBF//' FILE removes it");
     skip_space();
     const bool looks_like_array = peek() == '[';
     read_value(root, 0);
     skip_space();
     if (i_ < line_.size())
-      fail(root.is_array() ? "text behind the value" : "text behind the object");
+      fail(root.is_array() ? "trailing text after the value" : "trailing text after the object");
     if (root.is_array() || looks_like_array)
-      throw Error(ErrorKind::kInput, where_, "the line is a JSON array, not an object", kArrayHint);
+      throw Error(ErrorKind::kInput, "", "the line is a JSON array, not an object", kArrayHint);
     if (!root.is_object())
-      throw Error(ErrorKind::kInput, where_, "the line is " + kind_name(root) + ", not an object");
+      throw Error(ErrorKind::kInput, "", "the line is " + kind_name(root) + ", not an object");
     return root;
   }
 
@@ -49,7 +49,7 @@ class LineParser {
   [[noreturn]] void fail(const std::string& what) const {
     const size_t first = line_.find_first_not_of(" \t\r");
     const bool array = first != std::string_view::npos && line_[first] == '[';
-    throw Error(ErrorKind::kInput, where_,
+    throw Error(ErrorKind::kInput, "",
                 "not JSON: " + what + " at byte " + std::to_string(i_) + " of the line",
                 array ? kArrayHint : "air reads JSON Lines: one object a line");
   }
@@ -197,7 +197,6 @@ class LineParser {
   }
 
   std::string_view line_;
-  const std::string& where_;
   size_t i_ = 0;
 };
 
@@ -221,12 +220,12 @@ std::string kind_name(const RecordValue& value) {
   return "";
 }
 
-RecordValue parse_record_line(std::string_view line, const std::string& where) {
+RecordValue parse_record_line(std::string_view line) {
   if (const auto invalid = first_invalid_utf8(line))
-    throw Error(ErrorKind::kInput, where,
+    throw Error(ErrorKind::kInput, "",
                 "invalid UTF-8 at byte " + std::to_string(*invalid) + " of the line",
                 "air never repairs text: convert the file to UTF-8");
-  return LineParser(line, where).run();
+  return LineParser(line).run();
 }
 
 }  // namespace air

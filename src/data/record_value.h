@@ -37,8 +37,8 @@ struct RecordMember {
 /// "a string", "a number", …, for messages.
 std::string kind_name(const RecordValue& value);
 
-/// Parses one line. @throws Error(kInput): invalid UTF-8 or JSON, with the byte position; not an
-/// object; nested too deep.
-RecordValue parse_record_line(std::string_view line, const std::string& where);
+/// Parses one line. @throws Error(kInput) that names no place: invalid UTF-8 or JSON, with the byte
+/// position; not an object; nested too deep.
+RecordValue parse_record_line(std::string_view line);
 
 }  // namespace air

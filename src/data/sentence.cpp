@@ -10,13 +10,13 @@ namespace air {
 
 namespace {
 
-// Lower case. A point behind these never ends a sentence …
+// Lower case. A period after these never ends a sentence …
 constexpr std::array<std::string_view, 44> kAbbreviations{
     "e.g",   "i.e",  "eg",  "ie",   "cf",  "vs",   "viz",  "dr",     "mr",    "mrs",  "ms",
     "prof",  "st",   "fig", "figs", "eq",  "eqs",  "sec",  "thm",    "lem",   "prop", "cor",
     "def",   "ch",   "vol", "pp",   "ref", "refs", "resp", "approx", "w.r.t", "s.t",  "i.i.d",
     "a.k.a", "incl", "est", "dept", "gen", "col",  "capt", "lt",     "rev",   "hon",  "ex"};
-// … and behind these only before a word that begins with a capital, or at a line's end.
+// … and after these only before a word that begins with a capital, or at a line's end.
 constexpr std::array<std::string_view, 10> kOftenLast{"etc", "inc", "ltd", "co",  "jr",
                                                       "sr",  "al",  "u.s", "a.m", "p.m"};
 
@@ -65,7 +65,7 @@ class SentenceFinder {
     return position;
   }
 
-  /// A sentence ends behind the white space at `position`.
+  /// A sentence ends after the white space at `position`.
   void end_at(size_t position) {
     while (position < text_.size() && is_space(text_[position])) ++position;
     ends_.push_back(position);
@@ -85,7 +85,7 @@ class SentenceFinder {
     end_at(end);
   }
 
-  /// The next character that is no space, '\n' at the end of the line.
+  /// The next character that is not a space, '\n' at the end of the line.
   char next_in_line(size_t position) const {
     while (position < text_.size() && (text_[position] == ' ' || text_[position] == '\t'))
       ++position;
@@ -144,7 +144,7 @@ class SentenceFinder {
     return true;
   }
 
-  /// The place behind `close`, npos when it does not come any more.
+  /// The place after `close`, npos when it does not come any more.
   size_t find_close(std::string_view close, size_t from) {
     const auto known = missing_.find(close);
     if (known != missing_.end() && from >= known->second) return std::string_view::npos;

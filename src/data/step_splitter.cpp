@@ -50,7 +50,7 @@ std::vector<size_t> regex_ends(std::string_view text, const Regex& regex) {
   return ends;
 }
 
-/// Each step is looked for behind the one before; white space after it belongs to it.
+/// Each step is looked for after the one before; white space after it belongs to it.
 std::vector<size_t> record_ends(std::string_view text, const std::vector<std::string>& steps) {
   if (steps.empty())
     throw Error(ErrorKind::kInput, "", "the record has no list \"steps\"",
@@ -105,10 +105,10 @@ StepRule StepRule::parse(const std::string& text) {
     rule.kind = Kind::kRegex;
     rule.regex = text.substr(6);
     if (rule.regex.empty())
-      throw Error(ErrorKind::kUsage, "--steps", "regex: needs an expression behind the colon");
-    rule.matcher = Regex::pcre2(rule.regex, "--steps");
+      throw Error(ErrorKind::kUsage, "", "regex: needs an expression after the colon");
+    rule.matcher = Regex::pcre2(rule.regex, "");
   } else {
-    throw Error(ErrorKind::kUsage, "--steps", "\"" + text + "\" is not a way to cut steps",
+    throw Error(ErrorKind::kUsage, "", "\"" + text + "\" is not a way to cut steps",
                 "blank-line, newline, sentence, regex:RE or record");
   }
   return rule;

@@ -26,7 +26,7 @@ struct StepRule {
   std::optional<Regex> matcher;  ///< `regex`, compiled
 
   /// Reads `blank-line|newline|sentence|regex:RE|record`; RE is in PCRE2's syntax. @throws
-  /// Error(kUsage).
+  /// Error(kUsage) that names no place.
   static StepRule parse(const std::string& text);
 };
 
@@ -40,8 +40,8 @@ struct StepRule {
 std::vector<Span> split_steps(std::string_view response, const StepRule& rule,
                               const std::vector<std::string>& record_steps = {});
 
-/// Ends of sentences: byte positions in rising order, each behind the white space that follows the
-/// sentence. None lies in a code block, in LaTeX, in a number or behind a common abbreviation.
+/// Ends of sentences: byte positions in rising order, each after the white space that follows the
+/// sentence. None lies in a code block, in LaTeX, in a number or after a common abbreviation.
 /// (src/data/sentence.cpp)
 std::vector<size_t> sentence_ends(std::string_view text);
 

@@ -62,7 +62,7 @@ ThinkingFrom thinking_from(const TraceRecord& record, const std::string& respons
                            const ChatFormat& format) {
   if (opens_thinking(response)) return ThinkingFrom::kResponse;
   return !record.messages.empty() && !format.thinking_opening().empty() ? ThinkingFrom::kFormat
-                                                                        : ThinkingFrom::kNobody;
+                                                                        : ThinkingFrom::kNowhere;
 }
 
 /// Cuts off the tokens beyond the first `length`. @throws Error(kInput) when the prompt alone has
@@ -79,12 +79,12 @@ void truncate(Trace& trace, int64_t length) {
   trace.truncated = true;
 }
 
-/// Drops the steps that hold no token because they lie behind the last token left.
+/// Drops the steps that hold no token because they lie after the last token left.
 void drop_steps_beyond_cut(std::vector<Step>& steps) {
   while (steps.size() > 1 && steps.back().num_tokens == 0) steps.pop_back();
 }
 
-/// Ids and offsets of the text, without what the tokenizer adds behind it.
+/// Ids and offsets of the text, without what the tokenizer adds after it.
 void encode(const std::string& text, bool add_special_tokens, const Tokenizer& tokenizer,
             Trace& trace) {
   Encoding encoding = tokenizer.encode(text, add_special_tokens);
@@ -102,36 +102,31 @@ std::string response_text(const TraceRecord& record, const ChatFormat& format) {
   return format.join_reasoning(record.reasoning, record.response);
 }
 
-Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer, const TraceOptions& options,
-                 const std::string& where) {
-  try {
-    const bool is_document = record.messages.empty();
-    const std::string response = response_text(record, options.chat_format);
-    std::string text =
-        is_document ? "" : options.chat_format.render_prompt(record.messages, response);
-    Trace trace;
-    trace.id = record.id;
-    trace.thinking_from = thinking_from(record, response, options.chat_format);
-    trace.response_byte = static_cast<int64_t>(text.size());
-    text += response;
-    encode(text, is_document || !options.chat_format.writes_bos(), tokenizer, trace);
+Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer,
+                 const TraceOptions& options) {
+  const bool is_document = record.messages.empty();
+  const std::string response = response_text(record, options.chat_format);
+  std::string text =
+      is_document ? "" : options.chat_format.render_prompt(record.messages, response);
+  Trace trace;
+  trace.id = record.id;
+  trace.thinking_from = thinking_from(record, response, options.chat_format);
+  trace.response_byte = static_cast<int64_t>(text.size());
+  text += response;
+  encode(text, is_document || !options.chat_format.writes_bos(), tokenizer, trace);
 
-    const auto in_response = [&](int64_t begin) { return begin >= trace.response_byte; };
-    const auto first = std::find_if(trace.begin.begin(), trace.begin.end(), in_response);
-    trace.response_begin = std::max<int64_t>(1, first - trace.begin.begin());
-    if (trace.num_response_tokens() <= 0)
-      throw Error(ErrorKind::kInput, "", "no token of the response is left to score");
-    if (options.truncate_to > 0) truncate(trace, options.truncate_to);
-    std::vector<Step> steps =
-        count_tokens(split_steps(response, options.step_rule, record.steps), trace);
-    if (trace.truncated) drop_steps_beyond_cut(steps);
-    trace.steps = join_to_limit(join_small(steps, std::max<int64_t>(1, options.min_step_tokens)),
-                                options.max_steps);
-    return trace;
-  } catch (const Error& e) {
-    if (!e.where().empty()) throw;
-    throw Error(e.kind(), where, e.what(), e.hint());
-  }
+  const auto in_response = [&](int64_t begin) { return begin >= trace.response_byte; };
+  const auto first = std::find_if(trace.begin.begin(), trace.begin.end(), in_response);
+  trace.response_begin = std::max<int64_t>(1, first - trace.begin.begin());
+  if (trace.num_response_tokens() <= 0)
+    throw Error(ErrorKind::kInput, "", "no token of the response is left to score");
+  if (options.truncate_to > 0) truncate(trace, options.truncate_to);
+  std::vector<Step> steps =
+      count_tokens(split_steps(response, options.step_rule, record.steps), trace);
+  if (trace.truncated) drop_steps_beyond_cut(steps);
+  trace.steps = join_to_limit(join_small(steps, std::max<int64_t>(1, options.min_step_tokens)),
+                              options.max_steps);
+  return trace;
 }
 
 }  // namespace air

@@ -19,7 +19,7 @@ struct Step {
 };
 
 /// Who opened the thinking of a response.
-enum class ThinkingFrom { kNobody, kFormat, kResponse };
+enum class ThinkingFrom { kNowhere, kFormat, kResponse };
 
 /// A tokenized trace.
 struct Trace {
@@ -31,9 +31,9 @@ struct Trace {
                                ///< without context has no loss
   int64_t response_byte = 0;   ///< where the response begins in the encoded text
   std::vector<Step> steps;
-  ThinkingFrom thinking_from = ThinkingFrom::kNobody;
-  bool truncated = false;  ///< tokens were cut off behind: the steps end with the one that holds
-                           ///< the last token left
+  ThinkingFrom thinking_from = ThinkingFrom::kNowhere;
+  bool truncated =
+      false;  ///< trailing tokens were dropped; the last step holds the last kept token
 
   int64_t num_tokens() const { return static_cast<int64_t>(ids.size()); }
   int64_t num_response_tokens() const { return num_tokens() - response_begin; }
@@ -56,10 +56,10 @@ std::string response_text(const TraceRecord& record, const ChatFormat& format);
 /// both belongs to the prompt, and so does the very first token, which has no loss (a document
 /// without BOS); a step that holds fewer response tokens' first bytes than min_step_tokens joins
 /// its neighbour (the one before it; the first: the one after it). Tokens that the tokenizer adds
-/// behind the text (EOS) are left out. Source: docs/method.md section 3. Truncation comes before
+/// after the text (EOS) are left out. Source: docs/method.md section 3. Truncation comes before
 /// the steps: those that lie beyond the cut are left out, the last one counts the tokens left.
-/// @throws Error(kInput) when no response token is left.
-Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer, const TraceOptions& options,
-                 const std::string& where);
+/// @throws Error(kInput) that names no place when no response token is left.
+Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer,
+                 const TraceOptions& options);
 
 }  // namespace air

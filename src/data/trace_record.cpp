@@ -3,16 +3,13 @@
 #include <array>
 
 #include "base/error.h"
-#include "data/record_shape.h"
+#include "data/conversation.h"
+#include "data/record_shapes.h"
 
 namespace air {
 
 namespace {
 
-const std::array<const RecordShape*, 8> kShapes{
-    &kPromptResponseShape,   &kThinkingShape, &kGenerationsShape,   &kInstructionShape,
-    &kQuestionSolutionShape, &kMessagesShape, &kConversationsShape, &kTextShape,
-};
 constexpr std::array<std::string_view, 4> kPromptNames{"prompt", "question", "problem",
                                                        "instruction"};
 constexpr std::array<std::string_view, 6> kResponseNames{"response", "completion", "output",
@@ -20,7 +17,7 @@ constexpr std::array<std::string_view, 6> kResponseNames{"response", "completion
 
 [[noreturn]] void fail_missing(const RecordView& record, const std::string& what,
                                const std::string& flags) {
-  throw Error(ErrorKind::kInput, record.where(), what,
+  throw Error(ErrorKind::kInput, "", what,
               flags + " (this record has: " + record.field_names() + ")");
 }
 
@@ -69,12 +66,10 @@ std::vector<TraceRecord> read_traces(const RecordView& record, const RecordField
     schema = "named fields";
     return read_named(record, fields);
   }
-  for (const RecordShape* shape : kShapes) {
-    if (!shape->fits(record)) continue;
-    schema = shape->name;
-    return shape->read(record, fields);
-  }
-  fail_unknown(record);
+  const RecordShape* shape = find_shape(record);
+  if (shape == nullptr) fail_unknown(record);
+  schema = shape->name;
+  return shape->read(record, fields);
 }
 
 std::string read_id(const RecordView& record, const std::string& field) {
@@ -99,20 +94,19 @@ std::vector<std::string> read_steps(const RecordView& record) {
 
 }  // namespace
 
-ParsedRecord parse_record(std::string_view line, const RecordFields& fields,
-                          const std::string& where) {
-  const RecordValue root = parse_record_line(line, where);
-  const RecordView record(root, where);
+ParsedRecord parse_record(std::string_view line, const RecordFields& fields) {
+  const RecordValue root = parse_record_line(line);
+  const RecordView record(root);
   ParsedRecord out;
   out.has_air = record.count("air") > 0;
-  if (record.count("air") > 1) record.fail("air", "stands there twice");
+  if (record.count("air") > 1) record.fail("air", "appears twice");
   out.traces = read_traces(record, fields, out.schema);
   const std::string id = read_id(record, fields.id);
   const std::vector<std::string> steps =
       out.traces.size() == 1 ? read_steps(record) : std::vector<std::string>();
   for (TraceRecord& trace : out.traces) {
     if (trace.response.empty() && trace.reasoning.empty())
-      throw Error(ErrorKind::kInput, where, "the response is empty");
+      throw Error(ErrorKind::kInput, "", "the response is empty");
     trace.id = id;
     trace.steps = steps;
   }

@@ -37,17 +37,10 @@ struct ParsedRecord {
 };
 
 /// Reads one line. Numbers are never converted, unknown fields never looked at; a field that is
-/// used must stand there once.
-/// @param where "file:line", for messages.
-/// @throws Error(kInput): not JSON, not an object, no field that fits (naming the fields it has and
-///   the flags that help),
-///         invalid UTF-8 with its byte position, an empty response.
-ParsedRecord parse_record(std::string_view line, const RecordFields& fields,
-                          const std::string& where);
-
-/// The record's bytes with one key spliced in before its closing brace: nothing else changes. When
-/// the record has a key `air` already, that key's value is replaced where it stands.
-/// @param line an object that parse_record accepted.   @param air_json the value of the key `air`.
-std::string splice_air(std::string_view line, std::string_view air_json);
+/// used must appear once.
+/// @throws Error(kInput) that names no place: not JSON, not an object, no field that fits (naming
+///   the fields it has and the flags that help), invalid UTF-8 with its byte position, an empty
+///   response.
+ParsedRecord parse_record(std::string_view line, const RecordFields& fields);
 
 }  // namespace air

@@ -1,17 +1,16 @@
 #include "find_heads/command.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <memory>
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "base/output_file.h"
 #include "base/progress.h"
+#include "cli/help.h"
 #include "cli/version.h"
 #include "find_heads/heads_result.h"
 #include "find_heads/heads_svg.h"
@@ -42,7 +41,7 @@ std::vector<ProbeResult> run_probes(const CausalLM& model, const std::vector<Pro
   int64_t num_done = 0;
   for (size_t i = 0; i < probes.size(); ++i) {
     if (interrupt_requested())
-      throw Interrupted{"the same command with --resume goes on with the probes that are left"};
+      throw Interrupted{"the same command with --resume continues with the probes that are left"};
     const ProbeResult* kept = journal.find(i);
     results.push_back(kept != nullptr ? *kept : measure_probe(model, probes[i]));
     if (kept == nullptr) journal.add(i, results.back());
@@ -144,12 +143,7 @@ bool may_go_without_scores(const FindHeadsFlags& flags, const std::vector<ProbeR
 
 /// Runs the probes and says what they found.
 HeadsFile heads_from_probes(const FindHeadsFlags& flags, const CausalLM& model,
-                            const std::vector<Probe>& probes) {
-  const std::string kept_at = partial_path(flags.output);
-  ResultJournal journal(
-      kept_at,
-      run_identity(build_identity(), model.fingerprint(), dtype_name(model.dtype()), probes),
-      flags.resume);
+                            const std::vector<Probe>& probes, ResultJournal& journal) {
   if (journal.num_kept() > 0)
     spdlog::info("{} of {} probes are done already", journal.num_kept(), probes.size());
   watch_interrupts();
@@ -170,8 +164,8 @@ HeadsFile heads_from_probes(const FindHeadsFlags& flags, const CausalLM& model,
     print_summary(result, seconds);
     return result.file;
   } catch (const Error&) {
-    // Probes that say nothing are not worth going on with.
-    if (!kept_at.empty()) std::filesystem::remove(kept_at);
+    // Probes that say nothing are not worth keeping.
+    journal.remove();
     throw;
   }
 }
@@ -186,8 +180,7 @@ void warn_of_long_probes(const std::vector<Probe>& probes, const ModelConfig& co
         longest, config.max_position_embeddings);
 }
 
-void find_heads(const FindHeadsFlags& flags) {
-  check_flags(flags);
+void run(const FindHeadsFlags& flags) {
   const at::Device device = parse_device(flags.shared.device);
   const at::ScalarType dtype = parse_dtype(flags.shared.dtype, device);
   set_threads(flags.shared.threads);
@@ -198,8 +191,13 @@ void find_heads(const FindHeadsFlags& flags) {
     probes = make_probes(flags, load_model_config(flags.shared.model), *tokenizer);
   const CausalLM model = CausalLM::load(flags.shared.model, device, dtype);
   warn_of_long_probes(probes, model.config());
+  // Held until the output is written: a second run on the same output is refused meanwhile.
+  ResultJournal journal(
+      flags.import.empty() ? partial_path(flags.output) : "",
+      probes_identity(build_identity(), model.fingerprint(), dtype_name(model.dtype()), probes),
+      flags.resume);
   HeadsFile file = flags.import.empty()
-                       ? heads_from_probes(flags, model, probes)
+                       ? heads_from_probes(flags, model, probes, journal)
                        : load_heads(flags.import, model.head_model(), flags.force, flags.critical);
   if (flags.verify) {
     const Verification verification = verify_heads(model, *tokenizer, flags, file.heads);
@@ -208,8 +206,7 @@ void find_heads(const FindHeadsFlags& flags) {
   }
   if (!flags.svg.empty()) write_file(flags.svg, heads_svg(file));
   write_file(flags.output, to_json(file));
-  const std::string kept_at = partial_path(flags.output);
-  if (flags.import.empty() && !kept_at.empty()) std::filesystem::remove(kept_at);
+  journal.remove();
 }
 
 }  // namespace
@@ -219,15 +216,11 @@ Verb add_find_heads(CLI::App& root) {
   CLI::App* verb = root.add_subcommand(
       "find-heads",
       "Rank the attention heads that retrieve: the ones that copy a hidden fact when asked for it");
+  set_help(*verb, {.example = "air find-heads --model DIR -o heads.json", .details = {}});
   add_find_heads_flags(*verb, *flags);
-  return {verb, [verb, flags] {
-            flags->lengths_given = verb->get_option("--lengths")->count() > 0;
-            flags->num_heads_given = verb->get_option("--num-heads")->count() > 0;
-            flags->beyond_context = verb->get_option("--beyond-context")->count() > 0;
-            flags->force = verb->get_option("--force")->count() > 0;
-            flags->resume = verb->get_option("--resume")->count() > 0;
-            flags->verify = verb->get_option("--verify")->count() > 0;
-            find_heads(*flags);
+  return {verb, [flags] {
+            check(*flags);
+            run(*flags);
           }};
 }
 

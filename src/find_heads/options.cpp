@@ -3,27 +3,13 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "cli/help.h"
+#include "cli/validators.h"
 
 namespace air {
+
 namespace {
 
-void check_grid(const FindHeadsFlags& flags) {
-  if (flags.num_probes < 1) throw Error(ErrorKind::kUsage, "--num-probes", "must be 1 or more");
-  if (flags.repeats < 1) throw Error(ErrorKind::kUsage, "--repeats", "must be 1 or more");
-  if (flags.lengths.empty()) throw Error(ErrorKind::kUsage, "--lengths", "is empty");
-  if (flags.depths.empty()) throw Error(ErrorKind::kUsage, "--depths", "is empty");
-  for (const int64_t length : flags.lengths)
-    if (length < 1)
-      throw Error(ErrorKind::kUsage, "--lengths",
-                  std::to_string(length) + " is no number of tokens");
-  for (const double depth : flags.depths)
-    if (!(depth >= 0 && depth <= 1))
-      throw Error(ErrorKind::kUsage, "--depths", "a depth lies between 0 (start) and 1 (end)");
-}
-
 void check_kinds(const std::vector<std::string>& kinds) {
-  if (kinds.empty()) throw Error(ErrorKind::kUsage, "--probes", "is empty", "known: needle, kv");
   for (const std::string& kind : kinds) {
     if (kind != "needle" && kind != "kv")
       throw Error(ErrorKind::kUsage, "--probes", "unknown kind \"" + kind + "\"",
@@ -33,15 +19,7 @@ void check_kinds(const std::vector<std::string>& kinds) {
   }
 }
 
-}  // namespace
-
-void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
-  start_help_with(verb, "air find-heads --model DIR -o heads.json");
-  add_shared_flags(verb, flags.shared, {.model = true, .compute = true, .seed = true});
-  verb.add_option("-o,--output", flags.output, "Heads file to write; - is stdout")
-      ->type_name("FILE");
-  verb.add_option("--svg", flags.svg, "Also draw the scores, layers × heads")->type_name("FILE");
-
+void add_probe_group(CLI::App& verb, FindHeadsFlags& flags) {
   const std::string probes = "Probes";
   verb.add_option("--probes", flags.probes,
                   "Kinds of probes: needle (a fact in a text), kv (a JSON object)")
@@ -49,21 +27,27 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
       ->group(probes)
       ->type_name("KINDS");
   verb.add_option("--num-probes", flags.num_probes, "Probes in all; short lengths get more")
+      ->check(at_least(1))
       ->group(probes)
       ->type_name("N");
   verb.add_option("--repeats", flags.repeats, "Whole runs of probes, each with the next seed")
+      ->check(at_least(1))
       ->group(probes)
       ->type_name("N");
   verb.add_option("--lengths", flags.lengths, "Lengths of the probes, in the model's tokens")
       ->delimiter(',')
+      ->check(at_least(1))
+      ->each([&flags](const std::string&) { flags.lengths_given = true; })
       ->group(probes)
       ->type_name("LIST");
   verb.add_option("--depths", flags.depths,
                   "Places of the needle in the haystack, 0 = start, 1 = end")
       ->delimiter(',')
+      ->check(
+          number_that("between 0 (start) and 1 (end)", [](double x) { return x >= 0 && x <= 1; }))
       ->group(probes)
       ->type_name("LIST");
-  verb.add_flag("--beyond-context")
+  verb.add_flag("--beyond-context", flags.beyond_context)
       ->description("Allow probes longer than the model's context")
       ->group(probes);
   verb.add_option("--haystack", flags.haystack,
@@ -83,17 +67,21 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
       ->group(probes)
       ->type_name("FILE");
 
-  verb.add_flag("--resume")
-      ->description("Go on with the probes that an interrupted run left")
+  verb.add_flag("--resume", flags.resume)
+      ->description("Continue with the probes that an interrupted run left")
       ->group(probes);
+}
 
+void add_critical_group(CLI::App& verb, FindHeadsFlags& flags) {
   const std::string critical = "Critical set";
   CLI::Option* fraction = verb.add_option("--fraction", flags.critical.fraction,
                                           "Share of all heads that is critical, rounded up")
+                              ->check(above_zero_up_to(1))
                               ->group(critical)
                               ->type_name("SHARE");
   verb.add_option("--num-heads", flags.critical.num_heads,
                   "Number of critical heads, in place of a share")
+      ->check(at_least(1))
       ->group(critical)
       ->excludes(fraction)
       ->type_name("K")
@@ -103,12 +91,14 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
                   "program's file")
       ->group(critical)
       ->type_name("HEADS");
-  verb.add_flag("--force")
+  verb.add_flag("--force", flags.force)
       ->description("Import heads that were found for another model")
       ->group(critical);
+}
 
+void add_verify_group(CLI::App& verb, FindHeadsFlags& flags) {
   const std::string verify = "Cause and effect";
-  verb.add_flag("--verify")
+  verb.add_flag("--verify", flags.verify)
       ->description("Also mask the critical heads and random ones, and compare what that costs")
       ->group(verify);
   verb.add_option("--verify-text", flags.verify_text,
@@ -117,21 +107,27 @@ void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
       ->type_name("FILE");
   verb.add_option("--verify-draws", flags.verify_draws,
                   "Random head sets, of any layer and of the same layers")
+      ->check(at_least(1))
       ->group(verify)
       ->type_name("N");
 }
 
-void check_flags(const FindHeadsFlags& flags) {
+}  // namespace
+
+void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags) {
+  add_shared_flags(verb, flags.shared, {.model = true, .compute = true, .seed = true});
+  verb.add_option("-o,--output", flags.output, "Heads file to write; - is stdout")
+      ->type_name("FILE");
+  verb.add_option("--svg", flags.svg, "Also draw the scores, layers × heads")->type_name("FILE");
+  add_probe_group(verb, flags);
+  add_critical_group(verb, flags);
+  add_verify_group(verb, flags);
+}
+
+void check(const FindHeadsFlags& flags) {
   require_flag(flags.shared.model, "--model", "the folder of a Hugging Face model");
   require_flag(flags.output, "-o/--output", "-o heads.json, or -o - for stdout");
   check_kinds(flags.probes);
-  check_grid(flags);
-  if (!(flags.critical.fraction > 0 && flags.critical.fraction <= 1))
-    throw Error(ErrorKind::kUsage, "--fraction", "must be above 0 and at most 1",
-                "0.05 keeps the top 5 % of the heads");
-  if (flags.num_heads_given && flags.critical.num_heads < 1)
-    throw Error(ErrorKind::kUsage, "--num-heads", "must be 1 or more");
-  if (flags.verify_draws < 1) throw Error(ErrorKind::kUsage, "--verify-draws", "must be 1 or more");
   if (!flags.verify && !flags.verify_text.empty())
     throw Error(ErrorKind::kUsage, "--verify-text", "needs --verify");
   if (!flags.import.empty() && !flags.probes_file.empty())

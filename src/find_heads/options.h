@@ -1,4 +1,4 @@
-// What `air find-heads` was asked to do: flags as given, and options checked.
+// What `air find-heads` was asked to do: flags as given.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -35,14 +35,13 @@ struct FindHeadsFlags {
   std::string dump_probes;
   std::string output;
   bool lengths_given = false;  ///< on the command line, by a variable or in a config file
-  bool num_heads_given = false;
 };
 
 /// Adds the verb's flags; values land in `flags`.
 void add_find_heads_flags(CLI::App& verb, FindHeadsFlags& flags);
 
 /// @throws Error(kUsage) for what can be seen without a model.
-void check_flags(const FindHeadsFlags& flags);
+void check(const FindHeadsFlags& flags);
 
 /// The lengths to use. Given ones must lie between what a needle takes and the model's context,
 /// which --beyond-context lifts; of the default ones, those that do. @param shortest tokens that a

@@ -1,17 +1,19 @@
 #include "find_heads/result_journal.h"
 
-#include <spdlog/fmt/fmt.h>
 #include <xxhash.h>
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
+#include <utility>
 
 #include "base/error.h"
-#include "base/json.h"
+#include "base/json_object.h"
+#include "base/strings.h"
 
 namespace air {
+
 namespace {
+
+constexpr JournalKind kKind{"air.probe_results/1", "results",
+                            "another model, other probes or another build of air"};
 
 /// A probe's line. Doubles are written so that they read back to the same bits.
 std::string result_line(size_t index, const ProbeResult& result) {
@@ -20,21 +22,10 @@ std::string result_line(size_t index, const ProbeResult& result) {
   return json.dump() + "\n";
 }
 
-/// What the whole lines of an interrupted run say; a half-written last line is dropped. `size`
-/// becomes the length of the whole lines.
-std::vector<Json> whole_lines(const std::string& text, const std::string& path, size_t& size) {
-  std::vector<Json> lines;
-  size = 0;
-  for (size_t end; (end = text.find('\n', size)) != std::string::npos; size = end + 1)
-    lines.push_back(
-        parse_json(std::string_view(text).substr(size, end - size), path, ErrorKind::kInput));
-  return lines;
-}
-
 }  // namespace
 
-std::string run_identity(const std::string& build, const std::string& model_fingerprint,
-                         const std::string& dtype, const std::vector<Probe>& probes) {
+std::string probes_identity(const std::string& build, const std::string& model_fingerprint,
+                            const std::string& dtype, const std::vector<Probe>& probes) {
   std::string bytes = build + "," + model_fingerprint + "," + dtype;
   for (const Probe& probe : probes) {
     for (const int64_t number :
@@ -43,39 +34,31 @@ std::string run_identity(const std::string& build, const std::string& model_fing
     bytes.append(reinterpret_cast<const char*>(probe.ids.data()),
                  probe.ids.size() * sizeof(int32_t));
   }
-  return fmt::format("{:016x}", XXH3_64bits(bytes.data(), bytes.size()));
+  return hex16(XXH3_64bits(bytes.data(), bytes.size()));
 }
 
-ResultJournal::ResultJournal(std::string path, const std::string& identity, bool resume)
-    : path_(std::move(path)) {
-  if (path_.empty()) return;
-  if (std::filesystem::exists(path_)) load(identity, resume);
-  file_.reset(std::fopen(path_.c_str(), "ab"));
-  if (!file_) throw Error(ErrorKind::kResource, path_, std::strerror(errno));
-  if (std::filesystem::file_size(path_) == 0) write(Json{{"run", identity}}.dump() + "\n");
+ResultJournal::ResultJournal(std::string path, const std::string& identity, bool resume) {
+  if (path.empty()) return;
+  const auto visit = [this](std::string_view line, int64_t) {
+    keep(line);
+    return true;
+  };
+  journal_ = std::make_unique<Journal>(std::move(path), kKind, Json{{"identity", identity}}, resume,
+                                       visit);
 }
 
-void ResultJournal::load(const std::string& identity, bool resume) {
-  if (!resume) {
-    throw Error(ErrorKind::kUsage, path_, "an interrupted run left its results here",
-                "--resume goes on with them; to start anew, delete the file");
-  }
-  const std::string text = read_file(path_, ErrorKind::kInput);
-  size_t size = 0;
-  const std::vector<Json> lines = whole_lines(text, path_, size);
-  std::filesystem::resize_file(path_, size);
-  if (lines.empty()) return;
-  if (lines.front().value("run", "") != identity) {
-    throw Error(ErrorKind::kUsage, path_,
-                "is of a run with another model, other probes or another build of air",
-                "delete the file to start anew");
-  }
-  for (size_t i = 1; i < lines.size(); ++i) {
+void ResultJournal::keep(std::string_view line) {
+  try {
+    const Json json = parse_json(line, "", ErrorKind::kInput);
+    const JsonObject object(json, ErrorKind::kInput);
     ProbeResult result;
-    result.recall = lines[i].at("recall").get<double>();
-    result.nll = lines[i].at("nll").get<double>();
-    result.scores = lines[i].at("scores").get<HeadScores>();
-    kept_[lines[i].at("probe").get<size_t>()] = std::move(result);
+    result.recall = object.number("recall");
+    result.nll = object.number("nll");
+    result.scores = object.list<HeadScores>("scores");
+    kept_[static_cast<size_t>(object.integer("probe"))] = std::move(result);
+  } catch (const Error& e) {
+    throw Error(ErrorKind::kInput, "", std::string("the kept result is damaged: ") + e.what(),
+                "delete the file to start anew");
   }
 }
 
@@ -85,13 +68,11 @@ const ProbeResult* ResultJournal::find(size_t index) const {
 }
 
 void ResultJournal::add(size_t index, const ProbeResult& result) {
-  if (file_) write(result_line(index, result));
+  if (journal_) journal_->append(result_line(index, result));
 }
 
-void ResultJournal::write(const std::string& line) {
-  const bool written = std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size();
-  if (!written || std::fflush(file_.get()) != 0)
-    throw Error(ErrorKind::kResource, path_, std::strerror(errno));
+void ResultJournal::remove() {
+  if (journal_) journal_->remove();
 }
 
 }  // namespace air

@@ -42,8 +42,10 @@ std::vector<std::string> texts_of_records(const std::string& path, const ProbeFo
   LineReader lines(path);
   for (std::string_view line; lines.next(line);) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    for (const TraceRecord& trace : parse_record(line, {}, lines.where()).traces)
-      texts.push_back(format.chat_format.render_prompt(trace.messages) + trace.response);
+    in_context(lines.where(), [&] {
+      for (const TraceRecord& trace : parse_record(line, {}).traces)
+        texts.push_back(format.chat_format.render_prompt(trace.messages) + trace.response);
+    });
   }
   return texts;
 }

@@ -22,7 +22,7 @@ TokenFlops token_flops(const ModelConfig& config, int64_t num_active_parameters,
 /// untied embedding.
 int64_t active_parameters(const ModelConfig& config, int64_t num_parameters);
 
-/// The whole description. @throws Error(kModel) when the folder is no model that air can load.
+/// The whole description. @throws Error(kModel) when the folder is not a model that air can load.
 Json summarise_model(const std::filesystem::path& folder);
 
 /// The same for people.

@@ -67,10 +67,9 @@ std::string heads_section(const ReportData& data) {
   if (!data.heads) {
     std::string out =
         "<p>No heads file was given (<code>--heads heads.json</code>), so that no map is drawn.";
-    if (data.manifest.is_object() && data.manifest.contains("heads") &&
-        data.manifest["heads"].is_string())
+    if (data.manifest && !data.manifest->heads().empty())
       out += " The manifest names these heads (layer-head): <code>" +
-             escape_html(data.manifest["heads"].get<std::string>()) + "</code>.";
+             escape_html(data.manifest->heads()) + "</code>.";
     return out + "</p>\n";
   }
   std::string out = how_found(*data.heads);

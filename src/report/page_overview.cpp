@@ -12,15 +12,6 @@ namespace air {
 
 namespace {
 
-using Getter = double (*)(const TraceNumbers&);
-
-std::vector<double> column(const ReportData& data, Getter get) {
-  std::vector<double> values;
-  values.reserve(data.traces.size());
-  for (const TraceNumbers& trace : data.traces) values.push_back(get(trace));
-  return values;
-}
-
 double quantile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
@@ -229,12 +220,12 @@ std::string manifest_section(const ReportData& data) {
   for (size_t i = 0; i < data.inputs.size(); ++i)
     out += (i > 0 ? ", " : "") + isolated_html(data.inputs[i]);
   out += "</dd></div>";
-  if (data.manifest.is_object())
-    for (const auto& [key, value] : data.manifest.items())
+  if (data.manifest)
+    for (const auto& [key, value] : data.manifest->to_json().items())
       out +=
           fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", escape_html(key), manifest_value(value));
   out += "</dl>\n";
-  if (!data.manifest.is_object())
+  if (!data.manifest)
     out +=
         "<p class=\"muted\">No manifest lies beside the scored file; <code>--manifest FILE</code> "
         "names one.</p>\n";

@@ -1,20 +1,16 @@
 #include "report/report_data.h"
 
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <map>
-#include <memory>
 #include <numeric>
 #include <unordered_map>
 
 #include "base/error.h"
-#include "base/line_reader.h"
-#include "base/output_file.h"
+#include "data/field_path.h"
 #include "data/record_value.h"
-#include "scored/scored_line.h"
+#include "scored/ranking.h"
+#include "scored/row_store.h"
 
 namespace air {
 
@@ -22,66 +18,15 @@ namespace {
 
 constexpr size_t kMaxGroups = 10'000;
 
-/// Standard input kept in a file, because the traces that are shown are read a second time.
-class SpooledInput {
- public:
-  SpooledInput()
-      : path_(std::filesystem::temp_directory_path() /
-              ("air-report-" + std::to_string(::getpid()))) {
-    OutputFile file(path_.string());
-    LineReader reader("-");
-    for (std::string_view line; reader.next(line);) {
-      file.write(line);
-      file.write("\n");
-    }
-    file.commit();
-  }
-  ~SpooledInput() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-  SpooledInput(const SpooledInput&) = delete;
-  SpooledInput& operator=(const SpooledInput&) = delete;
-  std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
-bool is_blank(std::string_view line) {
-  return line.find_first_not_of(" \t\r") == std::string_view::npos;
-}
-
-/// Calls `each(line, where, index)` for every line that is not blank; the index counts over all
-/// files.
-template <typename Each>
-void for_each_line(const std::vector<std::string>& files, Each each) {
-  size_t index = 0;
-  for (const std::string& file : files) {
-    LineReader reader(file);
-    for (std::string_view line; reader.next(line);)
-      if (!is_blank(line)) each(line, reader.where(), index++);
-  }
-}
-
 /// The value of a field as text; "(none)" when the record lacks it.
-std::string group_value(std::string_view line, const std::string& field, const std::string& where) {
-  const RecordValue record = parse_record_line(line, where);
-  const RecordValue* value = &record;
-  for (size_t begin = 0; value != nullptr && begin <= field.size();) {
-    const size_t end = std::min(field.find('.', begin), field.size());
-    const std::string key = field.substr(begin, end - begin);
-    const auto found = std::find_if(value->members.begin(), value->members.end(),
-                                    [&](const auto& member) { return member.name == key; });
-    value = found == value->members.end() ? nullptr : &found->value;
-    begin = end + 1;
-  }
+std::string group_value(std::string_view line, const std::string& field) {
+  const RecordValue record = parse_record_line(line);
+  const RecordValue* value = find_field(record, field);
   if (value == nullptr || value->is_null()) return "(none)";
   if (value->is_array() || value->is_object())
-    throw Error(ErrorKind::kInput, where,
+    throw Error(ErrorKind::kInput, "",
                 "the field \"" + field + "\" is " + kind_name(*value) + ", not a text or a number");
-  if (value->is_string() && !value->is_broken) return value->text;
-  return std::string(line.substr(value->begin, value->end - value->begin));
+  return text_of(*value, line);
 }
 
 /// Collects the numbers of the traces, one after another.
@@ -92,9 +37,10 @@ class Collector {
   }
 
   void add(std::string_view line, const std::string& where) {
-    const ScoredTrace trace = read_scored_trace(line, options_.reading, where);
+    const ScoredTrace trace = read_scored_trace(line, options_.reading);
     TraceNumbers numbers;
     numbers.line = trace.line;
+    numbers.trace = trace.trace;
     numbers.influence = trace.influence;
     numbers.divergence = trace.divergence;
     numbers.base_nll = trace.base_nll;
@@ -107,7 +53,7 @@ class Collector {
       data_.has_controls = true;
     }
     if (!options_.group_by.empty())
-      numbers.group = group_of(group_value(line, options_.group_by, where), where);
+      numbers.group = group_of(group_value(line, options_.group_by), where);
     add_steps(trace);
     data_.traces.push_back(numbers);
   }
@@ -160,14 +106,19 @@ std::vector<std::pair<size_t, ShownPlace>> shown_positions(size_t count, size_t 
   return positions;
 }
 
+RankKey rank_key(const TraceNumbers& numbers) {
+  return {.influence = numbers.influence,
+          .divergence = numbers.divergence,
+          .line = numbers.line,
+          .trace = numbers.trace};
+}
+
 std::vector<ShownTrace> choose_shown(const ReportData& data, size_t max_traces) {
   std::vector<size_t> order(data.traces.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    // Lines are numbered alike in every shard, in whatever order the shards are named.
-    if (data.traces[a].influence != data.traces[b].influence)
-      return data.traces[a].influence > data.traces[b].influence;
-    return data.traces[a].line < data.traces[b].line;
+    return ranks_before(rank_key(data.traces[a]), rank_key(data.traces[b]),
+                        InfluenceKind::kRelative);
   });
   std::vector<ShownTrace> shown;
   for (const auto& [position, place] : shown_positions(order.size(), max_traces))
@@ -178,17 +129,14 @@ std::vector<ShownTrace> choose_shown(const ReportData& data, size_t max_traces) 
   return shown;
 }
 
-void read_shown(const std::vector<std::string>& files, const ScoredReading& reading,
-                std::vector<ShownTrace>& shown) {
-  std::map<size_t, ShownTrace*> wanted;
-  for (ShownTrace& trace : shown) wanted[trace.index] = &trace;
-  for_each_line(files, [&](std::string_view line, const std::string& where, size_t index) {
-    const auto found = wanted.find(index);
-    if (found != wanted.end()) found->second->trace = read_scored_trace(line, reading, where);
-  });
-}
-
 }  // namespace
+
+std::vector<double> column(const ReportData& data, double (*value)(const TraceNumbers&)) {
+  std::vector<double> values;
+  values.reserve(data.traces.size());
+  for (const TraceNumbers& trace : data.traces) values.push_back(value(trace));
+  return values;
+}
 
 double repetition_of(std::string_view text) {
   constexpr size_t kWindow = 1 << 15;
@@ -204,24 +152,19 @@ double repetition_of(std::string_view text) {
 }
 
 ReportData read_report_data(const ReportOptions& options) {
-  std::vector<std::string> files = options.inputs;
-  std::unique_ptr<SpooledInput> spooled;
-  for (std::string& file : files) {
-    if (file != "-") continue;
-    spooled = std::make_unique<SpooledInput>();
-    file = spooled->path();
-  }
+  RowStore store;
   Collector collector(options);
-  for_each_line(files, [&](std::string_view line, const std::string& where, size_t) {
-    collector.add(line, where);
-  });
+  for (const std::string& input : options.inputs)
+    store.add(input,
+              [&](std::string_view line, const std::string& where) { collector.add(line, where); });
   ReportData data = collector.take();
   if (data.traces.empty())
     throw Error(ErrorKind::kInput, options.inputs.front(), "no scored traces: nothing to report");
   data.title = options.title;
   data.inputs = options.inputs;
   data.shown = choose_shown(data, static_cast<size_t>(options.max_traces));
-  read_shown(files, options.reading, data.shown);
+  for (ShownTrace& shown : data.shown)
+    shown.trace = read_scored_trace(store.line(static_cast<int64_t>(shown.index)), options.reading);
   return data;
 }
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "base/json.h"
 #include "heads/heads_file.h"
+#include "scored/manifest.h"
 #include "scored/scored_trace.h"
 
 namespace air {
@@ -21,6 +21,7 @@ struct TraceNumbers {
   int64_t num_tokens = 0, num_steps = 0;
   int64_t group = 0;  ///< index in ReportData::groups
   int64_t line = 0;   ///< in the input of `air score`
+  int64_t trace = 0;  ///< of that line
 };
 
 /// Where in the trace: sums over steps by the place of their middle token.
@@ -52,8 +53,11 @@ struct ReportData {
   std::vector<std::string> groups;  ///< values of the group field, in order of appearance
   std::vector<ShownTrace> shown;    ///< by score, best first
   std::optional<HeadsFile> heads;
-  Json manifest;  ///< of the scored files; null: none
+  std::optional<Manifest> manifest;  ///< of the scored files
 };
+
+/// One number of every trace.
+std::vector<double> column(const ReportData& data, double (*value)(const TraceNumbers&));
 
 /// How a report is made.
 struct ReportOptions {

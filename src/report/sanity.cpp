@@ -4,20 +4,13 @@
 #include <cmath>
 
 #include "report/html.h"
-#include "scored/losses.h"
+#include "scored/ranking.h"
 
 namespace air {
 
 namespace {
 
 constexpr size_t kFewTraces = 20;
-
-std::vector<double> column(const ReportData& data, double (*value)(const TraceNumbers&)) {
-  std::vector<double> values;
-  values.reserve(data.traces.size());
-  for (const TraceNumbers& trace : data.traces) values.push_back(value(trace));
-  return values;
-}
 
 double mean(const std::vector<double>& values) {
   double sum = 0;

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <future>
 #include <map>
 #include <utility>
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/json_writer.h"
 #include "base/log.h"
-#include "data/air_key.h"
+#include "data/set_member.h"
 #include "score/packer.h"
 #include "score/split_batch.h"
 #include "text/utf8.h"
@@ -18,144 +18,97 @@ namespace air {
 
 namespace {
 
-// Traces are read ahead until they fill this many batches: enough to pack similar lengths together,
-// little to hold.
-constexpr int64_t kWindowBatches = 32;
-
 using Clock = std::chrono::steady_clock;
 
 /// Lines of all inputs, for the progress bar; 0 when an input can't be read twice.
-int64_t count_lines(const std::vector<std::string>& inputs, const Shard& shard) {
-  if (std::find(inputs.begin(), inputs.end(), "-") != inputs.end()) return 0;
+int64_t count_lines(const TraceSourceOptions& source) {
+  const auto is_read_once = [](const std::string& input) {
+    return input == "-" || is_special_file(input);
+  };
+  if (std::ranges::any_of(source.inputs, is_read_once)) return 0;
   int64_t lines = 0;
-  RecordReader reader(inputs, shard);
+  RecordReader reader(source.inputs, source.shard);
   while (reader.next()) ++lines;
   return lines;
 }
 
+TracePlace place_of(const PendingTrace& pending) {
+  return {pending.line, std::max<int64_t>(pending.trace_index, 0)};
+}
+
+ScoredEntry entry_of(const PendingTrace& pending) {
+  ScoredEntry entry;
+  entry.line = place_of(pending).line;
+  entry.trace = place_of(pending).trace;
+  return entry;
+}
+
+ScoredEntry entry_of(const PendingTrace& pending, const SpanScore& score, double loss_floor) {
+  ScoredEntry entry = entry_of(pending);
+  entry.influence = score.influence(loss_floor);
+  entry.divergence = score.divergence();
+  entry.base_nll = score.base_nll;
+  entry.num_tokens = pending.trace.num_response_tokens();
+  return entry;
+}
+
+std::string rejects_line(const RejectedRecord& record) {
+  std::string line;
+  JsonWriter json(line);
+  json.begin_object().member("line", record.line).member("where", record.where);
+  json.member("reason", record.reason);
+  if (!first_invalid_utf8(record.text)) json.member("record", record.text);
+  json.end_object();
+  return line + "\n";
+}
+
 }  // namespace
 
-ScoreRun::ScoreRun(const CausalLM& model, const Tokenizer& tokenizer, Scorer& scorer,
-                   const ScoreOptions& options, const Json& run_identity)
-    : model_(model),
-      tokenizer_(tokenizer),
+ScoreRun::ScoreRun(const Tokenizer& tokenizer, Scorer& scorer, const ScoreOptions& options,
+                   const Json& run_identity)
+    : tokenizer_(tokenizer),
       scorer_(scorer),
       options_(options),
-      reader_(options.inputs, options.shard),
       partial_(partial_path(options.output), run_identity, options.resume),
-      num_recovered_(partial_.entries().size()) {
+      resume_(partial_) {
   if (!options.rejects.empty()) rejects_ = std::make_unique<OutputFile>(options.rejects);
 }
 
 ScoreRun::~ScoreRun() = default;
 
-ScoreSummary ScoreRun::run() {
-  progress_ = std::make_unique<Progress>(
-      "scoring", "records", count_lines(options_.inputs, options_.shard), progress_mode());
-  // While a window is scored the next one is read and tokenized on another thread.
-  const auto read_ahead = [this] {
-    return std::async(std::launch::async, [this] { return read_window(); });
-  };
-  for (auto next = read_ahead();;) {
-    window_ = next.get();
-    if (window_.empty()) break;
-    next = read_ahead();
-    score_window();
+RunResults ScoreRun::run() {
+  progress_ = std::make_unique<Progress>("scoring", "records", count_lines(options_.source),
+                                         progress_mode());
+  try {
+    score_all();
+  } catch (const Interrupted&) {
+    const auto& inputs = options_.source.inputs;
+    const bool can_resume =
+        options_.output != "-" && std::ranges::find(inputs, "-") == inputs.end();
+    throw Interrupted{can_resume ? "the finished scores are kept: the same command with --resume "
+                                   "goes on"
+                                 : ""};
   }
   progress_->finish();
   write_output();
   if (rejects_) rejects_->commit();
-  return summary_;
+  return results_;
 }
 
-void ScoreRun::forget_unfinished() { partial_.remove(); }
-
-std::vector<ScoreRun::Pending> ScoreRun::read_window() {
-  std::vector<Pending> window;
-  int64_t tokens = 0;
-  while (tokens < kWindowBatches * options_.max_batch_tokens && reader_.next()) {
-    const size_t before = window.size();
-    try {
-      read_record(window);
-    } catch (const Error& e) {
-      if (!options_.skip_bad_records || e.kind() != ErrorKind::kInput) throw;
-      window.erase(window.begin() + static_cast<std::ptrdiff_t>(before), window.end());
-      reject(reader_.where(), reader_.line(), reader_.text(), e.what());
-    }
-    for (size_t i = before; i < window.size(); ++i) tokens += window[i].trace.num_tokens();
-  }
-  return window;
-}
-
-void ScoreRun::read_record(std::vector<Pending>& window) {
-  const std::string where = reader_.where();
-  ParsedRecord record = parse_record(reader_.text(), options_.fields, where);
-  std::string text(reader_.text());
-  if (record.has_air) {
-    if (!options_.overwrite)
-      throw Error(ErrorKind::kInput, where, "the record already has a key \"air\"",
-                  "--overwrite replaces it");
-    text = without_air(text);
-  }
-  const auto count = static_cast<int64_t>(record.traces.size());
-  for (int64_t i = 0; i < count; ++i) {
-    Trace trace =
-        make_trace(record.traces[static_cast<size_t>(i)], tokenizer_, options_.trace, where);
-    if (trace.num_tokens() > options_.max_length)
-      throw Error(ErrorKind::kInput, where,
-                  "a trace of " + std::to_string(trace.num_tokens()) +
-                      " tokens is longer than --max-length " + std::to_string(options_.max_length),
-                  "--overlong truncate scores its first tokens, --on-error skip leaves it out; the "
-                  "model's own limit is " +
-                      std::to_string(model_.config().max_position_embeddings));
-    for (const int32_t id : trace.ids)
-      if (id < 0 || id >= model_.config().vocab_size)
-        throw Error(ErrorKind::kInput, where,
-                    "token " + std::to_string(id) + " is outside the model's vocabulary of " +
-                        std::to_string(model_.config().vocab_size));
-    summary_.thinking_from_format += trace.thinking_from == ThinkingFrom::kFormat ? 1 : 0;
-    summary_.thinking_from_response += trace.thinking_from == ThinkingFrom::kResponse ? 1 : 0;
-    window.push_back({i + 1 < count ? text : std::move(text), where, reader_.line(),
-                      count > 1 ? i : -1, std::move(trace)});
+void ScoreRun::score_all() {
+  TraceSource source(options_.source, tokenizer_);
+  for (bool more = true; more;) {
+    const TraceWindow window = source.next();
+    for (const RejectedRecord& record : window.rejected) reject(record);
+    score_window(window);
+    more = !window.is_last;
   }
 }
 
-void ScoreRun::reject(const std::string& where, int64_t number, std::string_view text,
-                      const std::string& reason) {
-  const std::lock_guard lock(rejecting_);
-  ++summary_.num_rejected;
-  if (!rejects_) {
-    spdlog::warn("{}: skipped: {}", where, reason);
-    return;
-  }
-  std::string line = "{\"line\":";
-  append_number(line, number);
-  line += ",\"where\":";
-  append_string(line, where);
-  line += ",\"reason\":";
-  append_string(line, reason);
-  if (!first_invalid_utf8(text)) {
-    line += ",\"record\":";
-    append_string(line, text);
-  }
-  rejects_->write(line + "}\n");
-}
-
-void ScoreRun::reject_too_large(const Pending& pending, const std::string& cause) {
-  const std::string reason = "not enough memory for a trace of " +
-                             std::to_string(pending.trace.num_tokens()) +
-                             " tokens, even alone: " + cause;
-  if (!options_.skip_bad_records)
-    throw Error(ErrorKind::kResource, pending.where, reason,
-                "--on-error skip leaves it out, --max-length N with --overlong truncate scores its "
-                "begin; see also --dtype, --device");
-  reject(pending.where, pending.line, pending.text, reason);
-}
-
-void ScoreRun::score_window() {
+std::vector<ScoreRun::Batch> ScoreRun::make_batches(const std::vector<PendingTrace>& traces) const {
   std::vector<TraceLength> lengths;
   std::map<std::vector<int32_t>, int64_t> prompts;
-  for (const Pending& pending : window_) {
+  for (const PendingTrace& pending : traces) {
     const Trace& trace = pending.trace;
     TraceLength length{trace.num_tokens(), trace.response_begin};
     if (scorer_.shares_prompt_of(trace)) {
@@ -166,54 +119,52 @@ void ScoreRun::score_window() {
     }
     lengths.push_back(length);
   }
+  std::vector<Batch> batches;
+  for (const std::vector<size_t>& indices : pack_batches(lengths, options_.max_batch_tokens)) {
+    Batch& batch = batches.emplace_back();
+    for (const size_t index : indices) batch.push_back(&traces[index]);
+  }
+  return batches;
+}
+
+void ScoreRun::score_window(const TraceWindow& window) {
+  for (const PendingTrace& pending : window.traces) {
+    const ThinkingFrom from = pending.trace.thinking_from;
+    results_.thinking_from_format += from == ThinkingFrom::kFormat ? 1 : 0;
+    results_.thinking_from_response += from == ThinkingFrom::kResponse ? 1 : 0;
+  }
   const auto start = Clock::now();
-  const double seconds_before = summary_.seconds;
-  for (const std::vector<size_t>& batch : pack_batches(lengths, options_.max_batch_tokens)) {
-    if (finished_before(batch)) continue;
+  const double seconds_before = results_.seconds;
+  for (const Batch& batch : make_batches(window.traces)) {
+    if (resume_batch(batch)) continue;
     score_batch(batch);
-    summary_.seconds = seconds_before + std::chrono::duration<double>(Clock::now() - start).count();
+    results_.seconds = seconds_before + std::chrono::duration<double>(Clock::now() - start).count();
+    const double rate = static_cast<double>(results_.num_tokens) / results_.seconds;
     progress_->update(static_cast<int64_t>(partial_.entries().size()),
-                      std::to_string(static_cast<int64_t>(static_cast<double>(summary_.num_tokens) /
-                                                          summary_.seconds)) +
-                          " tokens/s");
-    if (interrupt_requested())
-      throw Interrupted{
-          options_.output == "-"
-              ? ""
-              : "the finished scores are kept: the same command with --resume goes on"};
+                      std::to_string(static_cast<int64_t>(rate)) + " tokens/s");
+    if (interrupt_requested()) throw Interrupted{};
   }
 }
 
-bool ScoreRun::finished_before(const std::vector<size_t>& batch) {
-  // The same input gives the same batches in the same order, so an earlier run's entries lie in
-  // that order too.
-  if (next_recovered_ == num_recovered_) return false;
-  const auto& entries = partial_.entries();
-  bool finished = next_recovered_ + batch.size() <= num_recovered_;
-  for (size_t i = 0; finished && i < batch.size(); ++i) {
-    const ScoredEntry& entry = entries[next_recovered_ + i];
-    const Pending& pending = window_[batch[i]];
-    finished =
-        entry.line == pending.line && entry.trace == std::max<int64_t>(pending.trace_index, 0);
+bool ScoreRun::resume_batch(const Batch& batch) {
+  if (!resume_.has_more()) return false;
+  std::vector<TracePlace> places;
+  for (const PendingTrace* pending : batch) places.push_back(place_of(*pending));
+  const auto entries = resume_.take(places);
+  for (size_t i = 0; entries && i < entries->size(); ++i) {
+    if ((*entries)[i].skipped)
+      reject_too_large(*batch[i], "found by the run before");
+    else
+      ++results_.num_resumed;
   }
-  if (finished) {
-    for (const size_t index : batch) {
-      const bool skipped = entries[next_recovered_++].skipped;
-      if (skipped) reject_too_large(window_[index], "found by the run before");
-      summary_.num_resumed += skipped ? 0 : 1;
-    }
-  } else {
-    partial_.keep_first(next_recovered_);
-    num_recovered_ = next_recovered_;
-  }
-  if (next_recovered_ == num_recovered_)
-    spdlog::info("{} traces were scored by the run before", summary_.num_resumed);
-  return finished;
+  if (!resume_.has_more())
+    spdlog::info("{} traces were scored by the run before", results_.num_resumed);
+  return entries.has_value();
 }
 
-void ScoreRun::score_batch(const std::vector<size_t>& batch) {
+void ScoreRun::score_batch(const Batch& batch) {
   std::vector<const Trace*> traces;
-  for (const size_t index : batch) traces.push_back(&window_[index].trace);
+  for (const PendingTrace* pending : batch) traces.push_back(&pending->trace);
   const bool fits = std::ranges::all_of(
       traces, [&](const Trace* trace) { return trace->num_tokens() <= options_.longest_trace; });
   const SplitScores split =
@@ -227,69 +178,75 @@ void ScoreRun::score_batch(const std::vector<size_t>& batch) {
   std::vector<ScoredEntry> entries;
   std::vector<std::string> lines;
   for (size_t i = 0; i < batch.size(); ++i) {
-    const Pending& pending = window_[batch[i]];
-    ScoredEntry entry;
-    entry.line = pending.line;
-    entry.trace = std::max<int64_t>(pending.trace_index, 0);
+    const PendingTrace& pending = *batch[i];
     if (!split.results[i]) {
       reject_too_large(pending, split.cause);
-      entry.skipped = true;
-      lines.push_back(line_of_skipped(entry));
-      entries.push_back(entry);
+      entries.push_back(entry_of(pending));
+      entries.back().skipped = true;
+      lines.push_back(line_of_skipped(entries.back()));
       continue;
     }
     const TokenScores& tokens = *split.results[i];
-    const TraceScore score = score_trace(pending.trace, tokens, options_.style, pending.where);
-    lines.push_back(
-        splice_air(pending.text, air_object(pending.trace, tokens, score, options_.style,
-                                            pending.line, pending.trace_index)));
-    entry.influence = score.total.influence(options_.style.loss_floor);
-    entry.divergence = score.total.divergence();
-    entry.base_nll = score.total.base_nll;
-    entry.entropy = score.total.entropy;
-    entry.num_tokens = pending.trace.num_response_tokens();
-    entries.push_back(entry);
-    summary_.num_tokens += pending.trace.num_tokens();
+    const TraceScore score = in_context(
+        pending.where, [&] { return score_trace(pending.trace, tokens, options_.style); });
+    const std::string air = air_object(
+        {pending.trace, tokens, score, pending.line, pending.trace_index}, options_.style);
+    lines.push_back(set_member(pending.text, "air", air));
+    entries.push_back(entry_of(pending, score.total, options_.style.loss_floor));
+    results_.num_tokens += pending.trace.num_tokens();
   }
   spdlog::debug("batch of {} traces scored", batch.size());
   partial_.append(std::move(entries), lines);
 }
 
+void ScoreRun::reject(const RejectedRecord& record) {
+  ++results_.num_rejected;
+  if (rejects_)
+    rejects_->write(rejects_line(record));
+  else
+    spdlog::warn("{}: skipped: {}", record.where, record.reason);
+}
+
+void ScoreRun::reject_too_large(const PendingTrace& pending, const std::string& cause) {
+  const std::string reason = "not enough memory for a trace of " +
+                             std::to_string(pending.trace.num_tokens()) +
+                             " tokens, even alone: " + cause;
+  if (!options_.source.skip_bad_records)
+    throw Error(ErrorKind::kResource, pending.where, reason,
+                "--on-error skip leaves it out, --max-length N with --overlong truncate scores its "
+                "first tokens; see also --dtype, --device");
+  reject({pending.where, pending.line, pending.text, reason});
+}
+
 void ScoreRun::write_output() {
   const auto& entries = partial_.entries();
-  const auto by_input = [&](size_t a, size_t b) {
-    return std::pair(entries[a].line, entries[a].trace) <
-           std::pair(entries[b].line, entries[b].trace);
-  };
-  const auto ranked_by = [&](size_t i) {
-    return options_.style.influence == InfluenceKind::kRelative ? entries[i].influence
-                                                                : entries[i].divergence;
-  };
+  const InfluenceKind kind = options_.style.influence;
   std::vector<size_t> order;
   for (size_t i = 0; i < entries.size(); ++i)
     if (!entries[i].skipped) order.push_back(i);
-  summary_.num_traces = static_cast<int64_t>(order.size());
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return ranked_by(a) != ranked_by(b) ? ranked_by(a) > ranked_by(b) : by_input(a, b);
-  });
+  results_.num_traces = static_cast<int64_t>(order.size());
+  std::ranges::sort(order,
+                    [&](size_t a, size_t b) { return ranks_before(entries[a], entries[b], kind); });
   std::vector<int64_t> rank(entries.size());
   for (size_t i = 0; i < order.size(); ++i) rank[order[i]] = static_cast<int64_t>(i) + 1;
-  if (!options_.rank_order) std::sort(order.begin(), order.end(), by_input);
+  if (!options_.rank_order)
+    std::ranges::sort(order, {},
+                      [&](size_t i) { return std::pair(entries[i].line, entries[i].trace); });
 
   OutputFile output(options_.output);
   for (const size_t i : order)
-    output.write(with_rank(partial_.read_line(entries[i]), rank[i]) + "\n");
+    output.write(set_rank(partial_.read_line(entries[i]), rank[i]) + "\n");
   output.commit();
 
-  std::vector<double> ranked, base_nll, num_tokens;
+  std::vector<double> scores, base_nll, num_tokens;
   for (const size_t i : order) {
-    ranked.push_back(ranked_by(i));
+    scores.push_back(ranking_score(entries[i], kind));
     base_nll.push_back(entries[i].base_nll);
     num_tokens.push_back(static_cast<double>(entries[i].num_tokens));
   }
-  summary_.flops = scorer_.flops();
-  summary_.correlation_base_nll = rank_correlation(ranked, base_nll);
-  summary_.correlation_num_tokens = rank_correlation(ranked, num_tokens);
+  results_.flops = scorer_.flops();
+  results_.correlation_base_nll = rank_correlation(scores, base_nll);
+  results_.correlation_num_tokens = rank_correlation(scores, num_tokens);
 }
 
 }  // namespace air

@@ -15,29 +15,13 @@ double mean(const std::vector<double>& values, int64_t begin, int64_t end) {
          static_cast<double>(end - begin);
 }
 
-/// Ranks from 1; ties share the mean of their ranks.
-std::vector<double> average_ranks(const std::vector<double>& values) {
-  std::vector<size_t> order(values.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] < values[b]; });
-  std::vector<double> ranks(values.size());
-  for (size_t first = 0; first < order.size();) {
-    size_t last = first;
-    while (last < order.size() && values[order[last]] == values[order[first]]) ++last;
-    for (size_t i = first; i < last; ++i)
-      ranks[order[i]] = 0.5 * static_cast<double>(first + 1 + last);
-    first = last;
-  }
-  return ranks;
-}
-
 }  // namespace
 
 double SpanScore::influence(double loss_floor) const {
   return divergence() / std::max(base_nll, loss_floor);
 }
 
-double SpanScore::ranked_by(InfluenceKind kind, double loss_floor) const {
+double SpanScore::ranking_score(InfluenceKind kind, double loss_floor) const {
   return kind == InfluenceKind::kRelative ? influence(loss_floor) : divergence();
 }
 
@@ -65,21 +49,6 @@ SpanScore mean_over(const TokenScores& tokens, int64_t begin, int64_t end) {
   score.entropy = mean(tokens.entropy, begin, end);
   if (!tokens.control_nll.empty()) score.control_nll = mean(tokens.control_nll, begin, end);
   return score;
-}
-
-double rank_correlation(const std::vector<double>& a, const std::vector<double>& b) {
-  AIR_CHECK(a.size() == b.size());
-  if (a.size() < 2) return 0;
-  const std::vector<double> x = average_ranks(a);
-  const std::vector<double> y = average_ranks(b);
-  const double center = 0.5 * static_cast<double>(a.size() + 1);
-  double xy = 0, xx = 0, yy = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    xy += (x[i] - center) * (y[i] - center);
-    xx += (x[i] - center) * (x[i] - center);
-    yy += (y[i] - center) * (y[i] - center);
-  }
-  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
 }
 
 }  // namespace air

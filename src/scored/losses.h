@@ -34,20 +34,16 @@ struct SpanScore {
   /// nats per token.
   double controlled() const { return ref_nll - control_nll; }
   /// What `--influence` ranks by.
-  double ranked_by(InfluenceKind kind, double loss_floor) const;
+  double ranking_score(InfluenceKind kind, double loss_floor) const;
 };
 
-/// The step as if `num_tokens` more of the trace's average tokens stood in it: what a short step
-/// shows by chance, and a loss near 0 in a denominator, shrinks towards the trace
-/// (docs/decisions/0008). 0 tokens: the step as it is.
+/// The step as if it held `num_tokens` more of the trace's average tokens: what a short step shows
+/// by chance, and a loss near 0 in a denominator, shrinks towards the trace (docs/decisions/0008).
+/// 0 tokens: the step as it is.
 /// @param num_tokens  ≥ 0.
 SpanScore shrunk_towards(const SpanScore& step, const SpanScore& trace, double num_tokens);
 
 /// Means over tokens [begin, end), begin < end.
 SpanScore mean_over(const TokenScores& tokens, int64_t begin, int64_t end);
-
-/// Spearman's rank correlation with average ranks for ties; 0 when a side is constant or there are
-/// fewer than 2 items.
-double rank_correlation(const std::vector<double>& a, const std::vector<double>& b);
 
 }  // namespace air

@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/line_reader.h"
+#include "base/strings.h"
+#include "base/unnamed_file.h"
 
 namespace air {
 namespace {
@@ -30,23 +31,6 @@ bool can_be_read_again(const std::string& path) {
   const bool zstd =
       count == 4 && magic[0] == 0x28 && magic[1] == 0xb5 && magic[2] == 0x2f && magic[3] == 0xfd;
   return !gzip && !zstd;
-}
-
-int open_unnamed_file() {
-  const char* folder = std::getenv("TMPDIR");
-  std::string name =
-      std::string(folder != nullptr && *folder != '\0' ? folder : "/tmp") + "/air-select-XXXXXX";
-  const int fd = ::mkstemp(name.data());
-  if (fd < 0)
-    throw Error(ErrorKind::kResource, name,
-                std::string("no temporary file: ") + std::strerror(errno),
-                "TMPDIR names another folder");
-  ::unlink(name.c_str());
-  return fd;
-}
-
-bool is_blank(std::string_view line) {
-  return line.find_first_not_of(" \t\r") == std::string_view::npos;
 }
 
 /// Writes to the end of a file by large pieces.
@@ -107,7 +91,7 @@ void RowStore::add(
   while (reader.next(line)) {
     const uint64_t size = line.size();
     if (!is_blank(line)) {
-      visit(line, reader.where());
+      in_context(reader.where(), [&] { visit(line, reader.where()); });
       Row row{};
       row.begin = begin;
       row.file = files_.size();

@@ -22,7 +22,7 @@ class RowStore {
   RowStore& operator=(const RowStore&) = delete;
 
   /// Reads an input through, calls `visit` for every line that is not blank, and remembers the
-  /// place of each.
+  /// place of each. Errors of `visit` that name no place are given the line's.
   /// @param path a file, or "-".   @throws Error(kInput), Error(kResource).
   void add(const std::string& path,
            const std::function<void(std::string_view line, const std::string& where)>& visit);

@@ -1,78 +1,90 @@
 #include "scored/scored_line.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
-#include "base/json.h"
+#include "base/json_writer.h"
+#include "base/strings.h"
+#include "data/field_path.h"
 #include "data/record_value.h"
 
 namespace air {
 
 namespace {
 
-constexpr std::string_view kSchema = R"({"schema":"air.score/1",)";
+/// How the object begins that air writes.
+const std::string& object_begin() {
+  static const std::string begin = "{\"schema\":\"" + std::string(kScoreSchema) + "\",";
+  return begin;
+}
+
 constexpr std::string_view kKey = R"("air":)";
 
-void append_field(std::string& out, std::string_view key, double value) {
-  out.append(",\"").append(key).append("\":");
-  append_number(out, value);
+/// The members that a trace and a step share.
+void write_losses(JsonWriter& json, const SpanScore& score, bool controls) {
+  json.member("base_nll", score.base_nll);
+  json.member("ref_nll", score.ref_nll);
+  json.member("entropy", score.entropy);
+  if (!controls) return;
+  json.member("control_nll", score.control_nll);
+  json.member("controlled", score.controlled());
 }
 
-void append_field(std::string& out, std::string_view key, int64_t value) {
-  out.append(",\"").append(key).append("\":");
-  append_number(out, value);
-}
-
-/// The fields that a trace and a step share.
-void append_losses(std::string& out, const SpanScore& score, bool controls) {
-  append_field(out, "base_nll", score.base_nll);
-  append_field(out, "ref_nll", score.ref_nll);
-  append_field(out, "entropy", score.entropy);
-  if (controls) {
-    append_field(out, "control_nll", score.control_nll);
-    append_field(out, "controlled", score.controlled());
+void write_steps(JsonWriter& json, const ScoredResult& result, double loss_floor) {
+  json.key("steps").begin_list();
+  for (size_t i = 0; i < result.trace.steps.size(); ++i) {
+    const Step& step = result.trace.steps[i];
+    const SpanScore& score = result.score.steps[i];
+    json.begin_object();
+    json.member("begin", step.bytes.begin).member("end", step.bytes.end);
+    json.member("num_tokens", step.num_tokens);
+    write_losses(json, score, !result.tokens.control_nll.empty());
+    json.member("influence", score.influence(loss_floor));
+    json.member("divergence", score.divergence());
+    json.member("weight", result.score.weights[i]);
+    json.end_object();
   }
+  json.end_list();
 }
 
-template <typename T, typename Append>
-void append_list(std::string& out, std::string_view key, const std::vector<T>& values,
-                 Append append) {
-  out.append("\"").append(key).append("\":[");
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (i > 0) out += ',';
-    append(values[i]);
-  }
-  out += ']';
-}
-
-void append_tokens(std::string& out, const Trace& trace, const TokenScores& tokens) {
+void write_tokens(JsonWriter& json, const Trace& trace, const TokenScores& tokens) {
   const std::vector<int32_t> ids(trace.ids.begin() + trace.response_begin, trace.ids.end());
   std::vector<int64_t> begin(trace.begin.begin() + trace.response_begin, trace.begin.end());
   for (int64_t& byte : begin) byte -= trace.response_byte;
-  const auto number = [&](auto value) { append_number(out, value); };
-  out += ",\"tokens\":{";
-  append_list(out, "ids", ids, [&](int32_t id) { append_number(out, static_cast<int64_t>(id)); });
-  out += ',';
-  append_list(out, "begin", begin, number);
-  out += ',';
-  append_list(out, "base_nll", tokens.base_nll, number);
-  out += ',';
-  append_list(out, "ref_nll", tokens.ref_nll, number);
-  out += ',';
-  append_list(out, "entropy", tokens.entropy, number);
-  out += '}';
+  json.key("tokens").begin_object();
+  json.list("ids", ids).list("begin", begin);
+  json.list("base_nll", tokens.base_nll).list("ref_nll", tokens.ref_nll);
+  json.list("entropy", tokens.entropy);
+  json.end_object();
+}
+
+/// Where the object ends that begins at `at`: past its brace, or past the text when it is torn.
+size_t end_of_object(std::string_view text, size_t at) {
+  bool in_string = false;
+  for (int depth = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (in_string) {
+      if (c == '\\') ++at;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{') {
+      ++depth;
+    } else if (c == '}' && --depth == 0) {
+      return at + 1;
+    }
+  }
+  return text.size();
 }
 
 }  // namespace
 
-TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const RecordStyle& style,
-                       const std::string& where) {
+TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const RecordStyle& style) {
   TraceScore score;
   score.total = mean_over(tokens, 0, trace.num_response_tokens());
   if (!std::isfinite(score.total.base_nll) || !std::isfinite(score.total.ref_nll) ||
       !std::isfinite(score.total.entropy))
-    throw Error(ErrorKind::kModel, where, "the model gives a loss that is not a finite number",
+    throw Error(ErrorKind::kModel, "", "the model gives a loss that is not a finite number",
                 "weights that overflow in half precision need --dtype float32");
   std::vector<double> influence;
   std::vector<int64_t> num_tokens;
@@ -82,7 +94,7 @@ TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const Reco
     begin += step.num_tokens;
     const SpanScore shrunk =
         shrunk_towards(score.steps.back(), score.total, style.weighting.shrinkage);
-    influence.push_back(shrunk.ranked_by(style.influence, style.loss_floor));
+    influence.push_back(shrunk.ranking_score(style.influence, style.loss_floor));
     num_tokens.push_back(step.num_tokens);
   }
   AIR_CHECK(begin == trace.num_response_tokens());
@@ -90,75 +102,74 @@ TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const Reco
   return score;
 }
 
-std::string air_object(const Trace& trace, const TokenScores& tokens, const TraceScore& score,
-                       const RecordStyle& style, int64_t line, int64_t trace_index) {
-  const bool controls = !tokens.control_nll.empty();
-  std::string out(kSchema);
-  out += "\"line\":";
-  append_number(out, line);
-  if (trace_index >= 0) append_field(out, "trace", trace_index);
-  append_field(out, "influence", score.total.influence(style.loss_floor));
-  append_field(out, "divergence", score.total.divergence());
-  append_losses(out, score.total, controls);
-  append_field(out, "num_tokens", trace.num_response_tokens());
-  append_field(out, "num_prompt_tokens", trace.response_begin);
-  append_field(out, "num_steps", static_cast<int64_t>(trace.steps.size()));
-  if (trace.truncated) out += ",\"truncated\":true";
-  out += ",\"steps\":[";
-  for (size_t i = 0; i < trace.steps.size(); ++i) {
-    out += i > 0 ? ",{\"begin\":" : "{\"begin\":";
-    append_number(out, trace.steps[i].bytes.begin);
-    append_field(out, "end", trace.steps[i].bytes.end);
-    append_field(out, "num_tokens", trace.steps[i].num_tokens);
-    append_losses(out, score.steps[i], controls);
-    append_field(out, "influence", score.steps[i].influence(style.loss_floor));
-    append_field(out, "divergence", score.steps[i].divergence());
-    append_field(out, "weight", score.weights[i]);
-    out += '}';
-  }
-  out += ']';
-  if (style.token_losses) append_tokens(out, trace, tokens);
-  return out + "}";
-}
-
-std::string with_rank(std::string_view scored_line, int64_t rank) {
-  const std::string_view object = find_air_object(scored_line);
-  AIR_CHECK(object.starts_with(kSchema));
-  const size_t at = static_cast<size_t>(object.data() - scored_line.data()) + kSchema.size();
-  std::string out(scored_line.substr(0, at));
-  out += "\"rank\":";
-  append_number(out, rank);
-  out += ',';
-  out += scored_line.substr(at);
+std::string air_object(const ScoredResult& result, const RecordStyle& style) {
+  const Trace& trace = result.trace;
+  const SpanScore& total = result.score.total;
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().member("schema", kScoreSchema).member("line", result.line);
+  if (result.trace_index >= 0) json.member("trace", result.trace_index);
+  json.member("influence", total.influence(style.loss_floor));
+  json.member("divergence", total.divergence());
+  write_losses(json, total, !result.tokens.control_nll.empty());
+  json.member("num_tokens", trace.num_response_tokens());
+  json.member("num_prompt_tokens", trace.response_begin);
+  json.member("num_steps", trace.steps.size());
+  if (trace.truncated) json.member("truncated", true);
+  write_steps(json, result, style.loss_floor);
+  if (style.token_losses) write_tokens(json, trace, result.tokens);
+  json.end_object();
   return out;
 }
 
 std::string_view find_air_object(std::string_view scored_line) {
-  // The object holds numbers and fixed words only, so that its schema can't stand again behind its
-  // own begin.
-  const std::string marker = std::string(kKey) + std::string(kSchema);
+  // The marker cannot occur inside the object, whose texts escape their quotes: the last match is
+  // ours.
+  static const std::string marker = std::string(kKey) + object_begin();
   const size_t at = scored_line.rfind(marker);
-  const size_t close = scored_line.rfind('}');
-  if (at == std::string_view::npos || close == std::string_view::npos) return {};
+  if (at == std::string_view::npos) return {};
   const size_t begin = at + kKey.size();
-  if (close <= begin) return {};
-  std::string_view object = scored_line.substr(begin, close - begin);
-  while (!object.empty() && object.back() != '}') object.remove_suffix(1);
-  return object;
+  const size_t end = end_of_object(scored_line, begin);
+  // Another program may have put keys after it.
+  const std::string_view rest = scored_line.substr(end);
+  const size_t brace = rest.find_first_not_of(" \t\r");
+  if (brace == std::string_view::npos || rest[brace] != '}' || !is_blank(rest.substr(brace + 1)))
+    return {};
+  return scored_line.substr(begin, end - begin);
 }
 
-std::string_view air_value_of(std::string_view line, const std::string& where) {
+std::string_view air_value_of(std::string_view line) {
   const std::string_view quick = find_air_object(line);
   if (!quick.empty()) return quick;
-  // Another program may have written the line anew: then `air` can stand anywhere.
-  const RecordValue record = parse_record_line(line, where);
-  // Of a repeated key the last one counts, as in most JSON readers.
-  const auto found = std::find_if(record.members.rbegin(), record.members.rend(),
-                                  [](const auto& entry) { return entry.name == "air"; });
-  if (found == record.members.rend())
-    throw Error(ErrorKind::kInput, where, "no field \"air\": the record has no scores",
+  // Another program may have written the line anew: then `air` can be anywhere.
+  const RecordValue record = parse_record_line(line);
+  const RecordValue* value = find_field(record, "air");
+  if (value == nullptr)
+    throw Error(ErrorKind::kInput, "", "no field \"air\": the record has no scores",
                 "air score gives it some");
-  return line.substr(found->value.begin, found->value.end - found->value.begin);
+  return line.substr(value->begin, value->end - value->begin);
+}
+
+std::string set_rank(std::string_view scored_line, int64_t rank) {
+  const std::string_view air = air_value_of(scored_line);
+  const auto at = static_cast<size_t>(air.data() - scored_line.data());
+  const RecordValue object = parse_record_line(air);
+  const RecordValue* own = find_field(object, "rank");
+  std::string out;
+  if (own != nullptr) {
+    out = scored_line.substr(0, at + own->begin);
+    append_number(out, rank);
+    out += scored_line.substr(at + own->end);
+    return out;
+  }
+  if (!air.starts_with(object_begin()))
+    throw Error(ErrorKind::kInput, "", "the key \"air\" does not begin with its schema");
+  const size_t after_schema = at + object_begin().size();
+  out = scored_line.substr(0, after_schema);
+  JsonWriter(out).member("rank", rank);
+  out += ',';
+  out += scored_line.substr(after_schema);
+  return out;
 }
 
 }  // namespace air

@@ -1,5 +1,4 @@
-// A scored trace as a line of output: the record's own bytes with the scores spliced in
-// (`air.score/1`).
+// The key `air` of a scored line (`air.score/1`): where it is, how it is written, its rank.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +11,8 @@
 #include "scored/step_weights.h"
 
 namespace air {
+
+inline constexpr std::string_view kScoreSchema = "air.score/1";
 
 /// What of the options shapes a record.
 struct RecordStyle {
@@ -28,26 +29,33 @@ struct TraceScore {
   std::vector<double> weights;  ///< one a step
 };
 
-/// Sums a trace's token scores up to its steps. @throws Error(kModel) naming the trace when a loss
-/// is not a finite number.
-TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const RecordStyle& style,
-                       const std::string& where);
+/// Sums a trace's token scores up to its steps. @throws Error(kModel) when a loss is not a finite
+/// number.
+TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const RecordStyle& style);
+
+/// A scored trace: what the value of its key `air` is made of.
+struct ScoredResult {
+  const Trace& trace;
+  const TokenScores& tokens;
+  const TraceScore& score;
+  int64_t line;         ///< number of the input line, from 1
+  int64_t trace_index;  ///< which trace of the record; −1: it has only one
+};
 
 /// The value of the key `air`, without its rank.
-/// @param line number of the input line, from 1.   @param trace_index which trace of the record;
-/// −1: it has only one.
-std::string air_object(const Trace& trace, const TokenScores& tokens, const TraceScore& score,
-                       const RecordStyle& style, int64_t line, int64_t trace_index);
+std::string air_object(const ScoredResult& result, const RecordStyle& style);
 
-/// Gives a scored line its rank.
-std::string with_rank(std::string_view scored_line, int64_t rank);
-
-/// The `air` object of a line that air wrote: it is the record's last key. Empty when the line has
-/// none.
+/// The value of a line's key `air` where air wrote it: as the record's last key. Empty when it is
+/// not there.
 std::string_view find_air_object(std::string_view scored_line);
 
-/// The text of the value of a line's key `air`, wherever it stands.
+/// The value of a line's key `air`, wherever it is.
 /// @throws Error(kInput) when the line is not JSON or has no such key.
-std::string_view air_value_of(std::string_view line, const std::string& where);
+std::string_view air_value_of(std::string_view line);
+
+/// A scored line with this rank: the digits of its own are replaced, a line without one gets it
+/// after the schema. All other bytes stay.
+/// @throws Error(kInput) when the line is not a scored one.
+std::string set_rank(std::string_view scored_line, int64_t rank);
 
 }  // namespace air

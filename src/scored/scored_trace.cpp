@@ -8,131 +8,109 @@ namespace air {
 
 namespace {
 
-const Json& member(const Json& object, const char* key, const std::string& where) {
-  const auto found = object.find(key);
-  if (found == object.end())
-    throw Error(ErrorKind::kInput, where, std::string("the scores lack \"") + key + "\"");
-  return *found;
-}
-
-double number(const Json& object, const char* key, const std::string& where) {
-  const Json& value = member(object, key, where);
-  if (!value.is_number())
-    throw Error(ErrorKind::kInput, where, std::string("the score \"") + key + "\" is not a number");
-  return value.get<double>();
-}
-
-int64_t integer(const Json& object, const char* key, const std::string& where) {
-  const Json& value = member(object, key, where);
-  if (!value.is_number_integer())
-    throw Error(ErrorKind::kInput, where,
-                std::string("the score \"") + key + "\" is not an integer");
-  return value.get<int64_t>();
-}
-
-ScoredStep read_step(const Json& object, const std::string& where) {
-  ScoredStep step;
-  step.bytes = {integer(object, "begin", where), integer(object, "end", where)};
-  step.num_tokens = integer(object, "num_tokens", where);
-  step.base_nll = number(object, "base_nll", where);
-  step.ref_nll = number(object, "ref_nll", where);
-  step.entropy = number(object, "entropy", where);
-  step.influence = number(object, "influence", where);
-  step.divergence = step.ref_nll - step.base_nll;
-  step.weight = number(object, "weight", where);
-  return step;
-}
-
-void read_scores(const Json& air, ScoredTrace& trace, const std::string& where) {
-  trace.line = air.value("line", int64_t{0});
-  trace.rank = air.value("rank", int64_t{0});
-  trace.influence = number(air, "influence", where);
-  trace.base_nll = number(air, "base_nll", where);
-  trace.ref_nll = number(air, "ref_nll", where);
-  trace.divergence = trace.ref_nll - trace.base_nll;
-  trace.entropy = number(air, "entropy", where);
-  if (air.contains("controlled")) trace.controlled = number(air, "controlled", where);
-  trace.num_tokens = integer(air, "num_tokens", where);
-  trace.num_prompt_tokens = integer(air, "num_prompt_tokens", where);
-  trace.truncated = air.value("truncated", Json(false)) == true;
-  for (const Json& step : member(air, "steps", where))
-    trace.steps.push_back(read_step(step, where));
-}
-
-[[noreturn]] void throw_other_response(int64_t steps_end, size_t size, const std::string& where) {
+[[noreturn]] void throw_other_response(int64_t steps_end, size_t size) {
   throw Error(
-      ErrorKind::kInput, where,
+      ErrorKind::kInput, "",
       "the scored steps end at byte " + std::to_string(steps_end) + ", the response at " +
           std::to_string(size),
       "give the --prompt-field, --response-field and --chat-template that air score was given");
 }
 
-void check_tiling(const ScoredTrace& trace, const std::string& where) {
+void check_tiling(const ScoredTrace& trace) {
   int64_t end = 0;
   for (const ScoredStep& step : trace.steps) {
     if (step.bytes.begin != end || step.bytes.end <= step.bytes.begin)
-      throw_other_response(end, trace.response.size(), where);
+      throw_other_response(end, trace.response.size());
     end = step.bytes.end;
+  }
+}
+
+ScoredTrace trace_of(ScoredNumbers numbers) {
+  ScoredTrace trace;
+  trace.line = static_cast<int64_t>(numbers.line.value_or(0));
+  trace.trace = static_cast<int64_t>(numbers.trace.value_or(0));
+  trace.rank = static_cast<int64_t>(numbers.rank.value_or(0));
+  trace.influence = require_number(numbers, "influence");
+  trace.base_nll = require_number(numbers, "base_nll");
+  trace.ref_nll = require_number(numbers, "ref_nll");
+  trace.divergence = trace.ref_nll - trace.base_nll;
+  trace.entropy = require_number(numbers, "entropy");
+  trace.controlled = numbers.controlled;
+  trace.num_tokens = require_integer(numbers, "num_tokens");
+  trace.num_prompt_tokens = require_integer(numbers, "num_prompt_tokens");
+  trace.truncated = numbers.truncated;
+  trace.steps = std::move(numbers.steps);
+  return trace;
+}
+
+/// The format that the manifest says the lines were scored with.
+ChatFormat format_of(const Manifest& manifest) {
+  try {
+    return ChatFormat::named(manifest.chat_format());
+  } catch (const Error& e) {
+    throw Error(
+        ErrorKind::kInput, manifest.path(),
+        "the chat format \"" + manifest.chat_format() + "\" is not to be found: " + e.what(),
+        "--chat-template names the format that air score was given");
   }
 }
 
 }  // namespace
 
+const ChatFormat& LazyChatFormat::get() const {
+  if (!format_) format_ = find_ ? find_() : ChatFormat::none();
+  return *format_;
+}
+
 ScoredReading make_scored_reading(const RecordFields& flags, const std::string& chat_template,
-                                  const Json& manifest) {
-  ScoredReading reading{.fields = flags};
-  const Json fields =
-      manifest.is_object() ? manifest.value("fields", Json::object()) : Json::object();
-  const auto fill = [&](std::string& field, const char* key) {
-    if (field.empty() && fields.is_object() && fields.contains(key) && fields[key].is_string())
-      field = fields[key].get<std::string>();
+                                  const Manifest* manifest) {
+  ScoredReading reading{.fields = flags, .chat_format = {}};
+  if (chat_template != "auto") {
+    reading.chat_format = LazyChatFormat(ChatFormat::named(chat_template));
+  } else if (manifest != nullptr) {
+    reading.chat_format = LazyChatFormat([manifest = *manifest] { return format_of(manifest); });
+  }
+  if (manifest == nullptr) return reading;
+  const RecordFields scored = manifest->fields();
+  const auto fill = [](std::string& field, const std::string& of_manifest) {
+    if (field.empty()) field = of_manifest;
   };
-  fill(reading.fields.prompt, "prompt");
-  fill(reading.fields.response, "response");
-  fill(reading.fields.messages, "messages");
-  fill(reading.fields.id, "id");
-  std::string format = chat_template;
-  if (format == "auto")
-    format = manifest.is_object() ? manifest.value("chat_format", "none") : "none";
-  reading.chat_format = ChatFormat::named(format);
+  fill(reading.fields.prompt, scored.prompt);
+  fill(reading.fields.response, scored.response);
+  fill(reading.fields.messages, scored.messages);
+  fill(reading.fields.id, scored.id);
   return reading;
 }
 
-Json parse_air_object(std::string_view line, const std::string& where) {
-  const Json air = Json::parse(air_value_of(line, where), nullptr, false);
-  if (air.is_object() && air.value("schema", Json()) == "air.score/1") return air;
-  throw Error(ErrorKind::kInput, where, "the key \"air\" is not of the schema air.score/1",
-              "air score writes such lines");
-}
-
-ScoredText read_scored_text(std::string_view line, const ScoredReading& reading, int64_t trace,
-                            int64_t steps_end, bool in_part, const std::string& where) {
-  ParsedRecord parsed = parse_record(line, reading.fields, where);
-  if (trace < 0 || trace >= static_cast<int64_t>(parsed.traces.size()))
-    throw Error(ErrorKind::kInput, where,
-                "the scores are of trace " + std::to_string(trace) + ", the record has " +
+ScoredText read_scored_text(std::string_view line, const ScoredReading& reading,
+                            const ScoredNumbers& numbers) {
+  ParsedRecord parsed = parse_record(line, reading.fields);
+  const auto index = static_cast<int64_t>(numbers.trace.value_or(0));
+  if (index < 0 || index >= static_cast<int64_t>(parsed.traces.size()))
+    throw Error(ErrorKind::kInput, "",
+                "the scores are of trace " + std::to_string(index) + ", the record has " +
                     std::to_string(parsed.traces.size()));
-  ScoredText text{.record = std::move(parsed.traces[static_cast<size_t>(trace)]), .response = {}};
-  text.response = response_text(text.record, reading.chat_format);
+  ScoredText text{.record = std::move(parsed.traces[static_cast<size_t>(index)]), .response = {}};
+  // Without thinking of its own the response is what the record says, in every chat format.
+  text.response = text.record.reasoning.empty()
+                      ? text.record.response
+                      : response_text(text.record, reading.chat_format.get());
   const auto size = static_cast<int64_t>(text.response.size());
-  if (in_part ? steps_end > size : steps_end != size)
-    throw_other_response(steps_end, text.response.size(), where);
+  const auto steps_end = static_cast<int64_t>(numbers.steps_end.value_or(0));
+  if (numbers.truncated ? steps_end > size : steps_end != size)
+    throw_other_response(steps_end, text.response.size());
   return text;
 }
 
-ScoredTrace read_scored_trace(std::string_view line, const ScoredReading& reading,
-                              const std::string& where) {
-  ScoredTrace trace;
-  const Json air = parse_air_object(line, where);
-  read_scores(air, trace, where);
-  const int64_t steps_end = trace.steps.empty() ? 0 : trace.steps.back().bytes.end;
-  ScoredText text = read_scored_text(line, reading, air.value("trace", int64_t{0}), steps_end,
-                                     trace.truncated, where);
+ScoredTrace read_scored_trace(std::string_view line, const ScoredReading& reading) {
+  ScoredNumbers numbers = read_scored_numbers(air_value_of(line), StepsRead::kYes);
+  ScoredText text = read_scored_text(line, reading, numbers);
+  ScoredTrace trace = trace_of(std::move(numbers));
   trace.record = std::move(text.record);
   trace.id = trace.record.id;
   trace.messages = trace.record.messages;
   trace.response = std::move(text.response);
-  check_tiling(trace, where);
+  check_tiling(trace);
   return trace;
 }
 

@@ -62,22 +62,20 @@ StepWeighting::Kind StepWeighting::parse_kind(const std::string& text) {
   if (text == "linear") return Kind::kLinear;
   if (text == "top") return Kind::kTop;
   if (text == "none") return Kind::kNone;
-  throw Error(ErrorKind::kUsage, "--step-weights " + text, "unknown",
+  throw Error(ErrorKind::kUsage, "", "unknown kind of step weights \"" + text + "\"",
               "softmax, linear, top or none");
 }
 
 void StepWeighting::check() const {
-  const auto require = [](bool holds, const char* flag, const char* range) {
-    if (!holds) throw Error(ErrorKind::kUsage, flag, std::string("must be ") + range);
+  const auto require = [](bool holds, const char* what) {
+    if (!holds) throw Error(ErrorKind::kUsage, "", what);
   };
-  require(shrinkage >= 0 && std::isfinite(shrinkage), "--weight-shrinkage",
-          "0 or a positive number");
-  require(temperature > 0 && std::isfinite(temperature), "--weight-temperature",
-          "a positive number");
-  require(slope >= 0 && slope < 0.5, "--weight-slope", "at least 0 and below 0.5");
-  require(top_share > 0 && top_share <= 1, "--weight-top-share", "above 0 and at most 1");
-  require(low > 0 && high >= low && std::isfinite(high), "--weight-high, --weight-low",
-          "positive, high not below low");
+  require(shrinkage >= 0 && std::isfinite(shrinkage), "the shrinkage must be 0 or positive");
+  require(temperature > 0 && std::isfinite(temperature), "the temperature must be positive");
+  require(slope >= 0 && slope < 0.5, "the slope must be at least 0 and below 0.5");
+  require(top_share > 0 && top_share <= 1, "the top share must be above 0 and at most 1");
+  require(low > 0 && high >= low && std::isfinite(high),
+          "the high and the low weight must be positive, high not below low");
 }
 
 std::vector<double> step_weights(std::span<const double> influence,

@@ -12,8 +12,8 @@ namespace air {
 struct StepWeighting {
   enum class Kind { kSoftmax, kLinear, kTop, kNone };
   Kind kind = Kind::kSoftmax;
-  double shrinkage = 32;     ///< tokens of the trace's average that join each step before its
-                             ///< influence is taken (shrunk_towards)
+  double shrinkage = 32;     ///< each step is shrunk towards its trace by this many tokens' weight
+                             ///< (shrunk_towards)
   double temperature = 1.0;  ///< softmax: τ > 0
   double slope = 0.4;  ///< linear: λ in [0, 0.5), so that 1 + λ·z stays positive for z ≥ −2
   double top_share = 0.25;  ///< top: share of the steps that weigh more, (0, 1]

@@ -6,34 +6,27 @@ namespace air {
 
 namespace {
 
-/// Offsets count characters, and the last one belongs to the span.
-void append_detail(std::string& out, int64_t begin, int64_t end, bool train) {
-  out += "{\"begin_offset\":";
-  append_number(out, begin);
-  out += ",\"end_offset\":";
-  append_number(out, end - 1);
-  out += train ? ",\"train\":true}" : ",\"train\":false}";
-}
-
-void append(std::string& out, const ScoredTrace& trace, const ExportContext& context) {
-  out += "{\"messages\":[";
-  append_context(out, trace, ",\"train\":false");
-  out += '{';
-  append_message_fields(out, "assistant", trace.response);
-  out += ",\"train_detail\":[";
+void write(JsonWriter& json, const ScoredTrace& trace, const ExportContext& context) {
+  json.begin_object().key("messages").begin_list();
+  write_context(json, trace, "train", "false");
+  json.begin_object();
+  write_message_fields(json, "assistant", trace.response);
+  json.key("train_detail").begin_list();
   int64_t begin = 0;
   for (const ScoredStep& step : trace.steps) {
     const int64_t end = begin + count_characters(step.text(trace.response));
-    if (begin > 0) out += ',';
-    append_detail(out, begin, end, trains(step, trace, context));
+    // Offsets count characters, and the last one belongs to the span.
+    json.begin_object().member("begin_offset", begin).member("end_offset", end - 1);
+    json.member("train", trains(step, trace, context)).end_object();
     begin = end;
   }
-  out += "]}]}";
+  json.end_list().end_object();
+  json.end_list().end_object();
 }
 
 }  // namespace
 
 const ExportFormat kAxolotlFormat{"axolotl", "messages, the steps that train in train_detail",
-                                  false, append};
+                                  false, write};
 
 }  // namespace air

@@ -6,39 +6,34 @@ namespace air {
 
 namespace {
 
-void append_classic(std::string& out, const ScoredTrace& trace, const ExportContext&) {
-  out += "{\"messages\":[";
-  append_context(out, trace);
-  out += '{';
-  append_message_fields(out, "assistant", trace.response);
-  out += "}]}";
+void write_classic(JsonWriter& json, const ScoredTrace& trace, const ExportContext&) {
+  json.begin_object().key("messages").begin_list();
+  write_context(json, trace);
+  write_message(json, "assistant", trace.response);
+  json.end_list().end_object();
 }
 
-void append_typed(std::string& out, std::string_view role, std::string_view text, double weight) {
-  out += "{\"role\":";
-  append_string(out, role);
-  out += ",\"content\":[{\"type\":\"text\",\"value\":";
-  append_string(out, text);
-  out += "}],\"loss_weight\":";
-  append_float(out, weight);
-  out += '}';
+void write_typed(JsonWriter& json, std::string_view role, std::string_view text, double weight) {
+  json.begin_object().member("role", role).key("content").begin_list();
+  json.begin_object().member("type", "text").member("value", text).end_object();
+  json.end_list();
+  write_float(json.key("loss_weight"), weight);
+  json.end_object();
 }
 
-void append_v1(std::string& out, const ScoredTrace& trace, const ExportContext&) {
-  out += "{\"messages\":[";
-  for (const ChatMessage& message : trace.messages) {
-    append_typed(out, message.role, message.content, 0);
-    out += ',';
-  }
-  append_typed(out, "assistant", trace.response, 1);
-  out += "]}";
+void write_v1(JsonWriter& json, const ScoredTrace& trace, const ExportContext&) {
+  json.begin_object().key("messages").begin_list();
+  for (const ChatMessage& message : trace.messages)
+    write_typed(json, message.role, message.content, 0);
+  write_typed(json, "assistant", trace.response, 1);
+  json.end_list().end_object();
 }
 
 }  // namespace
 
 const ExportFormat kLlamaFactoryFormat{
-    "llama-factory", "messages of the classic engine, without weights", false, append_classic};
+    "llama-factory", "messages of the classic engine, without weights", false, write_classic};
 const ExportFormat kLlamaFactoryV1Format{
-    "llama-factory-v1", "messages of the v1 engine, context turns at weight 0", false, append_v1};
+    "llama-factory-v1", "messages of the v1 engine, context turns at weight 0", false, write_v1};
 
 }  // namespace air

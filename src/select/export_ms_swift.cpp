@@ -6,24 +6,21 @@ namespace air {
 
 namespace {
 
-void append(std::string& out, const ScoredTrace& trace, const ExportContext& context) {
-  out += "{\"messages\":[";
-  append_context(out, trace, ",\"loss_scale\":0.0");
-  bool first = true;
+void write(JsonWriter& json, const ScoredTrace& trace, const ExportContext& context) {
+  json.begin_object().key("messages").begin_list();
+  write_context(json, trace, "loss_scale", "0.0");
   for (const WeightedPart& part : weighted_parts(trace, context)) {
-    out += first ? "{" : ",{";
-    first = false;
-    append_message_fields(out, "assistant", part.text);
-    out += ",\"loss_scale\":";
-    append_float(out, part.weight);
-    out += '}';
+    json.begin_object();
+    write_message_fields(json, "assistant", part.text);
+    write_float(json.key("loss_scale"), part.weight);
+    json.end_object();
   }
-  out += "]}";
+  json.end_list().end_object();
 }
 
 }  // namespace
 
 const ExportFormat kMsSwiftFormat{
-    "ms-swift", "messages, one assistant message a step, with loss_scale", false, append};
+    "ms-swift", "messages, one assistant message a step, with loss_scale", false, write};
 
 }  // namespace air

@@ -5,16 +5,15 @@ namespace air {
 
 namespace {
 
-void append(std::string& out, const ScoredTrace& trace, const ExportContext&) {
-  out += "{\"messages\":[";
-  append_context(out, trace, ",\"weight\":0");
-  out += '{';
-  append_message_fields(out, "assistant", trace.response);
-  out += "}]}";
+void write(JsonWriter& json, const ScoredTrace& trace, const ExportContext&) {
+  json.begin_object().key("messages").begin_list();
+  write_context(json, trace, "weight", "0");
+  write_message(json, "assistant", trace.response);
+  json.end_list().end_object();
 }
 
 }  // namespace
 
-const ExportFormat kOpenAiFormat{"openai", "messages, without step weights", false, append};
+const ExportFormat kOpenAiFormat{"openai", "messages, without step weights", false, write};
 
 }  // namespace air

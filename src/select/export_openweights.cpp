@@ -5,36 +5,29 @@ namespace air {
 
 namespace {
 
-void append_block(std::string& out, std::string_view text, double weight) {
-  out += "{\"type\":\"text\",\"text\":";
-  append_string(out, text);
-  out += ",\"weight\":";
-  append_float(out, weight);
-  out += '}';
+void write_block(JsonWriter& json, std::string_view text, double weight) {
+  json.begin_object().member("type", "text").member("text", text);
+  write_float(json.key("weight"), weight);
+  json.end_object();
 }
 
-void append(std::string& out, const ScoredTrace& trace, const ExportContext& context) {
-  out += "{\"messages\":[";
+void write(JsonWriter& json, const ScoredTrace& trace, const ExportContext& context) {
+  json.begin_object().key("messages").begin_list();
   for (const ChatMessage& message : trace.messages) {
-    out += "{\"role\":";
-    append_string(out, message.role);
-    out += ",\"content\":[";
-    append_block(out, message.content, 0);
-    out += "]},";
+    json.begin_object().member("role", message.role).key("content").begin_list();
+    write_block(json, message.content, 0);
+    json.end_list().end_object();
   }
-  out += "{\"role\":\"assistant\",\"content\":[";
-  bool first = true;
-  for (const WeightedPart& part : weighted_parts(trace, context)) {
-    if (!first) out += ',';
-    first = false;
-    append_block(out, part.text, part.weight);
-  }
-  out += "]}]}";
+  json.begin_object().member("role", "assistant").key("content").begin_list();
+  for (const WeightedPart& part : weighted_parts(trace, context))
+    write_block(json, part.text, part.weight);
+  json.end_list().end_object();
+  json.end_list().end_object();
 }
 
 }  // namespace
 
 const ExportFormat kOpenWeightsFormat{"openweights", "messages of content blocks, a weight each",
-                                      false, append};
+                                      false, write};
 
 }  // namespace air

@@ -22,7 +22,7 @@ std::vector<double> token_weights(const ScoredTrace& scored, const Trace& trace,
            trace.begin[static_cast<size_t>(token)] - trace.response_byte < step.bytes.end)
       ++token;
     if (token - first != step.num_tokens)
-      throw Error(ErrorKind::kInput, context.where,
+      throw Error(ErrorKind::kInput, "",
                   "a step of " + std::to_string(step.num_tokens) + " scored tokens has " +
                       std::to_string(token - first) + " here",
                   "--tokenizer must be the folder of the model that scored, --chat-template the "
@@ -32,20 +32,9 @@ std::vector<double> token_weights(const ScoredTrace& scored, const Trace& trace,
   return weights;
 }
 
-template <typename Item>
-void append_list(std::string& out, const char* key, size_t size, Item item) {
-  out += key;
-  for (size_t i = 0; i < size; ++i) {
-    if (i > 0) out += ',';
-    item(i);
-  }
-  out += ']';
-}
-
-void append(std::string& out, const ScoredTrace& scored, const ExportContext& context) {
-  const Trace trace =
-      make_trace(scored.record, *context.tokenizer,
-                 {.chat_format = context.chat_format, .step_rule = {}}, context.where);
+void write(JsonWriter& json, const ScoredTrace& scored, const ExportContext& context) {
+  const Trace trace = make_trace(scored.record, *context.tokenizer,
+                                 {.chat_format = context.chat_format, .step_rule = {}});
   std::vector<double> weights(static_cast<size_t>(trace.response_begin), 0.0);
   const std::vector<double> of_response = token_weights(scored, trace, context);
   weights.insert(weights.end(), of_response.begin(), of_response.end());
@@ -54,20 +43,18 @@ void append(std::string& out, const ScoredTrace& scored, const ExportContext& co
     ids.push_back(*context.end_token);
     weights.push_back(1.0);
   }
-  append_list(out, "{\"input_ids\":[", ids.size(),
-              [&](size_t i) { append_number(out, int64_t{ids[i]}); });
-  append_list(out, ",\"labels\":[", ids.size(), [&](size_t i) {
-    append_number(out,
-                  static_cast<int64_t>(i) < trace.response_begin ? kNotTrained : int64_t{ids[i]});
-  });
-  append_list(out, ",\"loss_weights\":[", ids.size(),
-              [&](size_t i) { append_float(out, weights[i]); });
-  out += '}';
+  json.begin_object().list("input_ids", ids);
+  json.key("labels").begin_list();
+  for (size_t i = 0; i < ids.size(); ++i)
+    json.value(static_cast<int64_t>(i) < trace.response_begin ? kNotTrained : int64_t{ids[i]});
+  json.end_list().key("loss_weights").begin_list();
+  for (const double weight : weights) write_float(json, weight);
+  json.end_list().end_object();
 }
 
 }  // namespace
 
 const ExportFormat kTokensFormat{"tokens", "input_ids, labels and loss_weights; needs --tokenizer",
-                                 true, append};
+                                 true, write};
 
 }  // namespace air

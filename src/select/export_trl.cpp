@@ -6,19 +6,16 @@ namespace air {
 
 namespace {
 
-void append_prompt_completion(std::string& out, const ScoredTrace& trace, const ExportContext&) {
+void write_prompt_completion(JsonWriter& json, const ScoredTrace& trace, const ExportContext&) {
   if (trace.messages.empty()) {
-    out += "{\"text\":";
-    append_string(out, trace.response);
-    out += '}';
+    json.begin_object().member("text", trace.response).end_object();
     return;
   }
-  out += "{\"prompt\":[";
-  append_context(out, trace);
-  out.back() = ']';
-  out += ",\"completion\":[{";
-  append_message_fields(out, "assistant", trace.response);
-  out += "}]}";
+  json.begin_object().key("prompt").begin_list();
+  write_context(json, trace);
+  json.end_list().key("completion").begin_list();
+  write_message(json, "assistant", trace.response);
+  json.end_list().end_object();
 }
 
 /// The trainer puts its own separator between the steps.
@@ -34,27 +31,21 @@ std::string prompt_text(const ScoredTrace& trace) {
   return text;
 }
 
-void append_stepwise(std::string& out, const ScoredTrace& trace, const ExportContext& context) {
-  out += "{\"prompt\":";
-  append_string(out, prompt_text(trace));
-  out += ",\"completions\":[";
-  for (const ScoredStep& step : trace.steps) {
-    if (&step != &trace.steps.front()) out += ',';
-    append_string(out, without_separator(step.text(trace.response)));
-  }
-  out += "],\"labels\":[";
-  for (const ScoredStep& step : trace.steps) {
-    if (&step != &trace.steps.front()) out += ',';
-    out += trains(step, trace, context) ? "true" : "false";
-  }
-  out += "]}";
+void write_stepwise(JsonWriter& json, const ScoredTrace& trace, const ExportContext& context) {
+  json.begin_object().member("prompt", prompt_text(trace));
+  json.key("completions").begin_list();
+  for (const ScoredStep& step : trace.steps)
+    json.value(without_separator(step.text(trace.response)));
+  json.end_list().key("labels").begin_list();
+  for (const ScoredStep& step : trace.steps) json.value(trains(step, trace, context));
+  json.end_list().end_object();
 }
 
 }  // namespace
 
 const ExportFormat kTrlFormat{"trl", "prompt and completion, for SFTTrainer", false,
-                              append_prompt_completion};
+                              write_prompt_completion};
 const ExportFormat kTrlStepwiseFormat{
-    "trl-stepwise", "prompt, completions and labels, for PRMTrainer", false, append_stepwise};
+    "trl-stepwise", "prompt, completions and labels, for PRMTrainer", false, write_stepwise};
 
 }  // namespace air

@@ -14,9 +14,8 @@ namespace {
 /// Bytes of the response where a cut does not fall inside a token or a character, ascending; the
 /// end is one.
 std::vector<int64_t> token_cuts(const ScoredTrace& scored, const ExportContext& context) {
-  const Trace trace =
-      make_trace(scored.record, *context.tokenizer,
-                 {.chat_format = context.chat_format, .step_rule = {}}, context.where);
+  const Trace trace = make_trace(scored.record, *context.tokenizer,
+                                 {.chat_format = context.chat_format, .step_rule = {}});
   std::vector<int64_t> cuts;
   for (int64_t i = trace.response_begin; i < trace.num_tokens(); ++i) {
     const int64_t byte = trace.begin[static_cast<size_t>(i)] - trace.response_byte;
@@ -57,33 +56,37 @@ bool trains(const ScoredStep& step, const ScoredTrace& trace, const ExportContex
 
 void require_all_steps(const ScoredTrace& trace, const ExportContext& context) {
   if (trace.truncated)
-    throw Error(ErrorKind::kInput, context.where,
+    throw Error(ErrorKind::kInput, "",
                 "the trace was scored in part (\"truncated\"): steps beyond the cut have no weight",
                 "--exclude-truncated leaves such traces out; formats without weights take them");
 }
 
-void append_float(std::string& out, double value) {
+void write_float(JsonWriter& json, double value) {
   char digits[32];
   const auto result = std::to_chars(digits, digits + sizeof digits, static_cast<float>(value));
-  const std::string_view text(digits, static_cast<size_t>(result.ptr - digits));
-  out.append(text);
-  if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
+  std::string text(digits, result.ptr);
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  json.raw(text);
 }
 
-void append_message_fields(std::string& out, std::string_view role, std::string_view content) {
-  out += "\"role\":";
-  append_string(out, role);
-  out += ",\"content\":";
-  append_string(out, content);
+void write_message_fields(JsonWriter& json, std::string_view role, std::string_view content) {
+  json.member("role", role).member("content", content);
 }
 
-void append_context(std::string& out, const ScoredTrace& trace,
-                    std::string_view extra_of_assistant) {
+void write_message(JsonWriter& json, std::string_view role, std::string_view content) {
+  json.begin_object();
+  write_message_fields(json, role, content);
+  json.end_object();
+}
+
+void write_context(JsonWriter& json, const ScoredTrace& trace, std::string_view key_of_assistant,
+                   std::string_view value) {
   for (const ChatMessage& message : trace.messages) {
-    out += '{';
-    append_message_fields(out, message.role, message.content);
-    if (message.role == "assistant") out += extra_of_assistant;
-    out += "},";
+    json.begin_object();
+    write_message_fields(json, message.role, message.content);
+    if (message.role == "assistant" && !key_of_assistant.empty())
+      json.key(key_of_assistant).raw(value);
+    json.end_object();
   }
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json_writer.h"
 #include "select/exporter.h"
 
 namespace air {
@@ -29,18 +30,21 @@ bool trains(const ScoredStep& step, const ScoredTrace& trace, const ExportContex
 ///   no weight.
 void require_all_steps(const ScoredTrace& trace, const ExportContext& context);
 
-/// A float as the trainers keep it (32 bits), always with a point or an exponent: readers that
+/// A float as the trainers keep it (32 bits), always with a period or an exponent: readers that
 /// guess a column's type from its first rows would take 1 for an integer and stumble over the next
 /// 0.7.
-void append_float(std::string& out, double value);
+void write_float(JsonWriter& json, double value);
 
 /// `"role":R,"content":C`, without braces.
-void append_message_fields(std::string& out, std::string_view role, std::string_view content);
+void write_message_fields(JsonWriter& json, std::string_view role, std::string_view content);
 
-/// `{"role":…,"content":…},` of each message before the response; `extra` is added to each
-/// assistant message: what keeps the trainer from training turns that were not scored.
-void append_context(std::string& out, const ScoredTrace& trace,
-                    std::string_view extra_of_assistant = "");
+/// `{"role":R,"content":C}`
+void write_message(JsonWriter& json, std::string_view role, std::string_view content);
+
+/// Each message before the response. Assistant messages get one more key, when it is not empty:
+/// what keeps the trainer from training turns that were not scored. @param value  its JSON.
+void write_context(JsonWriter& json, const ScoredTrace& trace,
+                   std::string_view key_of_assistant = "", std::string_view value = "");
 
 /// Number of characters (code points) in UTF-8 text: Python's len().
 int64_t count_characters(std::string_view text);

@@ -74,21 +74,20 @@ Exporter::Exporter(const ExportOptions& options, ScoredReading reading)
   tokenizer_ = load_tokenizer(options.tokenizer);
   context_.tokenizer = tokenizer_.get();
   context_.chat_format = find_chat_format(options);
-  reading_.chat_format = context_.chat_format;
+  reading_.chat_format = LazyChatFormat(context_.chat_format);
   if (format_->needs_tokenizer) context_.end_token = find_end_token(options, *tokenizer_);
 }
 
-std::string Exporter::export_line(std::string_view line, const std::string& where) const {
+std::string Exporter::export_line(std::string_view line) const {
   std::string out;
   if (format_ == nullptr) {
     out = line;
   } else {
-    ScoredTrace trace = read_scored_trace(line, reading_, where);
+    ScoredTrace trace = read_scored_trace(line, reading_);
     if (!step_weights_)
       for (ScoredStep& step : trace.steps) step.weight = 1;
-    ExportContext context = context_;
-    context.where = where;
-    format_->append(out, trace, context);
+    JsonWriter json(out);
+    format_->write(json, trace, context_);
   }
   out += '\n';
   return out;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json_writer.h"
 #include "scored/scored_trace.h"
 #include "text/tokenizer.h"
 
@@ -34,7 +35,6 @@ struct ExportContext {
   const Tokenizer* tokenizer = nullptr;  ///< null: none was given
   ChatFormat chat_format = ChatFormat::none();
   std::optional<int32_t> end_token;
-  std::string where;  ///< of the line, for messages
 };
 
 /// One way of writing traces.
@@ -42,8 +42,8 @@ struct ExportFormat {
   const char* name;
   const char* what;
   bool needs_tokenizer;
-  /// Appends the exported object without the end of the line.
-  void (*append)(std::string& out, const ScoredTrace& trace, const ExportContext& context);
+  /// Writes the exported object.
+  void (*write)(JsonWriter& json, const ScoredTrace& trace, const ExportContext& context);
 };
 
 extern const ExportFormat kMsSwiftFormat;
@@ -65,7 +65,7 @@ class Exporter {
 
   /// The exported line, '\n' included.
   /// @throws Error(kInput) when the line is not a scored one, or was scored with another tokenizer.
-  std::string export_line(std::string_view line, const std::string& where) const;
+  std::string export_line(std::string_view line) const;
 
   /// "jsonl, ms-swift, …"
   static std::string format_names();

@@ -7,6 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "scored/ranking.h"
+#include "scored/scored_numbers.h"
+
 namespace air {
 
 /// What rows are selected by.
@@ -23,24 +26,20 @@ struct RowFields {
 struct ScoredRow {
   double value = 0;    ///< of `by`
   double stratum = 0;  ///< of `stratify_by`
-  double influence = 0, divergence = 0, base_nll = 0;
-  int64_t rank = 0;  ///< of air; 0 when the file is not ranked
-  int64_t line = 0,
-          trace = 0;  ///< of air: which line of the input of `air score`, and which of its traces
-  int64_t num_tokens = 0;       ///< of the response
-  int64_t steps_end = 0;        ///< byte of the response at which the last step ends
-  bool scored_in_part = false;  ///< `air score --overlong truncate` cut the trace: that need not be
-                                ///< the response's end
-  std::string group;            ///< the field's text, or its JSON when it is no string
+  ScoredNumbers numbers;
+  std::string group;  ///< the field's text, or its JSON when it is not a string
   std::string best_of;
   bool truncated = false;
+
+  RankKey rank_key() const;
+  int64_t num_tokens() const { return require_integer(numbers, "num_tokens"); }
 };
 
 /// Names that `--by` takes.
 const std::vector<std::string>& known_measures();
 
-/// @throws Error(kInput) naming the line and what it lacks: not JSON, no `air`, another schema, no
-///   such key or field.
-ScoredRow read_scored_row(std::string_view line, const RowFields& fields, const std::string& where);
+/// @throws Error(kInput) naming what the line lacks: not JSON, no `air`, another schema, no such
+///   number or field.
+ScoredRow read_scored_row(std::string_view line, const RowFields& fields);
 
 }  // namespace air

@@ -37,15 +37,15 @@ struct Cell {
   /// Takes the row, or counts which rule drops it.
   bool take(const Candidate& row, Selection& selection) {
     if (kept_rows >= max_rows) {
-      ++selection.dropped_by_top_k;
+      ++selection.dropped_by(Rule::kTopK);
       return false;
     }
     if (kept_rows >= max_rows_of_percent) {
-      ++selection.dropped_by_top_percent;
+      ++selection.dropped_by(Rule::kTopPercent);
       return false;
     }
     if (kept_tokens + row.num_tokens > max_tokens) {
-      ++selection.dropped_by_max_tokens;
+      ++selection.dropped_by(Rule::kMaxTokens);
       return false;
     }
     ++kept_rows;
@@ -145,15 +145,15 @@ std::vector<int64_t> filter(const std::vector<Candidate>& rows, const SelectionR
   for (const int64_t index : order_rows(rows, rules.order, rules.seed)) {
     const Candidate& row = rows[static_cast<size_t>(index)];
     if (rules.min_score && !(row.value >= *rules.min_score)) {
-      ++selection.dropped_by_min_score;
+      ++selection.dropped_by(Rule::kMinScore);
     } else if (rules.min_tokens && row.num_tokens < *rules.min_tokens) {
-      ++selection.dropped_by_min_tokens;
+      ++selection.dropped_by(Rule::kMinTokens);
     } else if (rules.exclude_truncated && row.truncated) {
-      ++selection.dropped_as_truncated;
+      ++selection.dropped_by(Rule::kExcludeTruncated);
     } else if (row.text >= 0 && !seen_texts.insert(row.text).second) {
-      ++selection.dropped_as_duplicates;
+      ++selection.dropped_by(Rule::kDedup);
     } else if (row.best_of >= 0 && !seen.insert(row.best_of).second) {
-      ++selection.dropped_by_best_of;
+      ++selection.dropped_by(Rule::kBestOf);
     } else {
       left.push_back(index);
     }

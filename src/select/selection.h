@@ -1,9 +1,12 @@
 // Which rows are kept: an order, and quotas that are filled in that order.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
+
+#include "select/rules.h"
 
 namespace air {
 
@@ -52,14 +55,10 @@ struct SelectionRules {
 /// The rows that are kept, in the selection's order, and why the others are not.
 struct Selection {
   std::vector<int64_t> kept;
-  int64_t dropped_by_min_score = 0;
-  int64_t dropped_by_min_tokens = 0;
-  int64_t dropped_as_truncated = 0;
-  int64_t dropped_as_duplicates = 0;
-  int64_t dropped_by_best_of = 0;
-  int64_t dropped_by_top_k = 0;
-  int64_t dropped_by_top_percent = 0;
-  int64_t dropped_by_max_tokens = 0;
+  std::array<int64_t, kNumRules> dropped{};  ///< by each rule: see dropped_by()
+
+  int64_t& dropped_by(Rule rule) { return dropped[static_cast<size_t>(rule)]; }
+  int64_t dropped_by(Rule rule) const { return dropped[static_cast<size_t>(rule)]; }
 };
 
 /// All rows in order. Ties: by rank (unranked rows last), then by place in the input. NaN comes

@@ -127,10 +127,11 @@ def test_one_line_for_each_generation(model, tmp_path):
     assert [record["air"]["trace"] for record in output] == [0, 1]
 
 
-@pytest.mark.parametrize("verb", ["find-heads", "score", "select", "inspect"])
-def test_help_starts_with_an_example(verb):
-    help_text = succeed(verb, "--help").decode()
-    assert f"air {verb}" in help_text[:400]
+@pytest.mark.parametrize("verb", ["find-heads", "score", "select", "report", "inspect", None])
+def test_help_starts_with_an_example_and_fits_80_columns(verb):
+    help_text = succeed(*filter(None, [verb]), "--help").decode()
+    assert help_text.startswith(f"Example:\n  air {verb or 'find-heads'} ")
+    assert [line for line in help_text.splitlines() if len(line) > 80] == []
 
 
 VERSION = r"air [0-9.]+ \((unknown commit|[0-9a-f]+(\+dirty\.[0-9a-f]{8})?)\), built against torch (\S+), runs on torch \3 \((CPU|CUDA) build\)"

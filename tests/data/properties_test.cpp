@@ -3,6 +3,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "base/json.h"
+#include "data/set_member.h"
 #include "data/step_splitter.h"
 #include "data/trace_record.h"
 
@@ -40,10 +41,10 @@ RC_GTEST_PROP(RecordProperties, TextsComeBackAndBytesStay, ()) {
   line += ", \"n\": 1e999 ,\"response\":";
   append_string(line, response);
   line += *rc::gen::element<std::string>("}", " } ", "}\r");
-  const ParsedRecord record = parse_record(line, {}, "x");
+  const ParsedRecord record = parse_record(line, {});
   RC_ASSERT(record.traces.at(0).response == response);
   RC_ASSERT(record.traces.at(0).messages.at(0).content == prompt);
-  const std::string spliced = splice_air(line, "{\"k\":[]}");
+  const std::string spliced = set_member(line, "air", "{\"k\":[]}");
   const size_t brace = line.rfind('}');
   RC_ASSERT(spliced == line.substr(0, brace) + ",\"air\":{\"k\":[]}" + line.substr(brace));
 }

@@ -54,7 +54,7 @@ TEST(RecordShapesTest, ReadsEveryExampleWithoutAFlag) {
     LineReader reader(entry.path());
     std::string_view line;
     ASSERT_TRUE(reader.next(line));
-    const ParsedRecord record = parse_record(line, {}, reader.where());
+    const ParsedRecord record = parse_record(line, {});
     EXPECT_EQ(record.schema, expected.schema) << name;
     ASSERT_EQ(record.traces.size(), expected.num_traces) << name;
     EXPECT_EQ(conversation(record.traces[0]), expected.prompt) << name;

@@ -10,7 +10,7 @@ namespace {
 /// "message | hint" of the error that a line gives.
 std::string error_of(std::string_view line, const RecordFields& fields = {}) {
   try {
-    parse_record(line, fields, "x.jsonl:3");
+    in_context("x.jsonl:3", [&] { return parse_record(line, fields); });
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::kInput);
     EXPECT_EQ(e.where(), "x.jsonl:3");
@@ -26,22 +26,22 @@ bool contains(const std::string& text, std::string_view part) {
 TEST(ParseRecordTest, OtherFieldsAreNotLookedAt) {
   const ParsedRecord record = parse_record(
       R"({"prompt":"p","response":"r","n":1e400,"big":123456789012345678901,"x":1,"x":2,"half":"\ud800","deep":[[{}]]})",
-      {}, "x");
+      {});
   EXPECT_EQ(record.traces[0].response, "r");
 }
 
 TEST(ParseRecordTest, DecodesEscapes) {
-  const ParsedRecord record = parse_record(
-      R"({"prompt":"\u0041\n\t\"\\\/\b\f\r","response":"\ud83d\ude00\u00e9"})", {}, "x");
+  const ParsedRecord record =
+      parse_record(R"({"prompt":"\u0041\n\t\"\\\/\b\f\r","response":"\ud83d\ude00\u00e9"})", {});
   EXPECT_EQ(record.traces[0].messages[0].content, "A\n\t\"\\/\b\f\r");
   EXPECT_EQ(record.traces[0].response, "😀é");
 }
 
 TEST(ParseRecordTest, AUsedFieldStandsOnce) {
   EXPECT_EQ(error_of(R"({"prompt":"p","response":"r","response":"s"})"),
-            "the field \"response\" stands there twice | ");
+            "the field \"response\" appears twice | ");
   EXPECT_EQ(error_of(R"({"prompt":"p","response":"r","air":1,"air":2})"),
-            "the field \"air\" stands there twice | ");
+            "the field \"air\" appears twice | ");
 }
 
 TEST(ParseRecordTest, SaysWhichFieldsThereAreAndWhichFlagsHelp) {
@@ -86,7 +86,7 @@ TEST(ParseRecordTest, DeepNestingIsAnErrorNotACrash) {
 TEST(ParseRecordTest, ReadsNamedFieldsAndPaths) {
   const ParsedRecord record =
       parse_record(R"({"question":{"problem":"p","steps":["a","b"]},"key":12345678901234567890})",
-                   {.prompt = "question.problem", .response = "question.steps", .id = "key"}, "x");
+                   {.prompt = "question.problem", .response = "question.steps", .id = "key"});
   ASSERT_EQ(record.traces.size(), 2u);
   EXPECT_EQ(record.traces[0].messages[0].content, "p");
   EXPECT_EQ(record.traces[1].response, "b");
@@ -97,26 +97,13 @@ TEST(ParseRecordTest, ScoresTheLastTurnOrAll) {
   const std::string line =
       R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},)"
       R"({"role":"user","content":"c"},{"role":"assistant","content":[{"type":"text","text":"d"}]}]})";
-  const ParsedRecord last = parse_record(line, {}, "x"),
-                     all = parse_record(line, {.turns = "all"}, "x");
+  const ParsedRecord last = parse_record(line, {}), all = parse_record(line, {.turns = "all"});
   ASSERT_EQ(last.traces.size(), 1u);
   EXPECT_EQ(last.traces[0].response, "d");
   EXPECT_EQ(last.traces[0].messages.size(), 3u);
   ASSERT_EQ(all.traces.size(), 2u);
   EXPECT_EQ(all.traces[0].response, "b");
   EXPECT_EQ(all.traces[0].messages.size(), 1u);
-}
-
-TEST(SpliceAirTest, ChangesNothingButTheEnd) {
-  EXPECT_EQ(splice_air(R"( {"a" : 1e400 } )", "{}"), R"( {"a" : 1e400 ,"air":{}} )");
-  EXPECT_EQ(splice_air("{}\r", "1"), "{\"air\":1}\r");
-  EXPECT_EQ(splice_air(R"({"a":"}"})", "1"), R"({"a":"}","air":1})");
-  EXPECT_EQ(splice_air(R"({"a":{"air":0}})", "1"), R"({"a":{"air":0},"air":1})");
-}
-
-TEST(SpliceAirTest, ReplacesAnEarlierValueInItsPlace) {
-  EXPECT_EQ(splice_air(R"({"air": [1,{"x":"]"}] ,"b":2})", "7"), R"({"air": 7 ,"b":2})");
-  EXPECT_EQ(splice_air(R"({"\u0061ir":null})", "7"), R"({"\u0061ir":7})");
 }
 
 }  // namespace

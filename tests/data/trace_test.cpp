@@ -40,7 +40,7 @@ TraceRecord record(std::string prompt, std::string response) {
 }
 
 Trace trace_of(const TraceRecord& record, TraceOptions options = {}) {
-  return make_trace(record, PairTokenizer(), options, "x:1");
+  return in_context("x:1", [&] { return make_trace(record, PairTokenizer(), options); });
 }
 
 std::vector<int64_t> counts(const Trace& trace) {
@@ -146,7 +146,7 @@ TEST(TraceTest, SmallStepsJoinAndTooManyAreGrouped) {
 TEST(TraceTest, SaysWhoOpenedTheThinking) {
   TraceOptions options;
   EXPECT_EQ(trace_of(record("a", "<think>\nb"), options).thinking_from, ThinkingFrom::kResponse);
-  EXPECT_EQ(trace_of(record("a", "bb"), options).thinking_from, ThinkingFrom::kNobody);
+  EXPECT_EQ(trace_of(record("a", "bb"), options).thinking_from, ThinkingFrom::kNowhere);
   options.chat_format = ChatFormat::named("deepseek-r1");
   EXPECT_EQ(trace_of(record("a", "bb"), options).thinking_from, ThinkingFrom::kFormat);
   EXPECT_EQ(trace_of(record("a", "<think>\nb"), options).thinking_from, ThinkingFrom::kResponse);

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "find_heads/word_tokenizer.h"
+#include "support/word_tokenizer.h"
 
 namespace air {
 namespace {

@@ -11,7 +11,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "find_heads/word_tokenizer.h"
+#include "support/word_tokenizer.h"
 
 namespace air {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "find_heads/probe_dump.h"
-#include "find_heads/word_tokenizer.h"
+#include "support/word_tokenizer.h"
 
 namespace air {
 namespace {

@@ -55,9 +55,11 @@ TEST_F(ResultJournalTest, GivesResultsBackToTheSameBits) {
 TEST_F(ResultJournalTest, DropsALineThatWasNotFinished) {
   ResultJournal(path_, "run", false).add(0, result());
   std::ofstream(path_, std::ios::app) << "{\"probe\":1,\"rec";
-  ResultJournal again(path_, "run", true);
-  EXPECT_EQ(again.num_kept(), 1);
-  again.add(1, result());
+  {
+    ResultJournal again(path_, "run", true);
+    EXPECT_EQ(again.num_kept(), 1);
+    again.add(1, result());
+  }
   const ResultJournal third(path_, "run", true);
   EXPECT_EQ(third.num_kept(), 2);
 }
@@ -69,7 +71,31 @@ TEST_F(ResultJournalTest, NeverGoesOnUnasked) {
 
 TEST_F(ResultJournalTest, RefusesAnotherRun) {
   ResultJournal(path_, "run", false).add(0, result());
-  EXPECT_THAT(error_of("other", true), HasSubstr("another model, other probes or another build of air"));
+  EXPECT_THAT(error_of("other", true),
+              HasSubstr("another model, other probes or another build of air"));
+}
+
+TEST_F(ResultJournalTest, ADamagedLineIsAnErrorThatNamesIt) {
+  for (const char* damaged :
+       {"{\"probe\":1}", "{\"probe\":1,\"recall\":\"x\",\"nll\":0,\"scores\":[]}", "[1]", "\1"}) {
+    ResultJournal(path_, "run", false).add(0, result());
+    std::ofstream(path_, std::ios::app) << damaged << "\n";
+    try {
+      ResultJournal(path_, "run", true);
+      ADD_FAILURE() << "no error for " << damaged;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kInput);
+      EXPECT_EQ(error.where(), path_ + ":3");
+      EXPECT_THAT(error.hint(), HasSubstr("delete the file"));
+    }
+    std::filesystem::remove(path_);
+  }
+}
+
+TEST_F(ResultJournalTest, ASecondRunOnTheSameOutputIsRefused) {
+  ResultJournal first(path_, "run", false);
+  first.add(0, result());
+  EXPECT_THROW(ResultJournal(path_, "run", true), Error);
 }
 
 TEST_F(ResultJournalTest, KeepsNothingWithoutAPath) {
@@ -83,13 +109,13 @@ TEST(RunIdentityTest, ChangesWithTheBuildTheModelAndAnyProbe) {
   probe.ids = {1, 2, 3};
   probe.needle = {0, 1};
   probe.answer = {2, 3};
-  const std::string identity = run_identity("b", "m", "float32", {probe});
-  EXPECT_EQ(identity, run_identity("b", "m", "float32", {probe}));
-  EXPECT_NE(identity, run_identity("c", "m", "float32", {probe}));
-  EXPECT_NE(identity, run_identity("b", "n", "float32", {probe}));
-  EXPECT_NE(identity, run_identity("b", "m", "bfloat16", {probe}));
+  const std::string identity = probes_identity("b", "m", "float32", {probe});
+  EXPECT_EQ(identity, probes_identity("b", "m", "float32", {probe}));
+  EXPECT_NE(identity, probes_identity("c", "m", "float32", {probe}));
+  EXPECT_NE(identity, probes_identity("b", "n", "float32", {probe}));
+  EXPECT_NE(identity, probes_identity("b", "m", "bfloat16", {probe}));
   probe.ids[0] = 4;
-  EXPECT_NE(identity, run_identity("b", "m", "float32", {probe}));
+  EXPECT_NE(identity, probes_identity("b", "m", "float32", {probe}));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Any bytes as a line of a dataset: it is read or it is an Error(kInput). What is read can be
 // scored again, keeps its bytes, and is cut into steps that tile its response.
 #include "base/error.h"
-#include "data/air_key.h"
+#include "data/set_member.h"
 #include "data/step_splitter.h"
 #include "data/trace_record.h"
 #include "fuzz/fuzz_target.h"
@@ -22,12 +22,12 @@ void check_tiling(std::string_view response, const std::string& rule) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view line(reinterpret_cast<const char*>(data), size);
   try {
-    const air::ParsedRecord record = air::parse_record(line, {.turns = "all"}, "fuzz:1");
-    const std::string spliced = air::splice_air(line, "{\"x\":1}");
-    FUZZ_CHECK(air::parse_record(spliced, {}, "fuzz:2").has_air);
+    const air::ParsedRecord record = air::parse_record(line, {.turns = "all"});
+    const std::string spliced = air::set_member(line, "air", "{\"x\":1}");
+    FUZZ_CHECK(air::parse_record(spliced, {}).has_air);
     if (!record.has_air) {
       FUZZ_CHECK(spliced.size() > line.size());
-      air::without_air(spliced);
+      FUZZ_CHECK(air::set_member(spliced, "air", "{\"x\":1}") == spliced);
     }
     for (const air::TraceRecord& trace : record.traces)
       for (const char* rule : {"blank-line", "newline", "sentence", "regex:[.;]\\s*"})

@@ -5,7 +5,6 @@
 #include "base/rng.h"
 #include "report/chart.h"
 #include "report/html.h"
-#include "report/joined_manifest.h"
 #include "report/page.h"
 #include "report/sanity.h"
 #include "report/sha256.h"
@@ -14,6 +13,7 @@
 namespace air {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -61,19 +61,6 @@ std::string many_lines(int count) {
                          0.1) +
              "\n";
   return lines;
-}
-
-TEST(JoinedManifestTest, CountsAddUpAndWhatDiffersStandsSideBySide) {
-  EXPECT_TRUE(joined_manifest({}).is_null());
-  const Json one = {{"shard", "0/2"}, {"mask", "uniform"}, {"num_traces", 3}, {"seconds", 1.5}};
-  EXPECT_EQ(joined_manifest({one}), one);
-  const Json two = {
-      {"shard", "1/2"}, {"mask", "uniform"}, {"num_traces", 3}, {"seconds", 2.0}, {"seed", 7}};
-  EXPECT_EQ(joined_manifest({one, two}), Json({{"shard", {"0/2", "1/2"}},
-                                               {"mask", "uniform"},
-                                               {"num_traces", 6},
-                                               {"seconds", 3.5},
-                                               {"seed", 7}}));
 }
 
 // Vectors of FIPS 180-4 and of sha256sum.
@@ -155,6 +142,17 @@ TEST(ReportDataTest, RepetitionIsHigherForTextThatRepeatsItself) {
   for (int i = 0; i < 50; ++i) repeated += "again and ";
   EXPECT_GT(repetition_of(repeated),
             5 * repetition_of("Every word of this sentence differs from its neighbours."));
+}
+
+TEST(ReportDataTest, GroupsByAFieldOfThatVeryNameBeforeAPath) {
+  Json line = Json::parse(scored_line("t", "ab", 0.5, 0.1));
+  line["meta.domain"] = "flat";
+  line["meta"] = {{"domain", "deep"}};
+  EXPECT_THAT(read(line.dump() + "\n", 30, "meta.domain").groups, ElementsAre("flat"));
+  line.erase("meta.domain");
+  EXPECT_THAT(read(line.dump() + "\n", 30, "meta.domain").groups, ElementsAre("deep"));
+  line.erase("meta");
+  EXPECT_THAT(read(line.dump() + "\n", 30, "meta.domain").groups, ElementsAre("(none)"));
 }
 
 TEST(ReportDataTest, RefusesAFileWithoutTraces) { EXPECT_THROW(read(""), Error); }

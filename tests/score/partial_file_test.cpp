@@ -8,7 +8,6 @@
 #include <sstream>
 
 #include "base/error.h"
-#include "scored/scored_line.h"
 #include "support/temporary_folder.h"
 
 namespace air {
@@ -147,16 +146,6 @@ TEST(PartialFileTest, ARunWithoutScoresLeavesNothing) {
   const std::string path = (folder.path() / "out.partial").string();
   { PartialFile file(path, kRun, false); }
   EXPECT_FALSE(std::filesystem::exists(path));
-}
-
-TEST(ScoreRecordTest, RankIsSplicedIntoTheAirObjectOnly) {
-  const std::string line =
-      R"({"note":"\"air\":{\"schema\":\"air.score/1\",","air":{"schema":"air.score/1","line":1,"x":[{"y":2}]} } )";
-  EXPECT_EQ(
-      with_rank(line, 7),
-      R"({"note":"\"air\":{\"schema\":\"air.score/1\",","air":{"schema":"air.score/1","rank":7,"line":1,"x":[{"y":2}]} } )");
-  EXPECT_EQ(find_air_object(line), R"({"schema":"air.score/1","line":1,"x":[{"y":2}]})");
-  EXPECT_EQ(find_air_object(R"({"id":1})"), "");
 }
 
 }  // namespace

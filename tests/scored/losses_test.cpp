@@ -45,16 +45,5 @@ TEST(InfluenceTest, ShrinkingAddsTokensOfTheTracesAverage) {
   EXPECT_NEAR(shrunk_towards(step, trace, 1e9).influence(0.05), 0.4, 1e-7);
 }
 
-TEST(RankCorrelationTest, IsOneForTheSameOrderAndMinusOneForTheReverse) {
-  EXPECT_DOUBLE_EQ(rank_correlation({1, 5, 2, 9}, {10, 50, 20, 1000}), 1.0);
-  EXPECT_DOUBLE_EQ(rank_correlation({1, 5, 2, 9}, {4, 2, 3, 1}), -1.0);
-  EXPECT_DOUBLE_EQ(rank_correlation({1, 1, 1}, {1, 2, 3}), 0.0);
-}
-
-// scipy.stats.spearmanr([1, 2, 2, 3], [1, 3, 2, 4]).statistic
-TEST(RankCorrelationTest, TiesShareTheirMeanRank) {
-  EXPECT_NEAR(rank_correlation({1, 2, 2, 3}, {1, 3, 2, 4}), 0.9486832980505138, 1e-12);
-}
-
 }  // namespace
 }  // namespace air

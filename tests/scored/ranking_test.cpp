@@ -8,8 +8,6 @@
 #include <map>
 #include <numeric>
 
-#include "base/error.h"
-
 namespace air {
 namespace {
 
@@ -17,8 +15,8 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 /// What one run of `air score` over all these rows writes: order by score, ties by line and trace.
-void rank_together(std::vector<RankedRow>& rows, double RankedRow::*score) {
-  std::stable_sort(rows.begin(), rows.end(), [&](const RankedRow& a, const RankedRow& b) {
+void rank_together(std::vector<RankKey>& rows, double RankKey::*score) {
+  std::stable_sort(rows.begin(), rows.end(), [&](const RankKey& a, const RankKey& b) {
     if (a.*score != b.*score) return a.*score > b.*score;
     return a.line != b.line ? a.line < b.line : a.trace < b.trace;
   });
@@ -44,8 +42,8 @@ TEST(JoinedRanksTest, TiesGoByLineThenTraceThenPlace) {
 }
 
 TEST(JoinedRanksTest, ShardsOfOneRowDoNotShowWhatTheyWereRankedBy) {
-  const std::vector<RankedRow> rows = {{.influence = 1, .divergence = 9, .rank = 1},
-                                       {.influence = 2, .divergence = 8, .rank = 1}};
+  const std::vector<RankKey> rows = {{.influence = 1, .divergence = 9, .rank = 1},
+                                     {.influence = 2, .divergence = 8, .rank = 1}};
   EXPECT_THAT(joined_ranks(rows, InfluenceKind::kAbsolute), ElementsAre(1, 2));
   EXPECT_THAT(joined_ranks(rows, InfluenceKind::kRelative), ElementsAre(2, 1));
 }
@@ -58,22 +56,22 @@ TEST(JoinedRanksTest, RowsWithoutARankGetNone) {
 
 TEST(JoinedRanksTest, ShardsJoinToTheRanksOfOneRun) {
   EXPECT_TRUE(rc::check([] {
-    const auto score = *rc::gen::element(&RankedRow::influence, &RankedRow::divergence);
+    const auto score = *rc::gen::element(&RankKey::influence, &RankKey::divergence);
     const auto num_shards = *rc::gen::inRange(2, 5);
     const auto size = *rc::gen::inRange(40, 90);  // few rows can follow both scores by chance
-    std::vector<RankedRow> rows;
+    std::vector<RankKey> rows;
     for (int i = 0; i < size; ++i)
       rows.push_back({.influence = static_cast<double>(*rc::gen::inRange(0, 20)),
                       .divergence = static_cast<double>(*rc::gen::inRange(0, 20)),
                       .line = i / 2 + 1,
                       .trace = i % 2});
     rank_together(rows, score);
-    std::map<int64_t, std::vector<RankedRow>> shards;
-    for (const RankedRow& row : rows) shards[row.line % num_shards].push_back(row);
+    std::map<int64_t, std::vector<RankKey>> shards;
+    for (const RankKey& row : rows) shards[row.line % num_shards].push_back(row);
     std::vector<int64_t> expected;
-    std::vector<RankedRow> joined;
+    std::vector<RankKey> joined;
     for (auto& [index, shard] : shards) {
-      for (const RankedRow& row : shard) expected.push_back(row.rank);
+      for (const RankKey& row : shard) expected.push_back(row.rank);
       rank_together(shard, score);
       joined.insert(joined.end(), shard.begin(), shard.end());
     }
@@ -81,14 +79,15 @@ TEST(JoinedRanksTest, ShardsJoinToTheRanksOfOneRun) {
   }));
 }
 
-TEST(WithOtherRankTest, ChangesTheDigitsOfTheTracesRankAlone) {
-  const std::string before =
-      R"({"rank":4,"id":"\u0061","big":1e400,"air":{"schema":"air.score/1",)";
-  const std::string after = R"("num_tokens":3,"steps":[{"rank":4}]},"x" : "rank"})";
-  EXPECT_EQ(with_other_rank(before + "\"rank\":4," + after, 1234, ""),
-            before + "\"rank\":1234," + after);
-  EXPECT_EQ(with_other_rank(before + after, 1234, ""), before + after);
-  EXPECT_THROW(with_other_rank(R"({"rank":4})", 1, ""), Error);
+TEST(RankCorrelationTest, IsOneForTheSameOrderAndMinusOneForTheReverse) {
+  EXPECT_DOUBLE_EQ(rank_correlation({1, 5, 2, 9}, {10, 50, 20, 1000}), 1.0);
+  EXPECT_DOUBLE_EQ(rank_correlation({1, 5, 2, 9}, {4, 2, 3, 1}), -1.0);
+  EXPECT_DOUBLE_EQ(rank_correlation({1, 1, 1}, {1, 2, 3}), 0.0);
+}
+
+// scipy.stats.spearmanr([1, 2, 2, 3], [1, 3, 2, 4]).statistic
+TEST(RankCorrelationTest, TiesShareTheirMeanRank) {
+  EXPECT_NEAR(rank_correlation({1, 2, 2, 3}, {1, 3, 2, 4}), 0.9486832980505138, 1e-12);
 }
 
 }  // namespace

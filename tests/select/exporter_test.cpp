@@ -62,21 +62,22 @@ const std::string kRecord =
 const std::string kLine = scored_line(kRecord, {{4, 2, 1.5}, {9, 2, 0.5}, {10, 1, 1}});
 
 Json export_as(const std::string& format, const std::string& line = kLine) {
-  return Json::parse(Exporter({.format = format}, {}).export_line(line, "f:1"));
+  return Json::parse(Exporter({.format = format}, {}).export_line(line));
 }
 
 /// With the pairs as tokens and the plain chat format ("Q?" + newline + response: the response
 /// begins at byte 3).
 std::string append_with_tokens(const ExportFormat& format, const std::string& line) {
   const PairTokenizer tokenizer;
-  const ExportContext context{.tokenizer = &tokenizer, .end_token = 7, .where = "f:1"};
+  const ExportContext context{.tokenizer = &tokenizer, .end_token = 7};
   std::string out;
-  format.append(out, read_scored_trace(line, {}, "f:1"), context);
+  JsonWriter json(out);
+  in_context("f:1", [&] { format.write(json, read_scored_trace(line, {}), context); });
   return out;
 }
 
 TEST(ExporterTest, JsonlGivesTheLineBackByteForByte) {
-  EXPECT_EQ(Exporter({.format = "jsonl"}, {}).export_line(kLine, "f:1"), kLine + "\n");
+  EXPECT_EQ(Exporter({.format = "jsonl"}, {}).export_line(kLine), kLine + "\n");
 }
 
 TEST(ExporterTest, MsSwiftWritesAnAssistantMessageAStep) {
@@ -119,8 +120,8 @@ TEST(ExporterTest, AxolotlCountsCharactersAndIncludesTheLast) {
 }
 
 TEST(ExporterTest, TheBestStepTrainsWhateverTheThreshold) {
-  const Json line = Json::parse(
-      Exporter({.format = "axolotl", .train_above = 100}, {}).export_line(kLine, "f:1"));
+  const Json line =
+      Json::parse(Exporter({.format = "axolotl", .train_above = 100}, {}).export_line(kLine));
   EXPECT_EQ(line["messages"][1]["train_detail"][0]["train"], true);
   EXPECT_EQ(line["messages"][1]["train_detail"][2]["train"], false);
 }
@@ -181,7 +182,7 @@ TEST(ExporterTest, TokensOfAnotherTokenizerAreRefused) {
 
 TEST(ExporterTest, WithoutStepWeightsEveryStepWeighsOne) {
   const Json line = Json::parse(
-      Exporter({.format = "openweights", .step_weights = false}, {}).export_line(kLine, "f:1"));
+      Exporter({.format = "openweights", .step_weights = false}, {}).export_line(kLine));
   for (const Json& block : line["messages"][1]["content"]) EXPECT_EQ(block["weight"], 1.0);
 }
 
@@ -200,21 +201,23 @@ TEST(ScoredTraceTest, RefusesStepsThatDoNotTileTheResponse) {
   for (const auto& specs :
        {std::vector<StepSpec>{{4, 2, 1}, {9, 2, 1}}, std::vector<StepSpec>{{11, 2, 1}},
         std::vector<StepSpec>{{4, 2, 1}, {4, 1, 1}, {10, 1, 1}}})
-    EXPECT_THROW(read_scored_trace(scored_line(kRecord, specs), {}, "f:1"), Error);
+    EXPECT_THROW(read_scored_trace(scored_line(kRecord, specs), {}), Error);
 }
 
 TEST(ScoredTraceTest, RefusesALineWithoutScores) {
-  EXPECT_THROW(read_scored_trace(kRecord, {}, "f:1"), Error);
+  EXPECT_THROW(read_scored_trace(kRecord, {}), Error);
 }
 
 TEST(ScoredTraceTest, TakesFieldsAndChatFormatFromTheManifestUnlessFlagsSayOtherwise) {
-  const Json manifest = {{"fields", {{"prompt", "q"}, {"response", "r"}}}, {"chat_format", "none"}};
+  const Manifest manifest(
+      Json{{"fields", {{"prompt", "q"}, {"response", "r"}}}, {"chat_format", "none"}},
+      RunResults{});
   RecordFields flags;
   flags.response = "other";
-  const ScoredReading reading = make_scored_reading(flags, "auto", manifest);
+  const ScoredReading reading = make_scored_reading(flags, "auto", &manifest);
   EXPECT_EQ(reading.fields.prompt, "q");
   EXPECT_EQ(reading.fields.response, "other");
-  EXPECT_THROW(make_scored_reading(flags, "no-such-format", manifest), Error);
+  EXPECT_THROW(make_scored_reading(flags, "no-such-format", &manifest), Error);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ const std::string kAir =
 std::string line_with(const std::string& fields) { return "{" + fields + "," + kAir + "}"; }
 
 ScoredRow read(const std::string& line, const RowFields& fields = {}) {
-  return read_scored_row(line, fields, "s.jsonl:4");
+  return in_context("s.jsonl:4", [&] { return read_scored_row(line, fields); });
 }
 
 std::string error_of(const std::string& line, const RowFields& fields = {}) {
@@ -37,16 +37,16 @@ std::string error_of(const std::string& line, const RowFields& fields = {}) {
 TEST(ScoredRowTest, ReadsTheTracesOwnNumbersAndNotItsSteps) {
   const ScoredRow row = read(line_with(R"("id":"a","rank":99)"));
   EXPECT_EQ(row.value, 0.5);
-  EXPECT_EQ(row.rank, 3);
-  EXPECT_EQ(row.num_tokens, 118);
-  EXPECT_EQ(row.steps_end, 57);
+  EXPECT_EQ(row.numbers.rank, 3);
+  EXPECT_EQ(row.num_tokens(), 118);
+  EXPECT_EQ(row.numbers.steps_end, 57);
 }
 
 TEST(ScoredRowTest, TheLastStepsEndIsTheStepsAloneInWhateverOrder) {
   const std::string air =
       R"({"a":1,"air":{"schema":"air.score/1","influence":1,"num_tokens":3,"steps":[{"num_tokens":1,"end":4},{"begin":4,"end":9}],)"
       R"("tokens":{"ids":[1,2,3],"begin":[0,4,8]},"other":[{"end":77}]}})";
-  EXPECT_EQ(read(air).steps_end, 9);
+  EXPECT_EQ(read(air).numbers.steps_end, 9);
 }
 
 TEST(ScoredRowTest, ReadsAnyMeasure) {

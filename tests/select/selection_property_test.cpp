@@ -46,9 +46,7 @@ SelectionRules any_rules() {
 }
 
 int64_t dropped(const Selection& s) {
-  return s.dropped_by_min_score + s.dropped_by_min_tokens + s.dropped_as_truncated +
-         s.dropped_as_duplicates + s.dropped_by_best_of + s.dropped_by_top_k +
-         s.dropped_by_top_percent + s.dropped_by_max_tokens;
+  return std::accumulate(s.dropped.begin(), s.dropped.end(), int64_t{0});
 }
 
 TEST(SelectionPropertyTest, EveryRowIsKeptOrDroppedByOneRule) {

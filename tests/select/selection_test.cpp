@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "base/rng.h"
@@ -28,7 +29,7 @@ TEST(SelectionTest, KeepsTheGreatestValuesBestFirst) {
   rules.top_k = 2;
   const Selection selection = select_rows(rows_of({1, 5, 3, 4}), rules);
   EXPECT_THAT(selection.kept, ElementsAre(1, 3));
-  EXPECT_EQ(selection.dropped_by_top_k, 2);
+  EXPECT_EQ(selection.dropped_by(Rule::kTopK), 2);
   rules.order = SelectionOrder::kBottom;
   EXPECT_THAT(select_rows(rows_of({1, 5, 3, 4}), rules).kept, ElementsAre(0, 2));
 }
@@ -64,7 +65,7 @@ TEST(SelectionTest, FillsATokenBudgetAndPassesOverWhatDoesNotFit) {
   rules.max_tokens = 30;
   const Selection selection = select_rows(rows, rules);
   EXPECT_THAT(selection.kept, ElementsAre(0, 2, 3));
-  EXPECT_EQ(selection.dropped_by_max_tokens, 1);
+  EXPECT_EQ(selection.dropped_by(Rule::kMaxTokens), 1);
 }
 
 TEST(SelectionTest, DropsWhatIsBelowTheLeastScore) {
@@ -72,7 +73,7 @@ TEST(SelectionTest, DropsWhatIsBelowTheLeastScore) {
   rules.min_score = 2;
   const Selection selection = select_rows(rows_of({1, 2, std::nan(""), 3}), rules);
   EXPECT_THAT(selection.kept, ElementsAre(3, 1));
-  EXPECT_EQ(selection.dropped_by_min_score, 2);
+  EXPECT_EQ(selection.dropped_by(Rule::kMinScore), 2);
 }
 
 TEST(SelectionTest, KeepsTheFirstOfEachPrompt) {
@@ -81,7 +82,7 @@ TEST(SelectionTest, KeepsTheFirstOfEachPrompt) {
   rows[2].best_of = rows[3].best_of = 8;
   const Selection selection = select_rows(rows, {});
   EXPECT_THAT(selection.kept, ElementsAre(1, 2));
-  EXPECT_EQ(selection.dropped_by_best_of, 2);
+  EXPECT_EQ(selection.dropped_by(Rule::kBestOf), 2);
 }
 
 TEST(SelectionTest, GivesEachGroupItsOwnQuota) {
@@ -141,9 +142,8 @@ TEST(SelectionTest, AccountsForEveryRowAndKeepsItsQuotas) {
     if (rng.below(2)) rules.max_tokens = static_cast<int64_t>(1 + rng.below(200));
     if (rng.below(2)) rules.min_score = static_cast<double>(rng.below(8));
     const Selection selection = select_rows(rows, rules);
-    const int64_t dropped = selection.dropped_by_min_score + selection.dropped_by_best_of +
-                            selection.dropped_by_top_k + selection.dropped_by_top_percent +
-                            selection.dropped_by_max_tokens;
+    const int64_t dropped =
+        std::accumulate(selection.dropped.begin(), selection.dropped.end(), int64_t{0});
     EXPECT_EQ(static_cast<int64_t>(selection.kept.size()) + dropped,
               static_cast<int64_t>(rows.size()));
     std::map<int32_t, int64_t> kept_rows, kept_tokens;

@@ -1,25 +1,14 @@
-#include "data/record_shape.h"
+#include "data/record_view.h"
 
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/strings.h"
+#include "data/field_path.h"
 
 namespace air {
 
 namespace {
-
-const RecordValue* find_member(const RecordValue& object, std::string_view key,
-                               const std::string& where) {
-  const RecordValue* found = nullptr;
-  for (const auto& [name, value] : object.members) {
-    if (name != key) continue;
-    if (found)
-      throw Error(ErrorKind::kInput, where,
-                  "the field \"" + std::string(key) + "\" stands there twice");
-    found = &value;
-  }
-  return found;
-}
 
 /// JSON null counts as absent: datasets with columns write it for an empty cell.
 const RecordValue* unless_null(const RecordValue* value) {
@@ -29,15 +18,7 @@ const RecordValue* unless_null(const RecordValue* value) {
 }  // namespace
 
 const RecordValue* RecordView::find(std::string_view field) const {
-  if (const RecordValue* value = find_member(record_, field, where_)) return unless_null(value);
-  const RecordValue* value = &record_;
-  for (size_t begin = 0; value && value->is_object();) {
-    const size_t dot = field.find('.', begin);
-    value = find_member(*value, field.substr(begin, dot - begin), where_);
-    if (dot == std::string_view::npos) return unless_null(value);
-    begin = dot + 1;
-  }
-  return nullptr;
+  return unless_null(find_field(record_, field));
 }
 
 int64_t RecordView::count(std::string_view key) const {
@@ -54,7 +35,7 @@ std::string_view RecordView::first_of(std::span<const std::string_view> fields) 
 const RecordValue& RecordView::get(std::string_view field) const {
   const RecordValue* value = find(field);
   if (!value)
-    throw Error(ErrorKind::kInput, where_, "no field \"" + std::string(field) + "\"",
+    throw Error(ErrorKind::kInput, "", "no field \"" + std::string(field) + "\"",
                 "this record has: " + field_names());
   return *value;
 }
@@ -67,7 +48,7 @@ const std::string& RecordView::text(std::string_view field) const {
 const std::string& RecordView::string_of(const RecordValue& value, std::string_view field) const {
   if (!value.is_string()) fail(field, "holds " + kind_name(value) + ", not a string");
   if (value.is_broken)
-    fail(field, "holds half a surrogate pair (\\ud800 to \\udfff), which is no text");
+    fail(field, "holds half a surrogate pair (\\ud800 to \\udfff), which is not text");
   return value.text;
 }
 
@@ -78,23 +59,12 @@ const RecordValue& RecordView::list(std::string_view field) const {
 }
 
 std::string RecordView::field_names() const {
-  std::string names;
-  for (const auto& [name, value] : record_.members) {
-    if (!names.empty()) names += ", ";
-    names += name;
-  }
-  return names.empty() ? "no fields" : names;
+  if (record_.members.empty()) return "no fields";
+  return join(record_.members, ", ", [](const RecordMember& member) { return member.name; });
 }
 
 void RecordView::fail(std::string_view field, const std::string& what) const {
-  throw Error(ErrorKind::kInput, where_, "the field \"" + std::string(field) + "\" " + what);
-}
-
-TraceRecord single_turn(std::string prompt, std::string response) {
-  TraceRecord trace;
-  trace.messages.push_back({"user", std::move(prompt), ""});
-  trace.response = std::move(response);
-  return trace;
+  throw Error(ErrorKind::kInput, "", "the field \"" + std::string(field) + "\" " + what);
 }
 
 }  // namespace air

@@ -1,0 +1,193 @@
+#include "base/journal.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/error.h"
+#include "base/line_reader.h"
+#include "base/unnamed_file.h"
+
+namespace air {
+
+namespace {
+
+[[noreturn]] void throw_disk_error(const std::string& path, const std::string& what) {
+  throw Error(ErrorKind::kResource, path.empty() ? "temporary file" : path,
+              what + ": " + std::strerror(errno));
+}
+
+/// Names the first key in which two runs differ.
+std::string difference(const Json& ours, const Json& theirs) {
+  for (const auto& [key, value] : ours.items())
+    if (!theirs.contains(key) || theirs[key] != value)
+      return key + " was " + (theirs.contains(key) ? theirs[key].dump() : "not set") + ", now " +
+             value.dump();
+  return "it was written by another version";
+}
+
+}  // namespace
+
+Journal::Journal(std::string path, const JournalKind& kind, const Json& run, bool resume,
+                 const Visit& visit)
+    : path_(std::move(path)),
+      kind_(kind),
+      header_(Json{{"schema", kind.schema}, {"run", run}}.dump() + "\n") {
+  if (path_.empty()) {
+    fd_ = open_unnamed_file();
+    start();
+    return;
+  }
+  size_ = open_locked().st_size;
+  try {
+    if (size_ == 0) {
+      start();
+    } else if (resume) {
+      recover(run, visit);
+    } else {
+      throw Error(ErrorKind::kUsage, path_,
+                  std::string("holds the ") + kind_.contents + " of an interrupted run",
+                  "--resume continues it; delete the file to start anew");
+    }
+  } catch (...) {
+    ::close(fd_);
+    throw;
+  }
+}
+
+Journal::~Journal() {
+  if (fd_ < 0) return;
+  // A run that failed before its first line leaves nothing behind.
+  if (!path_.empty() && size_ == header_size_) ::unlink(path_.c_str());
+  ::close(fd_);
+}
+
+struct stat Journal::open_locked() {
+  for (;;) {
+    fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd_ < 0) throw_disk_error(path_, "can't be written");
+    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+      ::close(fd_);
+      throw Error(ErrorKind::kResource, path_, "another run is writing to this output",
+                  "give each run its own -o");
+    }
+    // A run that ended between the two calls took the name away: what is kept in a file without a
+    // name is lost.
+    struct stat opened {
+    }, named{};
+    if (::fstat(fd_, &opened) != 0) throw_disk_error(path_, "can't be read");
+    if (::stat(path_.c_str(), &named) == 0 && named.st_ino == opened.st_ino &&
+        named.st_dev == opened.st_dev)
+      return opened;
+    ::close(fd_);
+  }
+}
+
+void Journal::start() {
+  size_ = 0;
+  if (::ftruncate(fd_, 0) != 0) throw_disk_error(path_, "can't be emptied");
+  write_all(header_);
+  header_size_ = size_;
+}
+
+void Journal::throw_foreign() const {
+  throw Error(ErrorKind::kUsage, path_,
+              std::string("does not hold the ") + kind_.contents + " of an interrupted run",
+              "move it away to start anew");
+}
+
+void Journal::recover(const Json& run, const Visit& visit) {
+  LineReader reader(path_);
+  std::string_view line;
+  if (!reader.next(line)) line = {};
+  int64_t offset = static_cast<int64_t>(line.size()) + 1;
+  if (offset > size_) {
+    // A header that a power loss tore off is empty work; anything else is not ours to empty.
+    const std::string begin = header_.substr(0, header_.find("\"run\""));
+    const bool is_torn_header = line.starts_with(begin) ||
+                                std::string_view(begin).starts_with(line) ||
+                                line.find_first_not_of('\0') == std::string_view::npos;
+    if (!is_torn_header) throw_foreign();
+    return start();
+  }
+  const Json header = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!header.is_object() || header.value("schema", Json()) != kind_.schema ||
+      !header.contains("run") || !header["run"].is_object())
+    throw_foreign();
+  if (header["run"] != run)
+    throw Error(ErrorKind::kUsage, path_,
+                "belongs to another run: " +
+                    (kind_.other_run != nullptr ? kind_.other_run : difference(run, header["run"])),
+                "run the same command with --resume, or delete the file to start anew");
+  header_size_ = offset;
+  while (reader.next(line)) {
+    const auto length = static_cast<int64_t>(line.size());
+    if (offset + length + 1 > size_) break;  // a torn last line has no '\n'
+    if (!in_context(reader.where(), [&] { return visit(line, offset); })) break;
+    offset += length + 1;
+  }
+  truncate(offset);
+}
+
+void Journal::truncate(int64_t size) {
+  AIR_CHECK(size >= header_size_ && size <= size_);
+  size_ = size;
+  if (::ftruncate(fd_, size_) != 0) throw_disk_error(path_, "can't be cut");
+}
+
+void Journal::write_all(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::pwrite(fd_, bytes.data(), bytes.size(), size_);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_disk_error(path_, "writing failed");
+    size_ += count;
+    bytes.remove_prefix(static_cast<size_t>(count));
+  }
+}
+
+int64_t Journal::append(std::string_view lines) {
+  const int64_t offset = size_;
+  write_all(lines);
+  // A kill loses nothing that was written; a power loss, what did not reach the disk. A second's
+  // work may.
+  const auto now = std::chrono::steady_clock::now();
+  if (path_.empty() || now - last_sync_ < std::chrono::seconds(1)) return offset;
+  last_sync_ = now;
+  if (::fdatasync(fd_) != 0) throw_disk_error(path_, "writing failed");
+  return offset;
+}
+
+std::string Journal::read(int64_t offset, int64_t length) const {
+  std::string bytes(static_cast<size_t>(length), '\0');
+  int64_t done = 0;
+  while (done < length) {
+    const ssize_t count =
+        ::pread(fd_, bytes.data() + done, static_cast<size_t>(length - done), offset + done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) throw_disk_error(path_, "reading failed");
+    done += count;
+  }
+  return bytes;
+}
+
+void Journal::remove() {
+  if (!path_.empty()) ::unlink(path_.c_str());
+  ::close(fd_);
+  fd_ = -1;
+}
+
+std::optional<Json> Journal::run_of(const std::string& path) {
+  struct stat info {};
+  if (path.empty() || ::stat(path.c_str(), &info) != 0) return std::nullopt;
+  LineReader reader(path);
+  std::string_view line;
+  if (!reader.next(line)) return std::nullopt;
+  const Json header = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  return header.is_object() && header.contains("run") ? std::optional(header["run"]) : std::nullopt;
+}
+
+}  // namespace air

@@ -1,0 +1,209 @@
+#include "score/flags.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/output_file.h"
+#include "cli/inputs.h"
+#include "cli/validators.h"
+#include "score/slurm_shard.h"
+#include "scored/manifest.h"
+
+namespace air {
+
+namespace {
+
+/// --shard; where it is not given, the share of this task of a Slurm array job; else all.
+Shard find_shard(const ScoreFlags& flags) {
+  if (!flags.shard) return slurm_shard();
+  return in_context("--shard", [&] { return Shard::parse(*flags.shard); });
+}
+
+/// The shard whose scores a manifest is of; none when the file is not a manifest that says so.
+std::optional<Shard> shard_of(const std::string& manifest) {
+  try {
+    return Manifest::read(manifest).shard();
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+/// Shards that are given the same output would overwrite each other one by one.
+void refuse_output_of_another_shard(const ScoreFlags& flags, const Shard& shard) {
+  const std::string path = flags.manifest_path();
+  if (path.empty() || !std::filesystem::is_regular_file(flags.output) ||
+      !std::filesystem::is_regular_file(path))
+    return;
+  const std::optional<Shard> held = shard_of(path);
+  if (held && held->count == shard.count && held->index != shard.index)
+    throw Error(ErrorKind::kUsage, flags.output,
+                "holds the scores of shard " + held->text() + ", this is " + shard.text(),
+                "give each shard its own -o, such as scored." + std::to_string(shard.index) +
+                    ".jsonl, or delete the file");
+}
+
+void check_resume(const ScoreFlags& flags, const ScoreOptions& options) {
+  if (options.output == "-")
+    throw Error(ErrorKind::kUsage, "--resume", "needs an output file: nothing is kept with -o -",
+                "-o scored.jsonl");
+  if (std::ranges::find(options.source.inputs, "-") != options.source.inputs.end())
+    throw Error(ErrorKind::kUsage, "--resume", "standard input can't be read again", "name a file");
+}
+
+void add_score_group(CLI::App& verb, ScoreFlags& flags) {
+  const std::string scores = "Scores";
+  verb.add_option("--mask", flags.mask, "What masked heads do: attend uniformly, or put out zero")
+      ->check(CLI::IsMember({"uniform", "zero"}))
+      ->group(scores);
+  verb.add_option("--influence", flags.influence,
+                  "What ranks: relative = divergence / base loss, absolute = divergence")
+      ->check(CLI::IsMember({"relative", "absolute"}))
+      ->group(scores);
+  verb.add_option("--loss-floor", flags.loss_floor,
+                  "Lower bound on the base loss in the ratio, nats per token")
+      ->check(CLI::PositiveNumber)
+      ->group(scores)
+      ->type_name("NATS");
+  verb.add_option("--controls", flags.controls,
+                  "Also score under N random head sets of the same layers")
+      ->check(CLI::Range(0, 1000))
+      ->group(scores)
+      ->type_name("N");
+  verb.add_flag("--token-losses", flags.token_losses)
+      ->description("Add ids, offsets and losses of every response token")
+      ->group(scores);
+}
+
+void add_weight_group(CLI::App& verb, ScoreFlags& flags) {
+  const std::string weights = "Step weights";
+  verb.add_option("--step-weights", flags.step_weights,
+                  "Training weights of steps: softmax, linear, top or none")
+      ->check(CLI::IsMember({"softmax", "linear", "top", "none"}))
+      ->group(weights)
+      ->type_name("KIND");
+  verb.add_option("--weight-shrinkage", flags.weighting.shrinkage,
+                  "Shrink each step towards its trace by this many tokens' weight before it is "
+                  "weighed; 0: none")
+      ->check(number_that("0 or a positive number",
+                          [](double x) { return x >= 0 && std::isfinite(x); }))
+      ->group(weights)
+      ->type_name("TOKENS");
+  verb.add_option("--weight-temperature", flags.weighting.temperature, "softmax: higher is flatter")
+      ->check(number_that("a positive number", [](double x) { return x > 0 && std::isfinite(x); }))
+      ->group(weights)
+      ->type_name("T");
+  verb.add_option("--weight-slope", flags.weighting.slope, "linear: change per standard deviation")
+      ->check(number_that("at least 0 and below 0.5", [](double x) { return x >= 0 && x < 0.5; }))
+      ->group(weights)
+      ->type_name("S");
+  verb.add_option("--weight-top-share", flags.weighting.top_share,
+                  "top: share of the steps that weigh more")
+      ->check(above_zero_up_to(1))
+      ->group(weights)
+      ->type_name("SHARE");
+  verb.add_option("--weight-high", flags.weighting.high,
+                  "top: weight of those, before normalisation")
+      ->group(weights)
+      ->type_name("W");
+  verb.add_option("--weight-low", flags.weighting.low, "top: weight of the others")
+      ->group(weights)
+      ->type_name("W");
+}
+
+void add_run_group(CLI::App& verb, ScoreFlags& flags) {
+  const std::string run = "Run";
+  verb.add_option("--max-batch-tokens", flags.max_batch_tokens,
+                  "Tokens of a batch; 0 = by the free memory")
+      ->check(CLI::NonNegativeNumber)
+      ->group(run)
+      ->type_name("N");
+  verb.add_flag("--no-prompt-sharing", flags.no_prompt_sharing)
+      ->description(
+          "Compute a prompt anew for each of its traces; the scores are the same but for rounding")
+      ->group(run);
+  verb.add_option("--order", flags.order, "Order of the output: rank or input")
+      ->check(CLI::IsMember({"rank", "input"}))
+      ->group(run);
+  verb.add_flag("--resume", flags.resume)
+      ->description("Continue from OUT.partial of an interrupted run")
+      ->group(run);
+  verb.add_option("--shard", flags.shard,
+                  "Score input lines I, I+N, I+2N, … only; default: all, in a Slurm array job the "
+                  "task's share (SLURM_ARRAY_TASK_ID of _COUNT)")
+      ->group(run)
+      ->type_name("I/N");
+  verb.add_option("--on-error", flags.on_error, "A bad record ends the run, or is skipped")
+      ->check(CLI::IsMember({"fail", "skip"}))
+      ->group(run);
+  verb.add_option("--rejects", flags.rejects,
+                  "File for the records that were skipped, with the reason")
+      ->group(run)
+      ->type_name("FILE");
+  verb.add_flag("--bench", flags.bench)
+      ->description(
+          "Measure the matrix-product rate first, and say which share of it the run reaches")
+      ->group(run);
+  verb.add_option("--manifest", flags.manifest,
+                  "Where the manifest goes; default OUT.manifest.json")
+      ->group(run)
+      ->type_name("FILE");
+  verb.add_flag("--overwrite", flags.overwrite)
+      ->description("Replace a key \"air\" that records already have")
+      ->group(run);
+  verb.add_flag("--force", flags.force)
+      ->description("Accept heads that were found for another model")
+      ->group(run);
+}
+
+}  // namespace
+
+std::string ScoreFlags::manifest_path() const {
+  if (!manifest.empty()) return manifest;
+  return output == "-" || is_special_file(output) ? "" : Manifest::path_beside(output);
+}
+
+void add_score_flags(CLI::App& verb, ScoreFlags& flags) {
+  add_shared_flags(verb, flags.shared, {.model = true, .compute = true, .seed = true});
+  verb.add_option("--heads", flags.heads, "Heads file of air find-heads, a list 12-7,18-0, or none")
+      ->type_name("FILE|LIST");
+  verb.add_option("-o,--output", flags.output, "Where the scored traces go; - is stdout")
+      ->type_name("FILE");
+  add_record_flags(verb, flags.records);
+  add_score_group(verb, flags);
+  add_weight_group(verb, flags);
+  add_run_group(verb, flags);
+}
+
+ScoreOptions check(const ScoreFlags& flags) {
+  require_flag(flags.shared.model, "--model", "the folder of a Hugging Face model");
+  require_flag(flags.heads, "--heads",
+               "a file that air find-heads wrote, a list 12-7,18-0, or none");
+  ScoreOptions options;
+  options.source.inputs = checked_inputs(flags.records.inputs, kTracesHint);
+  options.source.fields = flags.records.fields;
+  options.source.shard = find_shard(flags);
+  options.source.max_length = flags.records.max_length;
+  options.source.skip_bad_records = flags.on_error == "skip";
+  options.source.overwrite = flags.overwrite;
+  options.style.influence =
+      flags.influence == "absolute" ? InfluenceKind::kAbsolute : InfluenceKind::kRelative;
+  options.style.loss_floor = flags.loss_floor;
+  options.style.weighting = flags.weighting;
+  options.style.weighting.kind = StepWeighting::parse_kind(flags.step_weights);
+  in_context("--weight-high, --weight-low", [&] { options.style.weighting.check(); });
+  options.style.token_losses = flags.token_losses;
+  options.output = flags.output;
+  refuse_output_of_another_shard(flags, options.source.shard);
+  options.rejects = flags.rejects;
+  options.max_batch_tokens = flags.max_batch_tokens;
+  options.rank_order = flags.order == "rank";
+  options.resume = flags.resume;
+  if (options.resume) check_resume(flags, options);
+  if (!options.rejects.empty() && !options.source.skip_bad_records)
+    throw Error(ErrorKind::kUsage, "--rejects", "needs --on-error skip");
+  return options;
+}
+
+}  // namespace air

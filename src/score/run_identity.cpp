@@ -1,0 +1,90 @@
+#include "score/run_identity.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+
+#include "base/mapped_file.h"
+#include "base/strings.h"
+#include "cli/version.h"
+#include "model/device.h"
+#include "scored/manifest.h"
+
+namespace air {
+
+namespace {
+
+constexpr size_t kIdentitySample = 1 << 16;
+
+/// Which file an input was: name, size and a hash of its first and last bytes.
+Json input_identity(const std::string& path) {
+  if (path == "-" || !std::filesystem::is_regular_file(path)) return path;
+  const MappedFile file(path, ErrorKind::kInput);
+  const std::string_view bytes = file.view();
+  const std::string sample =
+      std::string(bytes.substr(0, kIdentitySample)) +
+      std::string(bytes.substr(bytes.size() - std::min(bytes.size(), kIdentitySample)));
+  return {{"path", path},
+          {"bytes", bytes.size()},
+          {"hash", hex16(XXH3_64bits(sample.data(), sample.size()))}};
+}
+
+std::string heads_text(const HeadSet& heads) {
+  return heads.empty() ? "none" : join(heads, ",", [](Head head) { return to_string(head); });
+}
+
+}  // namespace
+
+Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const CausalLM& model,
+                  const HeadSet& heads) {
+  Json inputs = Json::array();
+  for (const std::string& path : options.source.inputs) inputs.push_back(input_identity(path));
+  const RecordFields& fields = options.source.fields;
+  Json identity = {
+      {"air_version", build_identity()},
+      {"model", flags.shared.model},
+      {"model_type", model.config().model_type},
+      {"fingerprint", model.fingerprint()},
+      {"device", model.device().str()},
+      {"dtype", dtype_name(model.dtype())},
+      {manifest_key::kHeads, heads_text(heads)},
+      {"mask", flags.mask},
+      {"controls", flags.controls},
+      {"seed", flags.shared.seed},
+      {"inputs", inputs},
+      {manifest_key::kShard, options.source.shard.text()},
+      {manifest_key::kFields,
+       {{"prompt", fields.prompt},
+        {"response", fields.response},
+        {"messages", fields.messages},
+        {"id", fields.id}}},
+      {manifest_key::kChatFormat, options.source.trace.chat_format.name()},
+      {"steps", flags.records.steps},
+      {"min_step_tokens", flags.records.min_step_tokens},
+      {"max_steps", flags.records.max_steps},
+      {"turns", fields.turns},
+      {manifest_key::kInfluence, flags.influence},
+      {"loss_floor", flags.loss_floor},
+      {"step_weights",
+       {{"kind", flags.step_weights},
+        {"shrinkage", flags.weighting.shrinkage},
+        {"temperature", flags.weighting.temperature},
+        {"slope", flags.weighting.slope},
+        {"top_share", flags.weighting.top_share},
+        {"high", flags.weighting.high},
+        {"low", flags.weighting.low}}},
+      {"token_losses", flags.token_losses},
+      {"max_length", options.source.max_length},
+      {"overlong", flags.records.overlong},
+      {"max_batch_tokens", options.max_batch_tokens},
+      {"prompt_sharing",
+       !flags.no_prompt_sharing}};  // A format of one's own cannot be found by its name again.
+  if (std::filesystem::is_regular_file(flags.records.chat_template))
+    identity[manifest_key::kChatFormatFile] =
+        std::filesystem::absolute(flags.records.chat_template).string();
+  return identity;
+}
+
+}  // namespace air

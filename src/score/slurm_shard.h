@@ -1,0 +1,12 @@
+// The share of a task of a Slurm array job.
+#pragma once
+
+#include "data/record_reader.h"
+
+namespace air {
+
+/// By SLURM_ARRAY_TASK_ID, _MIN, _MAX, _STEP and _COUNT; all lines outside of an array job.
+/// @throws Error(kUsage) for an array that does not count from 0 or 1 without gaps.
+Shard slurm_shard();
+
+}  // namespace air

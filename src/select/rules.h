@@ -1,0 +1,50 @@
+// The rules that say what is kept: a row each, for flags, messages and counts.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+namespace air {
+
+/// In the order in which they are applied.
+enum class Rule {
+  kMinScore,
+  kMinTokens,
+  kExcludeTruncated,
+  kDedup,
+  kBestOf,
+  kTopK,
+  kTopPercent,
+  kMaxTokens,
+};
+
+/// How a rule is given.
+struct RuleRow {
+  Rule rule;
+  const char* flag;
+  const char* type;  ///< of its value, for --help; null: it has none
+  const char* help;
+};
+
+inline constexpr size_t kNumRules = 8;
+
+/// One row a rule, in order.
+inline constexpr std::array<RuleRow, kNumRules> kRules{{
+    {Rule::kMinScore, "--min-score", "X", "Only records with at least this value"},
+    {Rule::kMinTokens, "--min-tokens", "N", "Only responses of at least so many tokens"},
+    {Rule::kExcludeTruncated, "--exclude-truncated", nullptr,
+     "Drop responses that were cut off: the record says so (finish_reason \"length\", truncated), "
+     "or <think> never ends"},
+    {Rule::kDedup, "--dedup", "WHAT",
+     "Of records with the same text keep the first in order: prompt, response, or both together"},
+    {Rule::kBestOf, "--best-of", "FIELD",
+     "Field of the record; of each of its values one record is kept"},
+    {Rule::kTopK, "--top-k", "K", "At most so many records"},
+    {Rule::kTopPercent, "--top-percent", "P", "At most this share of the records, rounded up"},
+    {Rule::kMaxTokens, "--max-tokens", "N",
+     "Response tokens in all; a record that does not fit is passed over"},
+}};
+
+constexpr const RuleRow& row_of(Rule rule) { return kRules[static_cast<size_t>(rule)]; }
+
+}  // namespace air

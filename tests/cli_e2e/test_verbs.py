@@ -1,0 +1,110 @@
+"""What one verb leaves for the next, and how a verb behaves while it waits for a pipe."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from air_runner import REPOSITORY, air_binary, clean_environment, fail, records, succeed, write_records
+
+USAGE, INTERRUPTED = 2, 130
+
+
+@pytest.fixture
+def traces(tmp_path):
+    return write_records(tmp_path / "traces.jsonl", [
+        {"id": i, "meta.domain": "flat" + str(i % 2), "meta": {"domain": "deep"}, "prompt": f"Say {i}.", "response": f"So: {i}.\n\nYes, {i}."}
+        for i in range(6)])
+
+
+def start(*arguments, **options):
+    return subprocess.Popen([air_binary(), *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, env=clean_environment(**options))
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_select_and_report_need_no_chat_format_of_ones_own(model, traces, tmp_path):
+    own = json.loads((REPOSITORY / "configs" / "chat" / "chatml.json").read_text()) | {"name": "my-format"}
+    (tmp_path / "my.json").write_text(json.dumps(own))
+    scored = tmp_path / "scored.jsonl"
+    succeed("score", "--model", model, "--heads", "1-5", traces, "-o", scored, "--chat-template", tmp_path / "my.json")
+    assert json.loads((tmp_path / "scored.jsonl.manifest.json").read_text())["chat_format"] == "my-format"
+    assert len(records(succeed("select", scored, "--top-k", "2"))) == 2
+    assert len(records(succeed("select", scored, "--top-k", "2", "--format", "openai"))) == 2
+    assert b"<html" in succeed("report", scored)
+    # Where thinking was joined to the answer by that format, it is found again by its file.
+    thinking = write_records(tmp_path / "thinking.jsonl", [
+        {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "reasoning": "Since.", "content": "So."}]}])
+    succeed("score", "--model", model, "--heads", "1-5", thinking, "-o", scored, "--chat-template", tmp_path / "my.json")
+    assert len(records(succeed("select", scored, "--top-k", "1", "--format", "openai"))) == 1
+    (tmp_path / "my.json").unlink()
+    assert len(records(succeed("select", scored, "--top-k", "1"))) == 1
+    message = fail(3, "select", scored, "--top-k", "1", "--format", "openai")
+    assert "my.json" in message and "scored.jsonl" in message
+
+
+def test_a_field_means_the_same_to_every_verb(model, traces, tmp_path):
+    scored = tmp_path / "scored.jsonl"
+    succeed("score", "--model", model, "--heads", "1-5", traces, "-o", scored)
+    kept = records(succeed("select", scored, "--top-k", "1", "--group-by", "meta.domain"))
+    assert sorted(record["meta.domain"] for record in kept) == ["flat0", "flat1"]
+    page = succeed("report", scored, "--group-by", "meta.domain").decode()
+    assert "<bdi>flat0</bdi>" in page and "<bdi>flat1</bdi>" in page and "(none)" not in page
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_a_run_that_waits_for_a_pipe(model, number):
+    process = start("score", "--model", model, "--heads", "1-5", "-", "--verbose", "--max-batch-tokens", "1")
+    process.stdin.write(b'{"prompt":"p","response":"first"}\n' * 40)
+    process.stdin.flush()
+    wait_until(lambda: b"batch of" in process.stderr.readline())
+    time.sleep(1)  # the batches at hand are scored: it waits for more
+    process.send_signal(number)
+    started = time.monotonic()
+    # The pipe stays open: nobody but the signal ends the wait.
+    assert process.wait(timeout=30) == INTERRUPTED
+    assert time.monotonic() - started < 10
+    process.stdin.close()
+    process.stdout.close()
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("text", ["my notes", "my notes\nof two lines\n", '{"schema":"other/1"}\n'])
+@pytest.mark.parametrize("verb", ["score", "find-heads"])
+def test_a_foreign_file_in_the_place_of_unfinished_work_stays(model, traces, tmp_path, verb, text):
+    foreign = tmp_path / "out.json.partial"
+    foreign.write_text(text)
+    arguments = {"score": ["--heads", "1-5", traces], "find-heads": ["--lengths", "128", "--num-probes", "2"]}[verb]
+    message = fail(USAGE, verb, "--model", model, *arguments, "-o", tmp_path / "out.json", "--resume")
+    assert str(foreign) in message
+    assert foreign.read_text() == text
+
+
+def test_inputs_through_a_named_pipe_are_read_once(model, traces, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cp", traces, pipe]) as writer:
+        scored = succeed("score", "--model", model, "--heads", "1-5", pipe)
+        assert writer.wait(timeout=60) == 0
+    assert len(records(scored)) == 6
+
+
+def test_a_report_of_a_pipe_leaves_no_file_that_has_a_name(model, traces, tmp_path):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    scored = succeed("score", "--model", model, "--heads", "1-5", traces)
+    process = start("report", "-", TMPDIR=str(temporary))
+    process.stdin.write(scored)
+    process.stdin.flush()
+    time.sleep(1)
+    assert os.listdir(temporary) == []
+    process.kill()
+    process.communicate()
+    assert os.listdir(temporary) == []
