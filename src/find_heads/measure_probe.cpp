@@ -2,6 +2,7 @@
 
 #include <ATen/ops/from_blob.h>
 
+#include <algorithm>
 #include <numeric>
 #include <span>
 
@@ -14,14 +15,14 @@ ProbeResult measure_probe(const CausalLM& model, const Probe& probe) {
   const std::vector<std::span<const int32_t>> sequences = {probe.ids};
   const Batch batch = make_batch(sequences, model.device());
   ProbeResult result;
-  result.scores.resize(static_cast<size_t>(model.config().num_hidden_layers));
+  result.scores = HeadScores(model.config().head_grid());
 
   ForwardOptions options;
   for (int64_t t = probe.answer.begin; t < probe.answer.end; ++t)
     options.output_rows.push_back(t - 1);
   options.attention_rows = options.output_rows;
   options.observer = [&](int64_t layer, const at::Tensor& rows) {
-    result.scores[static_cast<size_t>(layer)] = retrieval_scores(row_peaks(rows), probe);
+    std::ranges::copy(retrieval_scores(row_peaks(rows), probe), result.scores.layer(layer).begin());
   };
   const at::Tensor hidden = model.hidden_states(batch, options)[0];
 
@@ -42,23 +43,18 @@ HeadScores mean_scores(const std::vector<ProbeResult>& results) {
   int64_t num_answered = 0;
   for (const ProbeResult& result : results) {
     if (!result.answered()) continue;
-    if (num_answered++ == 0) {
+    if (num_answered++ == 0)
       mean = result.scores;
-      continue;
-    }
-    for (size_t layer = 0; layer < mean.size(); ++layer)
-      for (size_t head = 0; head < mean[layer].size(); ++head)
-        mean[layer][head] += result.scores[layer][head];
+    else
+      mean.add(result.scores);
   }
-  if (num_answered == 0) {
-    throw Error(
-        ErrorKind::kModel, "",
-        "the model answers none of the " + std::to_string(results.size()) +
-            " probes, so they say nothing of its heads",
-        "shorter --lengths are easier to answer; a model that can't copy has no retrieval heads");
-  }
-  for (auto& layer : mean)
-    for (double& score : layer) score /= static_cast<double>(num_answered);
+  if (num_answered == 0)
+    throw Error(ErrorKind::kModel, "",
+                "the model answers none of the " + std::to_string(results.size()) +
+                    " probes, so they say nothing about its heads",
+                "shorter --lengths are easier to answer; a model that cannot copy has no retrieval "
+                "heads");
+  mean.divide(static_cast<double>(num_answered));
   return mean;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <optional>
+#include <tuple>
 #include <vector>
 
 #include "base/error.h"
@@ -20,21 +22,22 @@ namespace {
 constexpr int64_t kContext = 1024;
 constexpr int64_t kBatchTokens = 4096;
 
-/// Runs of layers that are alike: [{"layers": "0-4", "window": 512, "rope": 1, "experts": false},
-/// …].
+/// Layers that are alike: [{"mixer": "attention", "window": 512, "rope": 1, "experts": false,
+/// "num_layers": 5, "layers": [0, …]}, …].
 Json layer_groups(const ModelConfig& config) {
-  std::map<std::vector<int64_t>, std::vector<int64_t>> groups;
+  using Kind = std::tuple<Mixer, std::optional<int64_t>, std::optional<int64_t>, bool>;
+  std::map<Kind, std::vector<size_t>> groups;
   for (size_t i = 0; i < config.layers.size(); ++i) {
     const LayerConfig& layer = config.layers[i];
-    groups[{layer.window, layer.rope, layer.experts}].push_back(static_cast<int64_t>(i));
+    groups[{layer.mixer, layer.window, layer.rope, layer.experts}].push_back(i);
   }
   Json list = Json::array();
-  for (const auto& [kind, layers] : groups)
-    list.push_back({{"num_layers", layers.size()},
-                    {"window", kind[0] > 0 ? Json(kind[0]) : Json(nullptr)},
-                    {"rope", kind[1] >= 0 ? Json(kind[1]) : Json(nullptr)},
-                    {"experts", kind[2] != 0},
-                    {"layers", layers}});
+  for (const auto& [kind, layers] : groups) {
+    Json group = to_json(config.layers[layers.front()]);
+    group["num_layers"] = layers.size();
+    group["layers"] = layers;
+    list.push_back(std::move(group));
+  }
   return list;
 }
 
@@ -98,6 +101,8 @@ std::string attention_text(const Json& a) {
 
 std::string group_text(const Json& group) {
   std::string text = std::to_string(group["num_layers"].get<int64_t>()) + " of them: ";
+  if (group["mixer"] != "attention")
+    return text + "no attention" + (group["experts"].get<bool>() ? ", experts" : "");
   text += group["window"].is_null() ? "all earlier tokens" : "window of " + group["window"].dump();
   text += group["rope"].is_null() ? ", no positions" : ", RoPE " + group["rope"].dump();
   if (group["experts"].get<bool>()) text += ", experts";
@@ -212,7 +217,7 @@ std::string summary_table(const Json& s) {
                                    : ", " +
                                          with_unit(s["num_active_parameters"].get<double>(),
                                                    {"", "k", "M", "G", "T"}) +
-                                         " met by a token"));
+                                         " active per token"));
   line("weights", weights_text(s["weight_bytes"]));
   for (const Json& estimate : s["memory"]["estimates"])
     line("memory", "about " + bytes_text(estimate["total"]) + " in " +

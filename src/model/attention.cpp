@@ -3,7 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/empty_like.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/softmax.h>
@@ -34,14 +34,15 @@ at::Tensor range(int64_t begin, int64_t end, at::Device device) {
 }
 
 /// Which keys a query sees. @param queries, keys positions, [A], [S]   @return bool [A, S]
-at::Tensor visible_keys(const at::Tensor& queries, const at::Tensor& keys, int64_t window) {
+at::Tensor visible_keys(const at::Tensor& queries, const at::Tensor& keys,
+                        std::optional<int64_t> window) {
   const at::Tensor distance = queries.unsqueeze(1) - keys.unsqueeze(0);
   const at::Tensor earlier = distance >= 0;
-  return window > 0 ? earlier.logical_and(distance < window) : earlier;
+  return window ? earlier.logical_and(distance < *window) : earlier;
 }
 
-/// Softmax over the keys; a sink takes its share of each row and is left out of the result. @param
-/// scores [H, A, S]
+/// Softmax over the keys; a sink takes its share of each row and is left out of the result.
+/// @param scores [H, A, S]
 at::Tensor softmax_with_sinks(const at::Tensor& scores, const at::Tensor& sinks) {
   if (!sinks.defined()) return at::softmax(scores, -1);
   const at::Tensor column =
@@ -49,8 +50,8 @@ at::Tensor softmax_with_sinks(const at::Tensor& scores, const at::Tensor& sinks)
   return at::softmax(at::cat({scores, column}, -1), -1).narrow(-1, 0, scores.size(2));
 }
 
-/// @param q [A, H, D]   @param k [S, K, D]   @param queries, keys their positions   @return [H, A,
-/// S] float32
+/// @param q [A, H, D]   @param k [S, K, D]   @param queries, keys their positions
+/// @return [H, A, S] float32
 at::Tensor probabilities(const at::Tensor& q, const at::Tensor& k, const at::Tensor& queries,
                          const at::Tensor& keys, const AttentionSpec& spec) {
   const int64_t rows = q.size(0), num_heads = q.size(1), kv_heads = k.size(1);
@@ -68,11 +69,11 @@ at::Tensor probabilities(const at::Tensor& q, const at::Tensor& k, const at::Ten
 /// Queries of one sequence, and all keys and values that they may see.
 struct Sequence {
   at::Tensor q;            ///< [T, H, D]
-  at::Tensor k, v;         ///< [P + T, K, D]
+  at::Tensor k, v;         ///< [P + T, K, D] and [P + T, K, E]
   int64_t first_position;  ///< P, of the first query
 };
 
-/// Without a prefix, and of at most one window. @param out [T, H, D]
+/// Without a prefix, and of at most one window. @param out [T, H, E]
 void causal_attention(const Sequence& in, double scale, at::Tensor& out) {
   const int64_t length = in.q.size(0);
   const at::Tensor attended = at::scaled_dot_product_attention(
@@ -86,12 +87,11 @@ void causal_attention(const Sequence& in, double scale, at::Tensor& out) {
 void masked_attention(const Sequence& in, int64_t begin, const AttentionSpec& spec,
                       at::Tensor& out) {
   const int64_t length = in.q.size(0);
-  const int64_t block = spec.window > 0 ? std::clamp<int64_t>(spec.window / 2, 64, 512) : 512;
+  const int64_t block = spec.window ? std::clamp<int64_t>(*spec.window / 2, 64, 512) : 512;
   for (; begin < length; begin += block) {
     const int64_t rows = std::min(block, length - begin);
     const int64_t position = in.first_position + begin, end = position + rows;
-    const int64_t first_key =
-        spec.window > 0 ? std::max<int64_t>(0, position - spec.window + 1) : 0;
+    const int64_t first_key = spec.first_key(position);
     const at::Tensor mask = visible_keys(range(position, end, in.q.device()),
                                          range(first_key, end, in.q.device()), spec.window);
     const at::Tensor attended = at::scaled_dot_product_attention(
@@ -107,13 +107,12 @@ void masked_attention(const Sequence& in, int64_t begin, const AttentionSpec& sp
 void explicit_attention(const Sequence& in, const AttentionSpec& spec, at::Tensor& out) {
   const int64_t length = in.q.size(0), num_heads = in.q.size(1), kv_heads = in.k.size(1),
                 all = in.k.size(0);
-  const int64_t widest = spec.window > 0 ? std::min(all, 2 * spec.window) : all;
+  const int64_t widest = spec.window ? std::min(all, 2 * *spec.window) : all;
   const int64_t block = std::clamp<int64_t>(kBlockScores / (num_heads * widest), 16, 512);
   for (int64_t begin = 0; begin < length; begin += block) {
     const int64_t rows = std::min(block, length - begin);
     const int64_t position = in.first_position + begin, end = position + rows;
-    const int64_t first_key =
-        spec.window > 0 ? std::max<int64_t>(0, position - spec.window + 1) : 0;
+    const int64_t first_key = spec.first_key(position);
     const int64_t keys = end - first_key;
     const at::Tensor shares = probabilities(
         in.q.narrow(0, begin, rows), in.k.narrow(0, first_key, keys),
@@ -126,7 +125,7 @@ void explicit_attention(const Sequence& in, const AttentionSpec& spec, at::Tenso
   }
 }
 
-/// Rows of a sequence behind those of its prefix.
+/// Rows of a sequence after those of its prefix.
 at::Tensor with_prefix(const at::Tensor& x, const PackedSequences& sequences, int64_t sequence) {
   const at::Tensor own = x.narrow(0, sequences.begin(sequence), sequences.length(sequence));
   const int64_t prefix = sequences.prefix_of(sequence);
@@ -141,7 +140,7 @@ at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::
                             const PackedSequences& sequences, const AttentionSpec& spec) {
   if (q.is_cpu() && q.scalar_type() == at::kFloat && one_dnn_is_there())
     return cpu_attention(q, k, v, sequences, spec);
-  at::Tensor out = at::empty_like(q);
+  at::Tensor out = at::empty({q.size(0), q.size(1), v.size(2)}, q.options());
   for (int64_t i = 0; i < sequences.size(); ++i) {
     const int64_t length = sequences.length(i), before = sequences.prefix_length(i);
     const Sequence in{q.narrow(0, sequences.begin(i), length), with_prefix(k, sequences, i),
@@ -151,10 +150,11 @@ at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::
       explicit_attention(in, spec, attended);
     } else if (before > 0) {
       masked_attention(in, 0, spec, attended);
-    } else if (spec.window > 0 && length > spec.window) {
-      at::Tensor first = attended.narrow(0, 0, spec.window);
-      causal_attention({in.q.narrow(0, 0, spec.window), in.k, in.v, 0}, spec.scale, first);
-      masked_attention(in, spec.window, spec, attended);
+    } else if (spec.window && length > *spec.window) {
+      const int64_t window = *spec.window;
+      at::Tensor first = attended.narrow(0, 0, window);
+      causal_attention({in.q.narrow(0, 0, window), in.k, in.v, 0}, spec.scale, first);
+      masked_attention(in, window, spec, attended);
     } else {
       causal_attention(in, spec.scale, attended);
     }

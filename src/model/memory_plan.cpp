@@ -90,9 +90,12 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
   const auto size = static_cast<int64_t>(c10::elementSize(dtype));
   // States; queries and attended values; keys and values, and their copies with the rows of a head
   // together. After the last layer: states, those of the output rows, and their norm.
-  const int64_t in_layer = config.hidden_size + config.head_dim * (2 * config.num_attention_heads +
-                                                                   4 * config.num_key_value_heads);
-  int64_t row = std::max(in_layer, 3 * config.hidden_size);
+  int64_t row = 3 * config.hidden_size;
+  for (const int64_t index : config.attention_layers()) {
+    const AttentionSizes& sizes = config.layers[index].attention;
+    row = std::max(row, config.hidden_size + sizes.q_size() + sizes.out_size() +
+                            2 * (sizes.k_size() + sizes.v_size()));
+  }
   for (const RopeConfig& rope : config.ropes) row += rope.rotary_dim;
   const int64_t inner = config.mlp_gate ? 2 * config.intermediate_size : config.intermediate_size;
   const int64_t expert_inner =

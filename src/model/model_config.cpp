@@ -21,6 +21,16 @@ const char* name_of(Activation activation) {
   return "";
 }
 
+const char* name_of(Mixer mixer) {
+  switch (mixer) {
+    case Mixer::kAttention:
+      return "attention";
+    case Mixer::kNone:
+      return "none";
+  }
+  return "";
+}
+
 const char* name_of(QkNorm norm) {
   switch (norm) {
     case QkNorm::kNone:
@@ -84,13 +94,34 @@ Json to_json(const NormConfig& norm) {
 
 }  // namespace
 
+Json to_json(const LayerConfig& layer) {
+  const auto or_null = [](const std::optional<int64_t>& value) {
+    return value ? Json(*value) : Json(nullptr);
+  };
+  return {{"mixer", name_of(layer.mixer)},
+          {"window", or_null(layer.window)},
+          {"rope", or_null(layer.rope)},
+          {"experts", layer.experts}};
+}
+
+std::vector<int64_t> ModelConfig::attention_layers() const {
+  std::vector<int64_t> indices;
+  for (size_t i = 0; i < layers.size(); ++i)
+    if (layers[i].has_heads()) indices.push_back(static_cast<int64_t>(i));
+  return indices;
+}
+
+HeadGrid ModelConfig::head_grid() const {
+  std::vector<int64_t> heads_per_layer(layers.size());
+  for (const int64_t layer : attention_layers())
+    heads_per_layer[layer] = layers[layer].attention.num_heads;
+  return HeadGrid(heads_per_layer);
+}
+
 Json to_json(const ModelConfig& c) {
   Json ropes = Json::array(), layers = Json::array();
   for (const RopeConfig& rope : c.ropes) ropes.push_back(to_json(rope));
-  for (const LayerConfig& layer : c.layers)
-    layers.push_back({{"window", layer.window > 0 ? Json(layer.window) : Json(nullptr)},
-                      {"rope", layer.rope >= 0 ? Json(layer.rope) : Json(nullptr)},
-                      {"experts", layer.experts}});
+  for (const LayerConfig& layer : c.layers) layers.push_back(to_json(layer));
   return {{"model_type", c.model_type},
           {"vocab_size", c.vocab_size},
           {"hidden_size", c.hidden_size},

@@ -93,9 +93,13 @@ ModelConfig read_sizes(ConfigReader& reader, const SizeDefaults& defaults) {
       reader.integer("max_position_embeddings", defaults.max_position_embeddings);
   config.attention_scale =
       1.0 / std::sqrt(static_cast<double>(std::max<int64_t>(config.head_dim, 1)));
+  const LayerConfig layer{.attention = {.num_heads = config.num_attention_heads,
+                                        .num_key_value_heads = config.num_key_value_heads,
+                                        .head_dim = config.head_dim,
+                                        .v_head_dim = config.head_dim},
+                          .rope = 0};
   // A negative count is an error later on; here it only must not be one of the list.
-  config.layers.resize(
-      static_cast<size_t>(std::clamp<int64_t>(config.num_hidden_layers, 0, 100'000)));
+  config.layers.assign(std::clamp<int64_t>(config.num_hidden_layers, 0, 100'000), layer);
   return config;
 }
 

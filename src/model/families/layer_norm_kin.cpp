@@ -53,7 +53,8 @@ ModelConfig read_cohere2(ConfigReader& reader) {
   set_windows(reader, config, sliding, reader.optional_integer("sliding_window", 4096));
   config.ropes = {read_rope(reader, config, {.interleaved = true})};
   // Only layers with a window have positions.
-  for (LayerConfig& layer : config.layers) layer.rope = layer.window > 0 ? 0 : -1;
+  for (LayerConfig& layer : config.layers)
+    if (!layer.window) layer.rope = std::nullopt;
   reader.expect("use_qk_norm", false);
   reader.expect("use_parallel_block", true);
   reader.expect("use_gated_activation", true);

@@ -90,13 +90,13 @@ ModelConfig read_smollm3(ConfigReader& reader) {
     reader.fail("\"no_rope_layer_interval\" must be positive, not " + std::to_string(interval));
   for (size_t i = 0; i < config.layers.size(); ++i) {
     const bool has_rope = listed ? rotated[i] != 0 : (static_cast<int64_t>(i) + 1) % interval != 0;
-    config.layers[i].rope = has_rope ? 0 : -1;
+    if (!has_rope) config.layers[i].rope = std::nullopt;
   }
   const bool used = reader.boolean("use_sliding_window", false);
   const auto window = reader.optional_integer("sliding_window", std::nullopt);
   const bool windowed = used && window.has_value();
   const auto sliding = read_sliding_layers(reader, config.num_hidden_layers, [&](int64_t i) {
-    return windowed && config.layers[static_cast<size_t>(i)].rope < 0;
+    return windowed && !config.layers[i].rope;
   });
   set_windows(reader, config, sliding, window);
   reader.harmless({"max_window_layers", "pretraining_tp"});

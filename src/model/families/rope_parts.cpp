@@ -185,7 +185,7 @@ std::vector<RopeConfig> read_ropes_by_layer_type(ConfigReader& reader, const Mod
 
 void set_ropes(ModelConfig& config, std::vector<RopeConfig> ropes) {
   config.ropes = std::move(ropes);
-  for (LayerConfig& layer : config.layers) layer.rope = layer.window > 0 ? 1 : 0;
+  for (LayerConfig& layer : config.layers) layer.rope = layer.window ? 1 : 0;
 }
 
 }  // namespace air
