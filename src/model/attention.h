@@ -40,4 +40,18 @@ at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::
 at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k,
                           const std::vector<int64_t>& rows, const AttentionSpec& spec);
 
+/// As attention_rows, for rows and keys anywhere in a sequence.
+/// @param q [A, H, D]   @param k [S, K, D]   @param queries, keys their positions, [A], [S]
+/// @return [H, A, S] float32
+at::Tensor attention_probabilities(const at::Tensor& q, const at::Tensor& k,
+                                   const at::Tensor& queries, const at::Tensor& keys,
+                                   const AttentionSpec& spec);
+
+/// Which keys a query sees. @param queries, keys positions, [A], [S]   @return bool [A, S]
+at::Tensor visible_keys(const at::Tensor& queries, const at::Tensor& keys,
+                        std::optional<int64_t> window);
+
+/// Positions begin … end − 1, int64.
+at::Tensor position_range(int64_t begin, int64_t end, at::Device device);
+
 }  // namespace air

@@ -27,12 +27,11 @@ RopeTable repeat_rope(const RopeTable& table, int64_t times) {
   return {table.cos.repeat({times, 1, 1}), table.sin.repeat({times, 1, 1}), table.interleaved};
 }
 
-/// The batch with a sequence of padding after it, on the CPU: the number of rows becomes a
-/// multiple of kRowAlignment.
+/// The batch with a sequence of padding after it, where the device wants another number of rows.
 Batch with_aligned_rows(const Batch& batch) {
   const int64_t tokens = batch.num_tokens(),
-                missing = (kRowAlignment - tokens % kRowAlignment) % kRowAlignment;
-  if (!batch.ids.is_cpu() || missing == 0) return batch;
+                missing = aligned_rows(tokens, batch.ids.device()) - tokens;
+  if (missing == 0) return batch;
   Batch padded = batch;
   padded.ids = at::cat({batch.ids, at::zeros({missing}, batch.ids.options())});
   padded.positions = at::cat({batch.positions, at::arange(missing, batch.positions.options())});

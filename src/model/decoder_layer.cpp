@@ -25,7 +25,7 @@ void mask_heads(at::Tensor& x, const at::Tensor& mask, int64_t num_variants) {
 /// Queries or keys of all heads, [rows, heads, D], normalised as the family does.
 at::Tensor project_heads(const Linear& proj, const Norm& norm, const at::Tensor& x,
                          int64_t head_dim, const ModelConfig& config) {
-  at::Tensor projected = apply(proj, x);
+  at::Tensor projected = apply_linear(proj, x);
   if (config.qk_norm == QkNorm::kProjection) projected = apply_norm(projected, norm, config.norm);
   if (config.clip_qkv > 0) projected.clamp_(-config.clip_qkv, config.clip_qkv);
   projected = projected.view({x.size(0), -1, head_dim});
@@ -60,7 +60,7 @@ QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const Laye
         apply_norm(x.narrow(0, begin, length), layer.attention_norm, config.norm);
     at::Tensor q = project_heads(layer.q_proj, layer.q_norm, normed, sizes.head_dim, config);
     at::Tensor k = project_heads(layer.k_proj, layer.k_norm, normed, sizes.head_dim, config);
-    at::Tensor v = apply(layer.v_proj, normed).view({length, -1, sizes.v_head_dim});
+    at::Tensor v = apply_linear(layer.v_proj, normed).view({length, -1, sizes.v_head_dim});
     if (config.clip_qkv > 0) v.clamp_(-config.clip_qkv, config.clip_qkv);
     if (context.rope != nullptr) {
       const RopeTable rope = rows_of(*context.rope, begin, length);
@@ -100,8 +100,9 @@ at::Tensor attend(const DecoderLayer& layer, const at::Tensor& x, const LayerCon
 void add_mlp(const DecoderLayer& layer, at::Tensor& x, const at::Tensor& normed,
              const ModelConfig& config) {
   const at::Tensor input = normed.defined() ? normed : apply_norm(x, layer.mlp_norm, config.norm);
-  const at::Tensor output = layer.experts.experts.empty() ? mlp(layer.mlp, input, config)
-                                                          : mixture(layer.experts, input, config);
+  const at::Tensor output = layer.experts.experts.empty()
+                                ? apply_mlp(layer.mlp, input, config)
+                                : apply_mixture(layer.experts, input, config);
   x.add_(apply_norm(output, layer.mlp_post_norm, config.norm), config.residual_multiplier);
 }
 
@@ -125,7 +126,7 @@ void apply_decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerCo
     const at::Tensor normed =
         config.parallel_blocks ? apply_norm(rows, layer.attention_norm, config.norm) : at::Tensor();
     if (attended.defined()) {
-      const at::Tensor added = apply(layer.o_proj, attended.narrow(0, begin, length));
+      const at::Tensor added = apply_linear(layer.o_proj, attended.narrow(0, begin, length));
       rows.add_(apply_norm(added, layer.attention_post_norm, config.norm),
                 config.residual_multiplier);
     }

@@ -9,16 +9,10 @@
 
 #include "base/json.h"
 #include "heads/head_grid.h"
+#include "model/activation.h"
 #include "model/tensor_names.h"
 
 namespace air {
-
-enum class Activation {
-  kSilu,
-  kGelu,
-  kGeluTanh,
-  kClampedSwiglu,  ///< gpt_oss: (up + 1) · gate · sigmoid(α · gate), both clamped; needs a gate
-};
 
 /// Rotary position embedding of a group of layers. Only the fields of its type are used.
 struct RopeConfig {

@@ -13,6 +13,9 @@ struct TokenNll {
   std::vector<double> nll;      ///< −log p(target), [R]
   std::vector<double> entropy;  ///< Σ −p log p over the vocabulary, [R]
   std::vector<int32_t> top1;    ///< the likeliest token; ties: the lowest id, [R]
+
+  TokenNll() = default;
+  explicit TokenNll(int64_t rows) : nll(rows), entropy(rows), top1(rows) {}
 };
 
 /// What a family does to its logits beside the product with lm_head.
@@ -21,12 +24,12 @@ struct LogitOptions {
   double softcap = 0.0;  ///< logits become cap · tanh(logit / cap); 0: not
 };
 
-/// Adds the bias and applies the soft cap in place. @param logits [R, W]   @param bias [W] or
-/// undefined
+/// Adds the bias and applies the soft cap in place.
+/// @param logits [R, W]   @param bias [W] or undefined
 void finish_logits(at::Tensor& logits, const at::Tensor& bias, double softcap);
 
-/// @param hidden [R, hidden_size]   @param lm_head [V, hidden_size]   @param targets [R] int64, on
-/// the CPU.
+/// @param hidden [R, hidden_size]   @param lm_head [V, hidden_size]
+/// @param targets [R] int64, on the CPU
 TokenNll tiled_token_nll(const at::Tensor& hidden, const at::Tensor& lm_head,
                          const at::Tensor& targets, const LogitOptions& options = {});
 

@@ -1,4 +1,4 @@
-#include "model/cpu_attention.h"
+#include "model/kernels/cpu_attention.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "model/matrix_product.h"
-#include "model/softmax_row.h"
+#include "model/kernels/onednn.h"
+#include "model/kernels/row_kernels.h"
 
 namespace air {
 
@@ -176,9 +176,9 @@ void attend(const Inputs& in, const Block& block) {
     return rows_at(x[block.kv_head], in.sequences, block.sequence, shape.first_key,
                    shape.first_key + shape.keys);
   };
-  at::Tensor scores = linear_product(scaled_queries(in, shape), keys_of(in.k));
+  at::Tensor scores = onednn_linear(scaled_queries(in, shape), keys_of(in.k));
   const std::vector<float> sums = exponentiate_rows(in, shape, scores);
-  store_rows(in, shape, linear_product(scores, keys_of(in.v).t()), sums);
+  store_rows(in, shape, onednn_linear(scores, keys_of(in.v).t()), sums);
 }
 
 }  // namespace
