@@ -5,16 +5,15 @@
 # Settings: AIR_CUDA_TORCH=2.14.1     the version of torch
 #           AIR_CUDA_FOLDER=DIR       where the virtual environment and the build go
 # Exit code: 0 it works · 1 it does not · 77 the wheel can't be had here.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+
+cd "$(dirname "$0")/.." && source scripts/common.sh
+help_if_asked "$@"
 
 version=${AIR_CUDA_TORCH:-2.14.1}
 folder=${AIR_CUDA_FOLDER:-${XDG_CACHE_HOME:-$HOME/.cache}/air/cuda-wheel}
 python=$folder/venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
-say() { printf 'check_cuda_link: %s\n' "$*" >&2; }
-die() { printf 'check_cuda_link: error: %s\n' "$*" >&2; exit 1; }
 skip() { printf 'check_cuda_link: SKIPPED: %s\n' "$*" >&2; exit 77; }
 
 # ---- the wheel -------------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The main job on the demo model: find the retrieval heads, score 50 GSM8K traces, cut the best 10.
-# Leaves out/heads.json, out/scored.jsonl and out/subset.jsonl. Makes what is missing first (scripts/setup.sh).
-set -euo pipefail
-cd "$(dirname "$0")/.."
+# The main job on the demo model: finds the retrieval heads, scores 50 GSM8K traces, cuts the best
+# 10. Leaves out/heads.json, out/scored.jsonl and out/subset.jsonl.
+# Makes what is missing first (scripts/setup.sh; scripts/setup.sh --help lists the settings).
+cd "$(dirname "$0")/.." && source scripts/common.sh
+help_if_asked "$@"
 
 scripts/setup.sh
 model=$(.venv/bin/python scripts/make_demo_model.py)

@@ -1,82 +1,105 @@
 #!/usr/bin/env bash
-# Makes what is missing to build and run air: system packages, a virtual environment, the build. Safe to run again.
-#   scripts/setup.sh           what the demo needs: build/release/air and .venv
-#   scripts/setup.sh --test    what the tests need too: the test programs, transformers
-# Settings: LibTorch_ROOT=DIR            use this libtorch (a .../site-packages/torch or an unpacked libtorch zip)
-#           AIR_SKIP_PACKAGES=1          do not look at system packages
-# An activated virtual or conda environment whose torch is new enough is used in place of a torch in .venv.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+# Makes what is missing to build and run air: system packages, a virtual environment, the build.
+# Safe to run again.
+#   scripts/setup.sh            what the demo needs: build/release/air and .venv
+#   scripts/setup.sh --test     what the tests need too: the test programs, transformers, a browser
+#   scripts/setup.sh --check    what scripts/check.sh needs on top of that: clang-format
+# Settings: LibTorch_ROOT=DIR       use this libtorch (.../site-packages/torch or an unpacked
+#                                   libtorch zip)
+#           AIR_TORCH_INDEX=URL     take torch from this package index
+#           AIR_SKIP_PACKAGES=1     do not look at system packages
+#           AIR_WERROR=ON           compile with warnings as errors
+# An activated virtual or conda environment whose torch is new enough is used in place of a torch in
+# .venv.
+cd "$(dirname "$0")/.." && source scripts/common.sh
 
-PACKAGES=(
-  g++ cmake ninja-build ccache pkg-config git nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev rapidjson-dev
-  libpcre2-dev libicu-dev libhwy-dev libxxhash-dev zlib1g-dev libzstd-dev libsentencepiece-dev
-  libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev jq
+BUILD_PACKAGES=(
+  g++ cmake ninja-build ccache pkg-config git nlohmann-json3-dev libcli11-dev libspdlog-dev
+  libfmt-dev rapidjson-dev libpcre2-dev libicu-dev libhwy-dev libxxhash-dev zlib1g-dev libzstd-dev
+  libsentencepiece-dev
 )
+TEST_PACKAGES=(libgtest-dev libgmock-dev librapidcheck-dev jq)
+CHECK_PACKAGES=(clang-format)
 OLDEST_TORCH=2.7
 
-say() { printf 'setup: %s\n' "$*" >&2; }
-die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
-
 with_tests=0
+with_checks=0
 for argument in "$@"; do
   case "$argument" in
     --test) with_tests=1 ;;
-    -h|--help) sed -n '2,8s/^# \?//p' "$0"; exit 0 ;;
-    *) die "unknown argument $argument (known: --test)" ;;
+    --check) with_tests=1 with_checks=1 ;;
+    -h | --help) print_help; exit 0 ;;
+    *) die "unknown argument $argument (known: --test, --check, --help)" ;;
   esac
 done
 
-# ---- system packages -------------------------------------------------------------------------------------------------
+# ---- system packages -----------------------------------------------------------------------------
 
 list_by_hand() {
   cat >&2 <<TEXT
 setup: this system has no apt-get. Install by hand, under whatever names your system gives them:
-  a C++20 compiler (g++ 12 or newer), CMake 3.25 or newer, Ninja, pkg-config, git, jq, Python 3.11 or newer with venv; ccache if you like
-  nlohmann-json 3.11, CLI11 2.1, spdlog 1.10 with fmt, RapidJSON, PCRE2 (8 bit), ICU 70, Highway, xxHash, zlib, zstd, SentencePiece
-  for the tests: GoogleTest and GoogleMock 1.12, RapidCheck, Google Benchmark
+  a C++20 compiler (g++ 12 or newer), CMake 3.25 or newer, Ninja, pkg-config, git, Python 3.11 or
+  newer with venv; ccache if you like
+  nlohmann-json 3.11, CLI11 2.1, spdlog 1.10, fmt 9, RapidJSON, PCRE2 (8 bit), ICU 70, Highway,
+  xxHash, zlib, zstd, SentencePiece
+  for the tests: GoogleTest and GoogleMock 1.12, RapidCheck, jq
 then run this script again with AIR_SKIP_PACKAGES=1.
 TEXT
   exit 1
 }
 
-install_packages() {
-  [ "${AIR_SKIP_PACKAGES:-0}" = 1 ] && return
-  command -v apt-get > /dev/null && command -v dpkg-query > /dev/null || list_by_hand
-  local wanted=("${PACKAGES[@]}") installed missing=() package
-  python3 -c 'import ensurepip, venv' 2> /dev/null || wanted+=(python3-venv)
-  installed=" $(dpkg-query -W -f='${db:Status-Status}:${Package}\n' "${wanted[@]}" 2> /dev/null \
-    | sed -n 's/^installed://p' | tr '\n' ' ') "
-  for package in "${wanted[@]}"; do
-    [[ $installed == *" $package "* ]] || missing+=("$package")
+# Not every system has the package: without a browser the test that opens a report skips itself.
+has_browser() {
+  local name
+  for name in chromium chromium-browser google-chrome; do
+    if command -v "$name" > /dev/null; then return 0; fi
   done
-  [ ${#missing[@]} = 0 ] && return
-  say "installing ${#missing[@]} Debian packages: ${missing[*]}"
-  apt_install "${missing[@]}" || die "these could not be installed: apt-get install ${missing[*]} (as root)"
+  return 1
+}
+
+# The packages of PACKAGE... that are not installed. dpkg-query fails for names that it has never
+# seen, and says nothing of them on its standard output: to us they are simply not installed.
+missing_of() {
+  local installed package
+  installed=" $({ dpkg-query -W -f='${db:Status-Status}:${Package}\n' "$@" 2> /dev/null || true; } |
+    sed -n 's/^installed://p' | tr '\n' ' ') "
+  for package in "$@"; do
+    [[ $installed == *" $package "* ]] || echo "$package"
+  done
+}
+
+install_packages() {
+  [ "${AIR_SKIP_PACKAGES:-0}" != 1 ] || return 0
+  command -v apt-get > /dev/null && command -v dpkg-query > /dev/null || list_by_hand
+  local wanted=("${BUILD_PACKAGES[@]}") missing=()
+  [ $with_tests = 0 ] || wanted+=("${TEST_PACKAGES[@]}")
+  [ $with_checks = 0 ] || wanted+=("${CHECK_PACKAGES[@]}")
+  python3 -c 'import ensurepip, venv' 2> /dev/null || wanted+=(python3-venv)
+  mapfile -t missing < <(missing_of "${wanted[@]}")
+  [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
+  [ $with_tests = 0 ] || has_browser || (apt_install chromium) ||
+    say "no chromium: the test report.browser will be skipped"
 }
 
 apt_install() {
-  local as_root=()
+  local as_root=() by_hand="as root: apt-get install --no-install-recommends $*
+hint: packages that you have in another way (conda, modules): AIR_SKIP_PACKAGES=1 leaves this step out
+hint: to use air without building it, install its wheel (README.md, Installing): no root, no compiler"
   if [ "$(id -u)" != 0 ]; then
-    command -v sudo > /dev/null || return 1
+    command -v sudo > /dev/null ||
+      die "$# Debian packages are missing, and there is neither root nor sudo to install them.
+$by_hand"
     as_root=(sudo)
   fi
-  "${as_root[@]}" apt-get update -q >&2 &&
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >&2
+  say "installing $# Debian packages: $*"
+  { "${as_root[@]}" apt-get update -q >&2 &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -q --no-install-recommends "$@" >&2; } ||
+    die "apt-get could not install these packages (its message is above).
+$by_hand"
 }
 
-# For the test that opens a report. Not every system has the package: without a browser that test skips itself.
-install_browser() {
-  [ "${AIR_SKIP_PACKAGES:-0}" = 1 ] && return
-  local name
-  for name in chromium chromium-browser google-chrome; do
-    if command -v "$name" > /dev/null; then return; fi
-  done
-  say "installing chromium"
-  apt_install chromium || say "no chromium: the test report.browser will be skipped"
-}
-
-# ---- libtorch and the virtual environment ----------------------------------------------------------------------------
+# ---- libtorch and the virtual environment --------------------------------------------------------
 
 # The Python of the active environment, when its torch is new enough to build against.
 active_torch_python() {
@@ -98,13 +121,28 @@ PY
   done
 }
 
+# once_for FILE NAME COMMAND...: runs the command unless it has run with FILE as it is.
+once_for() {
+  local file=$1 stamp=.venv/installed-$2
+  cmp -s "$file" "$stamp" && return
+  "${@:3}"
+  cp "$file" "$stamp"
+}
+
 # Installs a requirements file into .venv, once for each state of that file.
 pip_install() {
-  local file=$1 stamp=.venv/installed-$1 options=("${@:2}")
-  cmp -s "$file" "$stamp" && return
-  say "installing $(grep -v '^#' "$file" | tr '\n' ' ')into .venv"
-  .venv/bin/python -m pip install --disable-pip-version-check "${options[@]}" -r "$file" >&2
-  cp "$file" "$stamp"
+  once_for "$1" "$1" pip_install_now "$@"
+}
+
+pip_install_now() {
+  say "installing $(grep -v '^#' "$1" | tr '\n' ' ')into .venv"
+  .venv/bin/python -m pip install --disable-pip-version-check -q "${@:2}" -r "$1" >&2
+}
+
+# torch into .venv; --importable: with all that Python's `import torch` loads.
+install_torch() {
+  if cmp -s requirements.txt .venv/installed-torch--importable; then return; fi
+  once_for requirements.txt "torch${1:-}" .venv/bin/python scripts/install_torch.py "$@"
 }
 
 # Makes .venv and sets LIBTORCH to the CMake setting that says where libtorch is.
@@ -122,31 +160,36 @@ prepare_python() {
     LIBTORCH="LibTorch_PYTHON=$python"
   else
     LIBTORCH="LibTorch_PYTHON=$PWD/.venv/bin/python"
-    pip_install requirements.txt
+    [ $with_tests = 1 ] || install_torch
   fi
   pip_install requirements-demo.txt
   if [ $with_tests = 1 ]; then
-    pip_install requirements.txt
+    install_torch --importable
     pip_install requirements-test.txt
     pip_install requirements-trainers.txt
     pip_install requirements-loaders.txt --no-deps
   fi
 }
 
-# ---- the build -------------------------------------------------------------------------------------------------------
+# ---- the build -----------------------------------------------------------------------------------
 
 build() {
-  local stamp=build/release/configured-with target=()
-  if [ ! -f build/release/build.ninja ] || [ "$(cat $stamp 2> /dev/null)" != "$LIBTORCH" ]; then
-    say "configuring build/release with $LIBTORCH"
-    cmake --preset release -D "$LIBTORCH" >&2
-    printf '%s\n' "$LIBTORCH" > $stamp
+  local stamp=build/release/configured-with target=() settings
+  settings="$LIBTORCH
+AIR_WERROR=${AIR_WERROR:-OFF}
+AIR_TESTS=$([ $with_tests = 1 ] && echo ON || echo OFF)"
+  if [ ! -f build/release/build.ninja ] || [ "$(cat $stamp 2> /dev/null)" != "$settings" ]; then
+    local options=()
+    mapfile -t options <<< "$settings"
+    say "configuring build/release with ${options[*]}"
+    cmake --preset release "${options[@]/#/-D}" >&2
+    printf '%s\n' "$settings" > $stamp
   fi
   [ $with_tests = 1 ] || target=(--target air)
+  say "building (the first time takes some minutes)"
   cmake --build --preset release "${target[@]}" >&2
 }
 
 install_packages
-[ $with_tests = 0 ] || install_browser
 prepare_python
 build

@@ -1,8 +1,5 @@
 #include "cli/shared_flags.h"
 
-#include <ATen/Parallel.h>
-#include <sched.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
@@ -215,14 +212,6 @@ bool apply_config_layers(CLI::App& verb) {
   if (verb.get_option(kPrintConfig)->count() == 0) return true;
   print_config(verb);
   return false;
-}
-
-void set_threads(int threads) {
-  if (threads == 0) {
-    cpu_set_t set;
-    threads = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-  }
-  at::set_num_threads(threads);
 }
 
 void require_flag(const std::string& value, const std::string& flag, const std::string& hint) {

@@ -34,9 +34,6 @@ void add_shared_flags(CLI::App& verb, SharedFlags& flags, SharedFlagsUsed used);
 /// @throws Error(kUsage) naming the key or variable that is wrong.
 bool apply_config_layers(CLI::App& verb);
 
-/// Sets the number of compute threads of ATen. 0: the cores that the process may use.
-void set_threads(int threads);
-
 /// @throws Error(kUsage) "--FLAG is required" unless the value is set.
 void require_flag(const std::string& value, const std::string& flag, const std::string& hint = "");
 

@@ -23,6 +23,7 @@
 #include "heads/heads_source.h"
 #include "model/causal_lm.h"
 #include "model/device.h"
+#include "model/threads.h"
 #include "text/tokenizer.h"
 
 namespace air {

@@ -14,7 +14,7 @@
 #include "base/line_reader.h"
 #include "base/output_file.h"
 #include "data/record_value.h"
-#include "score/score_record.h"
+#include "scored/scored_line.h"
 
 namespace air {
 

@@ -9,7 +9,7 @@
 
 #include "base/json.h"
 #include "heads/heads_file.h"
-#include "select/scored_trace.h"
+#include "scored/scored_trace.h"
 
 namespace air {
 

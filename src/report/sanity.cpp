@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "report/html.h"
-#include "score/influence.h"
+#include "scored/losses.h"
 
 namespace air {
 

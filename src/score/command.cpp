@@ -17,6 +17,7 @@
 #include "model/device.h"
 #include "model/matrix_rate.h"
 #include "model/memory_plan.h"
+#include "model/threads.h"
 #include "score/manifest.h"
 #include "score/partial_file.h"
 #include "score/score_run.h"

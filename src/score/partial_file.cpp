@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "base/line_reader.h"
-#include "score/score_record.h"
+#include "scored/scored_line.h"
 
 namespace air {
 

@@ -18,8 +18,8 @@
 #include "data/trace.h"
 #include "model/causal_lm.h"
 #include "score/partial_file.h"
-#include "score/score_record.h"
 #include "score/scorer.h"
+#include "scored/scored_line.h"
 #include "text/tokenizer.h"
 
 namespace air {

@@ -8,7 +8,7 @@
 #include "data/trace.h"
 #include "model/causal_lm.h"
 #include "model/head_mask.h"
-#include "score/influence.h"
+#include "scored/losses.h"
 
 namespace air {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "data/trace.h"
-#include "score/influence.h"
+#include "scored/losses.h"
 
 namespace air {
 

@@ -17,11 +17,11 @@
 #include "base/output_file.h"
 #include "cli/help.h"
 #include "cli/shared_flags.h"
+#include "scored/ranking.h"
+#include "scored/row_store.h"
+#include "scored/scored_trace.h"
 #include "select/exporter.h"
-#include "select/joined_ranks.h"
-#include "select/row_store.h"
 #include "select/scored_row.h"
-#include "select/scored_trace.h"
 #include "select/selection.h"
 
 namespace air {

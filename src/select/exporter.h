@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "select/scored_trace.h"
+#include "scored/scored_trace.h"
 #include "text/tokenizer.h"
 
 namespace air {

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "data/record_value.h"
-#include "score/score_record.h"
+#include "scored/scored_line.h"
 
 namespace air {
 namespace {
@@ -173,18 +173,6 @@ const std::vector<std::string>& known_measures() {
       "influence", "divergence", "controlled", "base_nll",          "ref_nll",
       "entropy",   "num_tokens", "num_steps",  "num_prompt_tokens", kPerplexity};
   return measures;
-}
-
-std::string_view air_value_of(std::string_view line, const std::string& where) {
-  const std::string_view quick = find_air_object(line);
-  if (!quick.empty()) return quick;
-  // Another program may have written the line anew: then `air` can stand anywhere.
-  const RecordValue record = parse_record_line(line, where);
-  const RecordValue* value = member(record, "air");
-  if (value == nullptr)
-    throw Error(ErrorKind::kInput, where, "no field \"air\": the record has no scores",
-                "air score gives it some");
-  return line.substr(value->begin, value->end - value->begin);
 }
 
 ScoredRow read_scored_row(std::string_view line, const RowFields& fields,

@@ -39,10 +39,6 @@ struct ScoredRow {
 /// Names that `--by` takes.
 const std::vector<std::string>& known_measures();
 
-/// The text of the value of a line's key `air`, wherever it stands.
-/// @throws Error(kInput) when the line is not JSON or has no such key.
-std::string_view air_value_of(std::string_view line, const std::string& where);
-
 /// @throws Error(kInput) naming the line and what it lacks: not JSON, no `air`, another schema, no
 ///   such key or field.
 ScoredRow read_scored_row(std::string_view line, const RowFields& fields, const std::string& where);

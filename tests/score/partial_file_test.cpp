@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "base/error.h"
-#include "score/score_record.h"
+#include "scored/scored_line.h"
 #include "support/temporary_folder.h"
 
 namespace air {

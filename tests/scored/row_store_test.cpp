@@ -1,4 +1,4 @@
-#include "select/row_store.h"
+#include "scored/row_store.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

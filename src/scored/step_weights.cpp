@@ -1,4 +1,4 @@
-#include "score/step_weights.h"
+#include "scored/step_weights.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "select/row_store.h"
+#include "scored/row_store.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "data/trace.h"
-#include "score/influence.h"
-#include "score/step_weights.h"
+#include "scored/losses.h"
+#include "scored/step_weights.h"
 
 namespace air {
 
@@ -45,5 +45,9 @@ std::string with_rank(std::string_view scored_line, int64_t rank);
 /// The `air` object of a line that air wrote: it is the record's last key. Empty when the line has
 /// none.
 std::string_view find_air_object(std::string_view scored_line);
+
+/// The text of the value of a line's key `air`, wherever it stands.
+/// @throws Error(kInput) when the line is not JSON or has no such key.
+std::string_view air_value_of(std::string_view line, const std::string& where);
 
 }  // namespace air

@@ -1,10 +1,10 @@
-#include "select/joined_ranks.h"
+#include "scored/ranking.h"
 
 #include <algorithm>
 #include <tuple>
 
 #include "data/record_value.h"
-#include "select/scored_row.h"
+#include "scored/scored_line.h"
 
 namespace air {
 namespace {

@@ -1,4 +1,4 @@
-#include "select/joined_ranks.h"
+#include "scored/ranking.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

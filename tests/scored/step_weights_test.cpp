@@ -1,4 +1,4 @@
-#include "score/step_weights.h"
+#include "scored/step_weights.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
-#include "score/influence.h"
+#include "scored/losses.h"
 
 namespace air {
 namespace {

@@ -1,9 +1,11 @@
-#include "score/score_record.h"
+#include "scored/scored_line.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "data/record_value.h"
 
 namespace air {
 
@@ -143,6 +145,20 @@ std::string_view find_air_object(std::string_view scored_line) {
   std::string_view object = scored_line.substr(begin, close - begin);
   while (!object.empty() && object.back() != '}') object.remove_suffix(1);
   return object;
+}
+
+std::string_view air_value_of(std::string_view line, const std::string& where) {
+  const std::string_view quick = find_air_object(line);
+  if (!quick.empty()) return quick;
+  // Another program may have written the line anew: then `air` can stand anywhere.
+  const RecordValue record = parse_record_line(line, where);
+  // Of a repeated key the last one counts, as in most JSON readers.
+  const auto found = std::find_if(record.members.rbegin(), record.members.rend(),
+                                  [](const auto& entry) { return entry.name == "air"; });
+  if (found == record.members.rend())
+    throw Error(ErrorKind::kInput, where, "no field \"air\": the record has no scores",
+                "air score gives it some");
+  return line.substr(found->value.begin, found->value.end - found->value.begin);
 }
 
 }  // namespace air

@@ -1,4 +1,4 @@
-#include "score/influence.h"
+#include "scored/losses.h"
 
 #include <algorithm>
 #include <cmath>

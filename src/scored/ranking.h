@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "score/influence.h"
+#include "scored/losses.h"
 
 namespace air {
 

@@ -1,8 +1,8 @@
-#include "select/scored_trace.h"
+#include "scored/scored_trace.h"
 
 #include "base/error.h"
 #include "data/trace.h"
-#include "select/scored_row.h"
+#include "scored/scored_line.h"
 
 namespace air {
 

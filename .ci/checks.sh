@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# The checks of continuous integration, in the clone that this file is in: the README's test command first, on what it
+# installs itself; then what else a change must pass. Ends with the last line of the tests.
+cd "$(dirname "$0")/.." && source scripts/common.sh
+help_if_asked "$@"
+
+log=$(mktemp)
+AIR_WERROR=ON scripts/test.sh | tee "$log"
+scripts/check.sh --no-tests
+printf '\n'
+grep 'tests passed' "$log"
