@@ -122,7 +122,7 @@ void print_verdict(const Verification& verification, size_t num_heads) {
     spdlog::warn(
         "verdict: the critical set is not special: masking it costs the probes no more than "
         "masking random heads may");
-  else if (verification.text.is_special())
+  else if (verification.text.exceeds_random())
     spdlog::info(
         "verdict: the critical heads serve retrieval, and ordinary text needs them more than "
         "random heads");

@@ -44,8 +44,9 @@ at::Tensor visible_keys(const at::Tensor& queries, const at::Tensor& keys,
   return window ? earlier.logical_and(distance < *window) : earlier;
 }
 
-at::Tensor attention_probabilities(const at::Tensor& q, const at::Tensor& k, const at::Tensor& queries,
-                         const at::Tensor& keys, const AttentionSpec& spec) {
+at::Tensor attention_probabilities(const at::Tensor& q, const at::Tensor& k,
+                                   const at::Tensor& queries, const at::Tensor& keys,
+                                   const AttentionSpec& spec) {
   const int64_t rows = q.size(0), num_heads = q.size(1), kv_heads = k.size(1);
   // Query heads of a group share their keys: [K, H / K · A, D] × [K, D, S], nothing repeated.
   const at::Tensor grouped =
@@ -62,8 +63,8 @@ at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k,
                           const std::vector<int64_t>& rows, const AttentionSpec& spec) {
   const at::Tensor positions =
       upload(at::tensor(rows, at::TensorOptions().dtype(at::kLong)), q.device());
-  return attention_probabilities(q.index_select(0, positions), k, positions, position_range(0, k.size(0), q.device()),
-                       spec);
+  return attention_probabilities(q.index_select(0, positions), k, positions,
+                                 position_range(0, k.size(0), q.device()), spec);
 }
 
 }  // namespace air

@@ -11,6 +11,8 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <array>
+#include <numeric>
 #include <optional>
 
 #include "base/error.h"
@@ -129,6 +131,21 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
   // to know of it.
   if (config_.logit_multiplier != 1.0) x = x * config_.logit_multiplier;
   return variants_here == num_variants ? x : x.expand({num_variants, x.size(1), x.size(2)});
+}
+
+std::vector<TokenNll> CausalLM::span_nll(std::span<const int32_t> ids, int64_t begin, int64_t end,
+                                         ForwardOptions options) const {
+  AIR_CHECK(begin >= 1 && begin < end);
+  options.output_rows.resize(end - begin);
+  std::iota(options.output_rows.begin(), options.output_rows.end(), begin - 1);
+  const std::array sequences = {ids};
+  const at::Tensor hidden = hidden_states(make_batch(sequences, device()), options);
+  const std::vector<int64_t> targets(ids.begin() + begin, ids.begin() + end);
+  std::vector<TokenNll> variants;
+  for (const at::Tensor& variant : hidden.unbind())
+    variants.push_back(
+        token_nll(variant, at::tensor(targets, at::TensorOptions().dtype(at::kLong))));
+  return variants;
 }
 
 TokenNll CausalLM::token_nll(const at::Tensor& hidden, const at::Tensor& targets) const {

@@ -61,6 +61,12 @@ class CausalLM {
   /// Hidden states after the last norm, [M, R, hidden_size].
   at::Tensor hidden_states(const Batch& batch, const ForwardOptions& options) const;
 
+  /// Losses of the tokens [begin, end) of one text, each given all before it, in every variant:
+  /// [M].
+  /// @param begin at least 1   @param options what `output_rows` says is ignored
+  std::vector<TokenNll> span_nll(std::span<const int32_t> ids, int64_t begin, int64_t end,
+                                 ForwardOptions options = {}) const;
+
   /// Losses of the tokens that the rows predict.
   /// @param hidden [R, hidden_size]   @param targets [R] int64
   TokenNll token_nll(const at::Tensor& hidden, const at::Tensor& targets) const;

@@ -35,7 +35,8 @@ Routing route(const Linear& router, const at::Tensor& x, const ExpertConfig& con
   return {experts, weights.to(x.scalar_type())};
 }
 
-at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x, const ModelConfig& config) {
+at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x,
+                         const ModelConfig& config) {
   const Routing routing = route(mixture.router, x, config.experts);
   const int64_t k = config.experts.num_experts_per_tok;
   // Slots (token, choice) in the order of their experts: each expert's are one run of them.

@@ -36,6 +36,7 @@ Routing route(const Linear& router, const at::Tensor& x, const ExpertConfig& con
 
 /// Rows are gathered expert by expert, so that each expert's weights are read once.
 /// @param x [N, hidden]   @return [N, hidden]
-at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x, const ModelConfig& config);
+at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x,
+                         const ModelConfig& config);
 
 }  // namespace air

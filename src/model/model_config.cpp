@@ -46,27 +46,28 @@ const char* name_of(QkNorm norm) {
 }
 
 Json to_json(const RopeConfig& rope) {
-  Json json = {{"rope_type", rope.rope_type},
+  Json json = {{"rope_type", name_of(rope.type)},
                {"rope_theta", rope.theta},
                {"rotary_dim", rope.rotary_dim},
                {"interleaved", rope.interleaved}};
-  if (rope.rope_type == "default") return json;
+  if (rope.type == RopeType::kDefault) return json;
   json["factor"] = rope.factor;
-  if (rope.rope_type == "dynamic") json["max_position_embeddings"] = rope.max_position_embeddings;
+  if (rope.type == RopeType::kDynamic)
+    json["max_position_embeddings"] = rope.max_position_embeddings;
   if (rope.original_max_position_embeddings > 0)
     json["original_max_position_embeddings"] = rope.original_max_position_embeddings;
-  if (rope.rope_type == "llama3") {
+  if (rope.type == RopeType::kLlama3) {
     json["low_freq_factor"] = rope.low_freq_factor;
     json["high_freq_factor"] = rope.high_freq_factor;
   }
-  if (rope.rope_type == "yarn") {
+  if (rope.type == RopeType::kYarn) {
     json["beta_fast"] = rope.beta_fast;
     json["beta_slow"] = rope.beta_slow;
     json["truncate"] = rope.truncate;
   }
-  if (rope.rope_type == "yarn" || rope.rope_type == "longrope")
+  if (rope.type == RopeType::kYarn || rope.type == RopeType::kLongrope)
     json["attention_factor"] = rope.attention_factor;
-  if (rope.rope_type == "longrope") {
+  if (rope.type == RopeType::kLongrope) {
     json["short_factor"] = rope.short_factor;
     json["long_factor"] = rope.long_factor;
   }
@@ -93,6 +94,24 @@ Json to_json(const NormConfig& norm) {
 }
 
 }  // namespace
+
+const char* name_of(RopeType type) {
+  switch (type) {
+    case RopeType::kDefault:
+      return "default";
+    case RopeType::kLinear:
+      return "linear";
+    case RopeType::kDynamic:
+      return "dynamic";
+    case RopeType::kLlama3:
+      return "llama3";
+    case RopeType::kYarn:
+      return "yarn";
+    case RopeType::kLongrope:
+      return "longrope";
+  }
+  return "";
+}
 
 Json to_json(const LayerConfig& layer) {
   const auto or_null = [](const std::optional<int64_t>& value) {
@@ -158,7 +177,7 @@ Json to_json(const ModelConfig& c) {
 
 ModelConfig model_config_from_json(const Json& json, const std::string& where) {
   ConfigReader reader(json, where);
-  const std::string model_type = reader.text("model_type");
+  const std::string model_type = reader.string("model_type");
   const Family* family = find_family(model_type);
   if (family == nullptr)
     reader.fail("unknown model_type \"" + model_type + "\"", "known: " + known_model_types());

@@ -14,9 +14,15 @@
 
 namespace air {
 
+/// How a rotary embedding is stretched to longer contexts.
+enum class RopeType { kDefault, kLinear, kDynamic, kLlama3, kYarn, kLongrope };
+
+/// "default", …: as config.json spells it.
+const char* name_of(RopeType type);
+
 /// Rotary position embedding of a group of layers. Only the fields of its type are used.
 struct RopeConfig {
-  std::string rope_type = "default";  ///< default, linear, dynamic, llama3, yarn, longrope
+  RopeType type = RopeType::kDefault;
   double theta = 10000.0;
   int64_t rotary_dim = 0;    ///< leading dimensions of a head that are rotated
   bool interleaved = false;  ///< pairs (0, 1), (2, 3), … instead of (0, d/2), (1, d/2 + 1), …

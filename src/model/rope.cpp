@@ -99,17 +99,18 @@ at::Tensor angles_of(const at::Tensor& positions, const at::Tensor& frequencies)
 }  // namespace
 
 bool depends_on_length(const RopeConfig& config) {
-  return config.rope_type == "dynamic" || config.rope_type == "longrope";
+  return config.type == RopeType::kDynamic || config.type == RopeType::kLongrope;
 }
 
 at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length) {
-  const double theta = config.rope_type == "dynamic" ? dynamic_theta(config, length) : config.theta;
+  const double theta =
+      config.type == RopeType::kDynamic ? dynamic_theta(config, length) : config.theta;
   const at::Tensor powers = powers_of_theta(theta, config.rotary_dim);
   at::Tensor frequencies = powers.reciprocal();
-  if (config.rope_type == "linear") frequencies.div_(config.factor);
-  if (config.rope_type == "llama3") stretch_llama3(config, frequencies);
-  if (config.rope_type == "yarn") stretch_yarn(config, powers, frequencies);
-  if (config.rope_type == "longrope") stretch_longrope(config, length, powers, frequencies);
+  if (config.type == RopeType::kLinear) frequencies.div_(config.factor);
+  if (config.type == RopeType::kLlama3) stretch_llama3(config, frequencies);
+  if (config.type == RopeType::kYarn) stretch_yarn(config, powers, frequencies);
+  if (config.type == RopeType::kLongrope) stretch_longrope(config, length, powers, frequencies);
   return frequencies;
 }
 

@@ -4,6 +4,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
+#include <numeric>
+#include <span>
 #include <vector>
 
 namespace air {
@@ -16,6 +19,13 @@ struct TokenNll {
 
   TokenNll() = default;
   explicit TokenNll(int64_t rows) : nll(rows), entropy(rows), top1(rows) {}
+
+  double nll_sum() const { return std::accumulate(nll.begin(), nll.end(), 0.0); }
+  /// How many of the targets are the likeliest token.
+  int64_t num_right(std::span<const int32_t> targets) const {
+    return std::inner_product(top1.begin(), top1.end(), targets.begin(), int64_t{0}, std::plus<>(),
+                              std::equal_to<>());
+  }
 };
 
 /// What a family does to its logits beside the product with lm_head.

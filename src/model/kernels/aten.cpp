@@ -24,7 +24,6 @@ namespace {
 // Rows × vocabulary of one piece where ATen makes whole rows of logits.
 constexpr int64_t kWholeRowLogits = int64_t{1} << 26;
 
-
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   at::Tensor wide = x.to(at::kFloat);
   const at::Tensor inverse =
@@ -83,8 +82,8 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
 /// Whole rows of logits, a bounded number at a time: accelerators, and half precision on the CPU.
 /// Results are fetched once, at the end, so that an accelerator never waits for the host in
 /// between.
-TokenNll token_nll(const at::Tensor& hidden, const at::Tensor& lm_head,
-                       const at::Tensor& targets, const LogitOptions& options) {
+TokenNll token_nll(const at::Tensor& hidden, const at::Tensor& lm_head, const at::Tensor& targets,
+                   const LogitOptions& options) {
   const int64_t rows = hidden.size(0);
   const int64_t step = std::max<int64_t>(1, kWholeRowLogits / lm_head.size(0));
   const at::Tensor all_targets = upload(targets, hidden.device());

@@ -46,8 +46,9 @@ void masked_attention(const Sequence& in, int64_t begin, const AttentionSpec& sp
     const int64_t rows = std::min(block, length - begin);
     const int64_t position = in.first_position + begin, end = position + rows;
     const int64_t first_key = spec.first_key(position);
-    const at::Tensor mask = visible_keys(position_range(position, end, in.q.device()),
-                                         position_range(first_key, end, in.q.device()), spec.window);
+    const at::Tensor mask =
+        visible_keys(position_range(position, end, in.q.device()),
+                     position_range(first_key, end, in.q.device()), spec.window);
     const at::Tensor attended = at::scaled_dot_product_attention(
         as_heads(in.q, begin, rows), as_heads(in.k, first_key, end - first_key),
         as_heads(in.v, first_key, end - first_key), mask,
@@ -68,10 +69,10 @@ void explicit_attention(const Sequence& in, const AttentionSpec& spec, at::Tenso
     const int64_t position = in.first_position + begin, end = position + rows;
     const int64_t first_key = spec.first_key(position);
     const int64_t keys = end - first_key;
-    const at::Tensor shares = attention_probabilities(
-        in.q.narrow(0, begin, rows), in.k.narrow(0, first_key, keys),
-        position_range(position, end, in.q.device()),
-        position_range(first_key, end, in.q.device()), spec);
+    const at::Tensor shares =
+        attention_probabilities(in.q.narrow(0, begin, rows), in.k.narrow(0, first_key, keys),
+                                position_range(position, end, in.q.device()),
+                                position_range(first_key, end, in.q.device()), spec);
     const at::Tensor values =
         in.v.narrow(0, first_key, keys).transpose(0, 1).to(at::kFloat);  // [K, S, D]
     const at::Tensor grouped = shares.reshape({kv_heads, num_heads / kv_heads * rows, keys});
@@ -92,7 +93,7 @@ at::Tensor with_prefix(const at::Tensor& x, const PackedSequences& sequences, in
 }  // namespace
 
 at::Tensor aten_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const PackedSequences& sequences, const AttentionSpec& spec) {
+                          const PackedSequences& sequences, const AttentionSpec& spec) {
   at::Tensor out = at::empty({q.size(0), q.size(1), v.size(2)}, q.options());
   for (int64_t i = 0; i < sequences.size(); ++i) {
     const int64_t length = sequences.length(i), before = sequences.prefix_length(i);

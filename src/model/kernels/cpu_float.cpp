@@ -16,14 +16,14 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   if (!x.is_contiguous() || weight.dim() != 1) return aten_kernels().rms_norm(x, weight, eps);
   at::Tensor out = at::empty_like(x);
   const int64_t width = weight.size(0);
-  rms_norm_rows(x.const_data_ptr<float>(), x.numel() / width, width, weight.const_data_ptr<float>(),
-                static_cast<float>(eps), out.data_ptr<float>());
+  rms_norm_rows({x.const_data_ptr<float>(), x.numel() / width, width},
+                weight.const_data_ptr<float>(), static_cast<float>(eps), out.data_ptr<float>());
   return out;
 }
 
 void rope(at::Tensor& x, const RopeTable& table) {
   if (!x.is_contiguous() || table.interleaved) return aten_kernels().rope(x, table);
-  rotate_halves(x.data_ptr<float>(), x.size(0), x.size(1), x.size(2), table.cos.size(-1),
+  rotate_halves({x.data_ptr<float>(), x.size(0), x.size(1), x.size(2)}, table.cos.size(-1),
                 table.cos.const_data_ptr<float>(), table.sin.const_data_ptr<float>());
 }
 

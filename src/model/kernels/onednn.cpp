@@ -13,10 +13,11 @@ namespace {
 
 using Scalars = c10::List<std::optional<at::Scalar>>;
 using LinearOperator = at::Tensor(const at::Tensor&, const at::Tensor&,
-                                const std::optional<at::Tensor>&, std::string_view, Scalars,
-                                std::optional<std::string_view>);
+                                  const std::optional<at::Tensor>&, std::string_view, Scalars,
+                                  std::optional<std::string_view>);
 
-/// The operator that torch.compile's CPU code calls; none in a libtorch that was built without oneDNN.
+/// The operator that torch.compile's CPU code calls; none in a libtorch that was built without
+/// oneDNN.
 const std::optional<c10::TypedOperatorHandle<LinearOperator>>& linear_operator() {
   static const auto handle = []() -> std::optional<c10::TypedOperatorHandle<LinearOperator>> {
     const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
@@ -37,7 +38,7 @@ at::Tensor onednn_linear(const at::Tensor& x, const at::Tensor& weight, const at
                      (weight.is_contiguous() || weight.t().is_contiguous());
   if (!suits || !has_onednn()) return at::linear(x, weight, bias);
   return linear_operator()->call(x, weight, bias.defined() ? std::optional(bias) : std::nullopt,
-                                "none", Scalars{}, std::nullopt);
+                                 "none", Scalars{}, std::nullopt);
 }
 
 }  // namespace air

@@ -1,10 +1,12 @@
-#include "model/row_kernels.h"
+#include "model/kernels/row_kernels.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 // Highway compiles this file once for each instruction set and picks one at run time.
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "model/row_kernels.cpp"
+#define HWY_TARGET_INCLUDE "model/kernels/row_kernels.cpp"
 // The order matters: foreach_target.h first.
 // clang-format off
 #include <hwy/foreach_target.h>
@@ -39,10 +41,9 @@ void rms_norm_row(const float* x, int64_t width, const float* weight, float eps,
   for (; i < width; ++i) out[i] = x[i] * inverse * weight[i];
 }
 
-void rms_norm(const float* x, int64_t rows, int64_t width, const float* weight, float eps,
-              float* out) {
-  for (int64_t row = 0; row < rows; ++row)
-    rms_norm_row(x + row * width, width, weight, eps, out + row * width);
+void rms_norm(FloatRows x, const float* weight, float eps, float* out) {
+  for (int64_t row = 0; row < x.rows; ++row)
+    rms_norm_row(x.data + row * x.width, x.width, weight, eps, out + row * x.width);
 }
 
 void silu(float* gate, const float* up, int64_t count) {
@@ -95,10 +96,92 @@ void rotate_head(float* first, int64_t half, const float* cos, const float* sin)
   }
 }
 
-void rotate(float* x, int64_t rows, int64_t heads, int64_t head_dim, int64_t half, const float* cos,
-            const float* sin) {
-  for (int64_t row = 0; row < rows; ++row, cos += half, sin += half)
-    for (int64_t head = 0; head < heads; ++head, x += head_dim) rotate_head(x, half, cos, sin);
+void rotate(FloatHeads x, int64_t half, const float* cos, const float* sin) {
+  float* head_data = x.data;
+  for (int64_t row = 0; row < x.rows; ++row, cos += half, sin += half)
+    for (int64_t head = 0; head < x.heads; ++head, head_data += x.head_dim)
+      rotate_head(head_data, half, cos, sin);
+}
+
+float max_of(const float* x, int64_t count) {
+  const Floats d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  auto best = hn::Set(d, -std::numeric_limits<float>::infinity());
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) best = hn::Max(best, hn::LoadU(d, x + i));
+  float result = hn::GetLane(hn::MaxOfLanes(d, best));
+  for (; i < count; ++i) result = std::max(result, x[i]);
+  return result;
+}
+
+/// x becomes c · tanh(x / c).
+void cap(float* x, int64_t count, float softcap) {
+  const Floats d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto c = hn::Set(d, softcap);
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes)
+    hn::StoreU(hn::Mul(c, hn::Tanh(d, hn::Div(hn::LoadU(d, x + i), c))), d, x + i);
+  for (; i < count; ++i) x[i] = softcap * std::tanh(x[i] / softcap);
+}
+
+float exponentiate(float* x, int64_t count, float softcap, const float* sink) {
+  if (softcap > 0) cap(x, count, softcap);
+  float max = max_of(x, count);
+  if (sink != nullptr) max = std::max(max, *sink);
+  const Floats d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto shift = hn::Set(d, max);
+  auto sums = hn::Zero(d);
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto e = hn::Exp(d, hn::Sub(hn::LoadU(d, x + i), shift));
+    hn::StoreU(e, d, x + i);
+    sums = hn::Add(sums, e);
+  }
+  float sum = hn::GetLane(hn::SumOfLanes(d, sums));
+  for (; i < count; ++i) sum += x[i] = std::exp(x[i] - max);
+  return sink != nullptr ? sum + std::exp(*sink - max) : sum;
+}
+
+/// Σ e^(x − max) and Σ (x − max) e^(x − max) of a piece short enough for float sums.
+void exp_sums(const float* x, int64_t count, float max, double& sum_exp, double& weighted) {
+  const Floats d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto shift = hn::Set(d, max);
+  auto sums = hn::Zero(d);
+  auto weights = hn::Zero(d);
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto below = hn::Sub(hn::LoadU(d, x + i), shift);
+    const auto e = hn::Exp(d, below);
+    sums = hn::Add(sums, e);
+    weights = hn::MulAdd(below, e, weights);
+  }
+  sum_exp += hn::GetLane(hn::SumOfLanes(d, sums));
+  weighted += hn::GetLane(hn::SumOfLanes(d, weights));
+  for (; i < count; ++i) {
+    const float below = x[i] - max;
+    const float e = std::exp(below);
+    sum_exp += e;
+    weighted += static_cast<double>(below) * e;
+  }
+}
+
+void accumulate(const float* logits, int64_t count, int32_t first_id, LogitStats& stats) {
+  const float max = max_of(logits, count);
+  if (max > stats.max) {
+    const auto at = static_cast<int32_t>(std::find(logits, logits + count, max) - logits);
+    stats.top1 = first_id + at;
+    if (stats.sum_exp > 0) {
+      const double shift = static_cast<double>(stats.max) - static_cast<double>(max);
+      const double scale = std::exp(shift);
+      stats.weighted = (stats.weighted + stats.sum_exp * shift) * scale;
+      stats.sum_exp *= scale;
+    }
+    stats.max = max;
+  }
+  exp_sums(logits, count, stats.max, stats.sum_exp, stats.weighted);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -112,10 +195,11 @@ HWY_EXPORT(rms_norm);
 HWY_EXPORT(silu);
 HWY_EXPORT(gelu_tanh);
 HWY_EXPORT(rotate);
+HWY_EXPORT(exponentiate);
+HWY_EXPORT(accumulate);
 
-void rms_norm_rows(const float* x, int64_t rows, int64_t width, const float* weight, float eps,
-                   float* out) {
-  HWY_DYNAMIC_DISPATCH(rms_norm)(x, rows, width, weight, eps, out);
+void rms_norm_rows(FloatRows x, const float* weight, float eps, float* out) {
+  HWY_DYNAMIC_DISPATCH(rms_norm)(x, weight, eps, out);
 }
 
 void silu_gate(float* gate, const float* up, int64_t count) {
@@ -126,9 +210,16 @@ void gelu_tanh_gate(float* gate, const float* up, int64_t count) {
   HWY_DYNAMIC_DISPATCH(gelu_tanh)(gate, up, count);
 }
 
-void rotate_halves(float* x, int64_t rows, int64_t heads, int64_t head_dim, int64_t half,
-                   const float* cos, const float* sin) {
-  HWY_DYNAMIC_DISPATCH(rotate)(x, rows, heads, head_dim, half, cos, sin);
+void rotate_halves(FloatHeads x, int64_t half, const float* cos, const float* sin) {
+  HWY_DYNAMIC_DISPATCH(rotate)(x, half, cos, sin);
+}
+
+float exponentiate_scores(float* scores, int64_t count, float softcap, const float* sink) {
+  return HWY_DYNAMIC_DISPATCH(exponentiate)(scores, count, softcap, sink);
+}
+
+void accumulate_logits(const float* logits, int64_t count, int32_t first_id, LogitStats& stats) {
+  HWY_DYNAMIC_DISPATCH(accumulate)(logits, count, first_id, stats);
 }
 
 }  // namespace air
