@@ -13,7 +13,7 @@
 namespace air {
 
 /// {"ids":[…], "needle_begin":…, "needle_end":…, "answer_begin":…, "answer_end":…} with token
-/// positions, or {"text":…} with the same keys in bytes; half-open, the answer behind the needle.
+/// positions, or {"text":…} with the same keys in bytes; half-open, the answer after the needle.
 /// `kind`, `length` and `depth` are taken when given.
 /// @throws Error(kInput) naming the line: not JSON, a key that is missing or wrong, a span outside
 ///   the probe, a token

@@ -20,11 +20,11 @@ double retrieval_score(std::span<const int64_t> peaks, const Probe& probe) {
                                  probe.ids.begin() + probe.needle.end);
   std::set<int32_t> copied;
   for (size_t i = 0; i < peaks.size(); ++i) {
-    const int32_t token = probe.ids[static_cast<size_t>(probe.answer.begin) + i];
+    const int32_t token = probe.ids[probe.answer.begin + i];
     const int64_t peak = peaks[i];
     const bool in_needle = peak >= probe.needle.begin && peak < probe.needle.end;
     // C1 follows from C2: a key inside the needle that holds the token.
-    if (in_needle && probe.ids[static_cast<size_t>(peak)] == token) copied.insert(token);
+    if (in_needle && probe.ids[peak] == token) copied.insert(token);
   }
   return static_cast<double>(copied.size()) / static_cast<double>(needle.size());
 }

@@ -18,7 +18,7 @@ namespace air {
 
 namespace {
 
-// What the estimates stand on; the summary says so.
+// What the estimates assume; the summary says so.
 constexpr int64_t kContext = 1024;
 constexpr int64_t kBatchTokens = 4096;
 

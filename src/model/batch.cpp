@@ -39,7 +39,7 @@ Batch make_batch(std::span<const std::span<const int32_t>> sequences, at::Device
     const int64_t before = batch.sequences.prefix_of(i);
     AIR_CHECK(before < i && (before < 0 || batch.sequences.prefix_of(before) < 0));
     int64_t next = batch.sequences.prefix_length(i);
-    for (const int32_t token : sequences[static_cast<size_t>(i)]) {
+    for (const int32_t token : sequences[i]) {
       *id++ = token;
       *position++ = next++;
     }

@@ -23,12 +23,12 @@ namespace {
 // Beyond these, more tokens make nothing faster.
 constexpr int64_t kCpuBatchTokens = 4096;
 constexpr int64_t kAcceleratorBatchTokens = 65536;
-constexpr int64_t kLeastBatchTokens = 256;
+constexpr int64_t kMinBatchTokens = 256;
 // What a pass of one long trace may take of the free memory: the estimate is from above, others
 // want some too.
 constexpr double kShareOfOneTrace = 0.9;
 
-/// A number behind a name ("MemAvailable:  123 kB") in a file of such lines; −1: not there.
+/// The number after a name ("MemAvailable:  123 kB") in a file of such lines; −1: not there.
 int64_t number_in(const std::string& path, const std::string& name) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
@@ -123,7 +123,7 @@ int64_t free_memory(c10::Device device) {
 int64_t default_batch_tokens(const PassMemory& memory, int64_t free, c10::Device device) {
   const int64_t most = device.is_cpu() ? kCpuBatchTokens : kAcceleratorBatchTokens;
   if (free <= 0) return device.is_cpu() ? kCpuBatchTokens : 4 * kCpuBatchTokens;
-  int64_t tokens = kLeastBatchTokens;
+  int64_t tokens = kMinBatchTokens;
   while (tokens < most && 2 * tokens <= memory.tokens_in(free / 2)) tokens *= 2;
   return tokens;
 }

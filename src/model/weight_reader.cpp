@@ -46,8 +46,8 @@ at::Tensor WeightReader::materialize(const at::Tensor& view, const std::string& 
   if (device_.is_meta()) return at::empty(view.sizes(), options);
   if (device_.is_cpu() && view.scalar_type() == dtype && view.is_contiguous()) return view;
   at::Tensor owned = view.to(options, /*non_blocking=*/false, /*copy=*/true).contiguous();
-  checkpoint_.forget(
-      name);  // the file's pages would count as memory until the kernel wants them back
+  // The file's pages would count as memory until the kernel wants them back.
+  checkpoint_.release_pages(name);
   return owned;
 }
 
@@ -190,7 +190,7 @@ void WeightReader::read_experts(DecoderLayer& layer) {
   const ExpertConfig& experts = config_.experts;
   layer.experts.router =
       linear(layer_ + names.router, experts.num_experts, config_.hidden_size, experts.router_bias);
-  layer.experts.experts.reserve(static_cast<size_t>(experts.num_experts));
+  layer.experts.experts.reserve(experts.num_experts);
   const std::string name = layer_ + names.experts;
   if (checkpoint_.has(name + ".gate_up_proj_blocks"))
     read_mxfp4_experts(name, layer);
