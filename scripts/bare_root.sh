@@ -6,7 +6,9 @@
 #   --suite NAME        Debian's release; default: bookworm
 #   --packages A,B      what the root has beyond Debian's essential packages;
 #                       default: ca-certificates,python3,git
-#   --isolated          share nothing: no caches, no pip configuration of this machine
+#   --isolated          share nothing: no caches, no pip configuration of this machine. Certificate
+#                       authorities that were added to this machine are copied all the same: behind
+#                       a proxy that needs them nothing could be downloaded.
 #   --keep              leave the root's folder in place
 # Without --isolated, downloads and compiled objects (apt's archives, pip's, ccache's, the demo
 # model) are kept in ${AIR_ROOT_CACHE:-~/.cache/air/bare-root} and mounted into the root, whose pip
@@ -58,12 +60,25 @@ clone_project() {
   git -C "$root/air" checkout -q "$(git rev-parse HEAD)"
 }
 
-# Files and folders of this machine that its pip configuration names.
-pip_paths() {
-  python3 -m pip config list 2> /dev/null | grep -oE "(file://)?/[^' ]+" | sed 's#^file://##' | sort -u
+# Certificate authorities that were added to this machine.
+copy_authorities() {
+  local folder=/usr/local/share/ca-certificates
+  [ -n "$(ls -A $folder 2> /dev/null)" ] || return 0
+  mkdir -p "$root$folder"
+  cp -rT "$folder" "$root$folder"
+  chroot "$root" update-ca-certificates > /dev/null 2>&1
+  local bundle=/etc/ssl/certs/ca-certificates.crt
+  settings+=("PIP_CERT=$bundle" "SSL_CERT_FILE=$bundle")
 }
 
-# The mounts of the root, one "source target" a line; all but the caches read-only.
+# Files and folders of this machine that its pip configuration names. The pages of an index point to
+# files beside its folder "simple".
+pip_paths() {
+  python3 -m pip config list 2> /dev/null | grep -oE "(file://)?/[^' ]+" |
+    sed -E 's#^file://##; s#/simple/?$##' | sort -u
+}
+
+# Copies pip's configuration, and lists the paths that it names for enter() to mount.
 share_pip() {
   local file
   for file in /etc/pip.conf /etc/xdg/pip "${XDG_CONFIG_HOME:-$HOME/.config}/pip" "$HOME/.pip"; do
@@ -79,8 +94,7 @@ share_pip() {
 }
 
 enter() {
-  local settings=(HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-    LANG=C.UTF-8 TERM="${TERM:-dumb}" CI="${CI:-}") name
+  local name
   if [ $isolated = 0 ]; then
     for name in ${!PIP_*}; do settings+=("$name=${!name}"); done
     mkdir -p "$root"/root/.cache/{pip,ccache,air} "$cache"/{pip,ccache,air}
@@ -104,12 +118,15 @@ enter() {
   ' bash "$root" "$cache" $isolated "$suite" "${settings[@]}" bash -c 'cd /air && exec "$@"' bash "$@" < /dev/null
 }
 
+settings=(HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  LANG=C.UTF-8 "TERM=${TERM:-dumb}" "CI=${CI:-}")
 seconds_since() { echo $((SECONDS - $1)); }
 
 start=$SECONDS
 say "making a bare root of Debian $suite with $packages"
 make_root
 clone_project
+copy_authorities
 [ $isolated = 1 ] || share_pip
 say "the root took $(seconds_since "$start") s; running in it: $*"
 start=$SECONDS code=0

@@ -3,7 +3,7 @@
 
     scripts/bench_shared_prompt.py --model DIR --heads heads.json GSM8K.jsonl LONG.jsonl [--runs 3]
 
-The prompt is the begin of LONG's responses, the answers are pairs of GSM8K's. Prints seconds and their ratio
+The prompt is the beginning of LONG's responses, the answers are pairs of GSM8K's. Prints seconds and their ratio
 (min / median / max), and the largest difference between the two ways in any mean loss of a step or trace, nats per token;
 exit code 1 when it is above 2e-4.
 """

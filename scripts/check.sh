@@ -31,7 +31,7 @@ say "sanitizers: build"
 cmake --preset asan -D "$(head -n 1 build/release/configured-with)" > /dev/null
 cmake --build --preset asan
 say "sanitizers: tests"
-# libtorch keeps some memory to the end of the process: that is no leak of ours. A test asks for more
+# libtorch keeps some memory to the end of the process: that is not our leak. A test asks for more
 # memory than there is, and expects an error.
 ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
   ctest --preset asan --parallel 2 -L 'unit|model' -LE 'slow|properties' < /dev/null

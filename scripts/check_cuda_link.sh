@@ -4,7 +4,7 @@
 #   scripts/check_cuda_link.sh        about 5 GB in ${XDG_CACHE_HOME:-~/.cache}/air/cuda-wheel, kept for the next time
 # Settings: AIR_CUDA_TORCH=2.14.1     the version of torch
 #           AIR_CUDA_FOLDER=DIR       where the virtual environment and the build go
-# Exit code: 0 it works · 1 it does not · 77 the wheel can't be had here.
+# Exit code: 0 it works · 1 it does not · 77 the wheel is not available here.
 
 cd "$(dirname "$0")/.." && source scripts/common.sh
 help_if_asked "$@"

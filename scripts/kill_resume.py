@@ -96,7 +96,7 @@ def kill_and_resume(given, folder, expected, largest_batch, duration, rng):
             else:
                 finish(command, log)
                 whole = True
-            # A kill behind the last deletion finds the run complete.
+            # A kill after the last deletion finds the run complete.
             killed_complete = not whole and output.exists() and not Path(f"{output}.partial").exists()
             text = log.read_text()
             scored, kept = sum(batches(text)), KEPT.search(text)
@@ -195,7 +195,7 @@ def main():
         expected = (folder / "whole.jsonl").read_bytes()
         sizes = batches(log)
         check(sum(sizes) == expected.count(b"\n"), "the log does not account for every trace")
-        check(len(sizes) > 2, "too few batches for a trial: give more traces, or a smaller --max-batch-tokens behind --")
+        check(len(sizes) > 2, "too few batches for a trial: give more traces, or a smaller --max-batch-tokens after --")
         figures = {"seed": seed, "traces": sum(sizes), "batches": len(sizes), "largest_batch": max(sizes), "seconds": round(duration, 2)}
         try:
             figures |= kill_and_resume(given, folder, expected, max(sizes), duration, random.Random(seed))

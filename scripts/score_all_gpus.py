@@ -4,7 +4,7 @@
     scripts/score_all_gpus.py [--gpus 0,1,2,3] -o scored.jsonl -- --model DIR --heads heads.json traces.jsonl [FLAGS OF SCORE]
 
 Each process sees one GPU (CUDA_VISIBLE_DEVICES). Shards are kept as scored.shard0of4.jsonl and so on; running the same command
-again leaves finished shards alone and goes on with the others (--resume). The joined file has the rows of all shards by
+again leaves finished shards alone and resumes the others (--resume). The joined file has the rows of all shards by
 descending influence.
 
     --gpus LIST    indices or UUIDs as CUDA_VISIBLE_DEVICES takes them; default: that variable, else all that nvidia-smi lists
@@ -63,7 +63,7 @@ def main():
     parser.add_argument("--air", default=os.environ.get("AIR_BINARY", str(ROOT / "build" / "release" / "air")))
     given = parser.parse_args(arguments)
     if not flags:
-        parser.error("no flags for air score behind --")
+        parser.error("no flags for air score after --")
     for name in ["-o", "--output", "--shard", "--resume"]:
         if any(flag == name or flag.startswith(name + "=") for flag in flags):
             parser.error(f"{name} is set by this script")
@@ -104,7 +104,7 @@ def main():
             say(f"error: {path}: exit code {process.returncode}: {' / '.join(log.read_text().splitlines()[-2:])}")
             code = code or (process.returncode if process.returncode > 0 else 1)
     if code != 0:
-        say("the same command goes on with what is missing")
+        say("the same command resumes what is missing")
         return code
     result = subprocess.run(join)
     if result.returncode == 0:

@@ -3,7 +3,7 @@
     air score --model DIR --heads LIST --token-losses traces.jsonl -o scored.jsonl
     python3 scripts/weight_shrinkage.py scored.jsonl [more.jsonl …]
 
-Standardised step scores (docs/method.md, section 4) are made twice, out of the odd and out of the even tokens of every step, and
+Standardised step scores (docs/method.md, section 3) are made twice, out of the odd and out of the even tokens of every step, and
 correlated over the steps: what a step owes to chance differs between the halves. Beside it: which share of the greatest 5 %
 of the weights belongs to steps of at most 10 tokens, and the spread of those steps' weights. Needs numpy.
 """

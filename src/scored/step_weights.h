@@ -8,7 +8,7 @@
 
 namespace air {
 
-/// `--step-weights` and its parameters (docs/method.md section 4).
+/// `--step-weights` and its parameters (docs/method.md section 3).
 struct StepWeighting {
   enum class Kind { kSoftmax, kLinear, kTop, kNone };
   Kind kind = Kind::kSoftmax;

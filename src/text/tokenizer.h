@@ -25,7 +25,7 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  /// @param text valid UTF-8 (checked by the caller: see valid_utf8).
+  /// @param text valid UTF-8 (encode() checks it).
   /// @param add_special_tokens whether the post-processor's tokens (BOS and the like) are added, as
   ///   HF does by default.
   /// @throws Error(kInput) naming the byte where the text is not UTF-8.

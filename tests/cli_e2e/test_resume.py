@@ -137,7 +137,7 @@ def test_resume_refuses_another_option_by_name(score, interrupted, flags, names)
     partial = interrupted.with_name("scored.jsonl.partial")
     before = partial.read_bytes()
     arguments = [*score, "-o", interrupted, "--resume"]
-    for name in {flags[0]} & set(map(str, arguments)):  # a flag that stands there already
+    for name in {flags[0]} & set(map(str, arguments)):  # a flag that is given already
         at = arguments.index(name)
         del arguments[at:at + 2]
     message = fail(USAGE, *arguments, *flags)

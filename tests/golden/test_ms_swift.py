@@ -11,4 +11,4 @@ def test_each_token_has_its_steps_weight(export, demo_model):  # noqa: F811
         swift = [(id, round(weight, 5)) for id, label, weight in zip(encoded["input_ids"], encoded["labels"], encoded["loss_scale"]) if label != -100]
         air = [(id, round(weight, 5)) for id, label, weight in zip(tokens["input_ids"], tokens["labels"], tokens["loss_weights"]) if label != -100]
         assert swift[:len(air)] == air
-        assert len(swift) <= len(air) + 1  # the newline that ChatML has behind the end token
+        assert len(swift) <= len(air) + 1  # the newline that ChatML has after the end token

@@ -77,7 +77,7 @@ def test_scores_follow_from_the_token_losses(scored):
 
 
 def test_step_weights_are_the_softmax_of_standardised_influence(scored):
-    """Out of the token losses: 32 tokens of the trace's mean losses stand in every step."""
+    """Out of the token losses: 32 tokens of the trace's mean losses appear in every step."""
     for air in scored:
         share = np.array([step["num_tokens"] for step in air["steps"]]) / air["num_tokens"]
         ends = np.cumsum([step["num_tokens"] for step in air["steps"]])[:-1]

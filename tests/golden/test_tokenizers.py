@@ -56,7 +56,7 @@ def reference(tokenizer, text):
 
 
 def count_added(tokenizer):
-    """Tokens that the post-processor puts in front; none of these folders' puts any behind."""
+    """Tokens that the post-processor puts in front; none of these folders' puts any after."""
     return len(tokenizer.encode("").ids)
 
 

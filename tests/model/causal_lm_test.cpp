@@ -237,7 +237,7 @@ TEST(CausalLMTest, APassElsewhereNeverReadsBackWhatItComputes) {
     const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
     const Batch batch = make_batch(spans, at::kMeta, {-1, 0, -1});
     const std::vector<HeadSet> variants = {{}, {{1, 2}}};
-    const HeadMask mask(variants, MaskMode::kUniform, HeadGrid::full(3, 4), at::kMeta,
+    const HeadMask mask(variants, MaskMode::kUniform, model.config().head_grid(), at::kMeta,
                         at::kBFloat16);
     const at::Tensor hidden =
         model.hidden_states(batch, {.mask = &mask, .output_rows = {19, 20, 56}});
