@@ -15,7 +15,7 @@
 #include "find_heads/heads_result.h"
 #include "find_heads/measure_probe.h"
 #include "find_heads/options.h"
-#include "find_heads/probe_dump.h"
+#include "find_heads/probe_file.h"
 #include "find_heads/probe_set.h"
 #include "find_heads/result_journal.h"
 #include "find_heads/verification.h"

@@ -30,8 +30,8 @@ double retrieval_score(std::span<const int64_t> peaks, const Probe& probe) {
 }
 
 std::vector<double> retrieval_scores(const at::Tensor& peaks, const Probe& probe) {
-  const auto num_heads = static_cast<size_t>(peaks.size(0));
-  const auto num_rows = static_cast<size_t>(peaks.size(1));
+  const size_t num_heads = peaks.size(0);
+  const size_t num_rows = peaks.size(1);
   const int64_t* data = peaks.const_data_ptr<int64_t>();
   std::vector<double> scores(num_heads);
   for (size_t head = 0; head < num_heads; ++head)

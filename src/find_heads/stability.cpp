@@ -78,7 +78,7 @@ Bootstrap bootstrap_scores(const std::vector<ProbeResult>& results, int64_t coun
   Bootstrap bootstrap{.num_draws = 1000, .level = 0.95, .low = {}, .high = {}, .critical = {}};
   const std::vector<size_t> answered = answered_probes(results);
   if (answered.empty()) return bootstrap;
-  const auto num_draws = static_cast<size_t>(bootstrap.num_draws);
+  const size_t num_draws = bootstrap.num_draws;
   const std::vector<HeadScores> means =
       resampled_means(results, answered, bootstrap.num_draws, seed);
   const HeadGrid& grid = means.front().grid();

@@ -7,7 +7,7 @@ namespace {
 
 HeadGrid grid_of(const std::vector<std::vector<double>>& layers) {
   std::vector<int64_t> num_heads;
-  for (const auto& layer : layers) num_heads.push_back(static_cast<int64_t>(layer.size()));
+  for (const auto& layer : layers) num_heads.push_back(layer.size());
   return HeadGrid(num_heads);
 }
 

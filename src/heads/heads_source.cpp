@@ -21,10 +21,9 @@ double share_of(const HeadSet& heads, const HeadGrid& grid) {
 }
 
 HeadsFile listed_file(const std::string& list, const HeadModel& model) {
-  constexpr const char* kWhere = "--heads";
   HeadsFile file{.model = model};
-  file.heads = parse_head_list(list, kWhere);
-  check_heads(file.heads, model.grid, kWhere);
+  file.heads = parse_head_list(list, list);
+  check_heads(file.heads, model.grid, list);
   file.fraction = share_of(file.heads, model.grid);
   return file;
 }

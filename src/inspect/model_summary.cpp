@@ -52,7 +52,7 @@ std::string or_error(Read read) {
 }
 
 Json memory_estimate(const CausalLM& model, const char* dtype, at::ScalarType type) {
-  const auto size = static_cast<int64_t>(c10::elementSize(type));
+  const int64_t size = c10::elementSize(type);
   const int64_t weights = model.num_parameters() * size;
   return {{"dtype", dtype},
           {"weights", weights},
@@ -84,7 +84,9 @@ std::string number_text(const Json& value) {
 }
 
 std::string heads_text(const Json& s) {
-  return std::to_string(s["num_attention_heads"].get<int64_t>()) + " query, " +
+  const bool everywhere = s["num_attention_layers"] == s["num_hidden_layers"];
+  return (everywhere ? "" : "in " + s["num_attention_layers"].dump() + " layers: ") +
+         std::to_string(s["num_attention_heads"].get<int64_t>()) + " query, " +
          std::to_string(s["num_key_value_heads"].get<int64_t>()) + " key/value (groups of " +
          std::to_string(s["num_key_value_groups"].get<int64_t>()) + "), " +
          std::to_string(s["head_dim"].get<int64_t>()) + " wide";
@@ -155,6 +157,7 @@ Json summarise_model(const std::filesystem::path& folder) {
   const auto optional = [](double value) { return value > 0 ? Json(value) : Json(nullptr); };
   Json summary = {{"model_type", c.model_type},
                   {"num_hidden_layers", c.num_hidden_layers},
+                  {"num_attention_layers", c.attention_layers().size()},
                   {"num_attention_heads", c.num_attention_heads},
                   {"num_key_value_heads", c.num_key_value_heads},
                   {"num_key_value_groups", c.num_attention_heads / c.num_key_value_heads},

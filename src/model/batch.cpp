@@ -27,8 +27,7 @@ Batch make_batch(std::span<const std::span<const int32_t>> sequences, at::Device
   batch.sequences.cu_seqlens.push_back(0);
   for (const auto& sequence : sequences) {
     AIR_CHECK(!sequence.empty());
-    batch.sequences.cu_seqlens.push_back(batch.num_tokens() +
-                                         static_cast<int64_t>(sequence.size()));
+    batch.sequences.cu_seqlens.push_back(batch.num_tokens() + sequence.size());
   }
   batch.sequences.prefix = std::move(prefix);
   batch.ids = at::empty({batch.num_tokens()}, at::TensorOptions().dtype(at::kLong));

@@ -137,7 +137,9 @@ at::Tensor Checkpoint::bytes_view(const std::string& name, at::IntArrayRef shape
   return checked_view(name, shape, false);
 }
 
-void Checkpoint::release_pages(const std::string& name) const { file_of_.at(name)->release_pages(name); }
+void Checkpoint::release_pages(const std::string& name) const {
+  file_of_.at(name)->release_pages(name);
+}
 
 void Checkpoint::ignore(const std::string& name) { taken_.insert(name); }
 
@@ -155,7 +157,7 @@ std::map<std::string, int64_t> Checkpoint::bytes_by_dtype() const {
   std::map<std::string, int64_t> bytes;
   for (const auto& [name, file] : file_of_) {
     const auto& entry = file->entries().at(name);
-    bytes[entry.dtype] += static_cast<int64_t>(entry.end - entry.begin);
+    bytes[entry.dtype] += entry.end - entry.begin;
   }
   return bytes;
 }

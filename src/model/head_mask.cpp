@@ -8,7 +8,7 @@ namespace air {
 
 HeadMask::HeadMask(std::span<const HeadSet> variants, MaskMode mode, const HeadGrid& grid,
                    at::Device device, at::ScalarType dtype)
-    : num_variants_(static_cast<int64_t>(variants.size())),
+    : num_variants_(variants.size()),
       mode_(mode),
       fork_layer_(grid.num_layers()),
       layers_(grid.num_layers()) {

@@ -87,7 +87,7 @@ int64_t free_host_memory() {
 
 PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Device device,
                        c10::ScalarType dtype) {
-  const auto size = static_cast<int64_t>(c10::elementSize(dtype));
+  const int64_t size = c10::elementSize(dtype);
   // States; queries and attended values; keys and values, and their copies with the rows of a head
   // together. After the last layer: states, those of the output rows, and their norm.
   int64_t row = 3 * config.hidden_size;

@@ -126,7 +126,7 @@ Json to_json(const LayerConfig& layer) {
 std::vector<int64_t> ModelConfig::attention_layers() const {
   std::vector<int64_t> indices;
   for (size_t i = 0; i < layers.size(); ++i)
-    if (layers[i].has_heads()) indices.push_back(static_cast<int64_t>(i));
+    if (layers[i].has_heads()) indices.push_back(i);
   return indices;
 }
 

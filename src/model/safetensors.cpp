@@ -92,7 +92,7 @@ SafetensorsFile::Entry parse_entry(const std::string& name, const Json& json, ui
     if (!length || *length > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
       throw refuse("a dimension that is not a length");
     if (__builtin_mul_overflow(size, *length, &size)) throw refuse("its shape overflows");
-    entry.shape.push_back(static_cast<int64_t>(*length));
+    entry.shape.push_back(*length);
   }
   const auto begin = whole_number(json["data_offsets"][0]);
   const auto end = whole_number(json["data_offsets"][1]);

@@ -41,7 +41,7 @@ WeightReader::WeightReader(Checkpoint& checkpoint, const ModelConfig& config, at
 at::Tensor WeightReader::materialize(const at::Tensor& view, const std::string& name,
                                      at::ScalarType dtype) {
   num_parameters_ += view.numel();
-  num_bytes_ += view.numel() * static_cast<int64_t>(c10::elementSize(dtype));
+  num_bytes_ += view.numel() * c10::elementSize(dtype);
   const auto options = at::TensorOptions().dtype(dtype).device(device_);
   if (device_.is_meta()) return at::empty(view.sizes(), options);
   if (device_.is_cpu() && view.scalar_type() == dtype && view.is_contiguous()) return view;
@@ -56,18 +56,16 @@ at::Tensor WeightReader::tensor(const std::string& name, at::IntArrayRef shape) 
 }
 
 Linear WeightReader::linear(const std::string& name, int64_t out, int64_t in, bool bias) {
-  return rows_of(name, out, in, 0, out, bias);
+  return rows_of(name, {0, out, out}, in, bias);
 }
 
-Linear WeightReader::rows_of(const std::string& name, int64_t all_rows, int64_t in, int64_t begin,
-                             int64_t rows, bool bias) {
-  const std::string weight = name + ".weight";
-  Linear linear{
-      materialize(checkpoint_.view(weight, {all_rows, in}).narrow(0, begin, rows), weight, dtype_),
-      {}};
-  if (bias)
-    linear.bias = materialize(checkpoint_.view(name + ".bias", {all_rows}).narrow(0, begin, rows),
-                              name + ".bias", dtype_);
+Linear WeightReader::rows_of(const std::string& name, RowRange rows, int64_t in, bool bias) {
+  const auto part = [&](const std::string& tensor_name, at::IntArrayRef shape) {
+    return materialize(checkpoint_.view(tensor_name, shape).narrow(0, rows.begin, rows.count),
+                       tensor_name, dtype_);
+  };
+  Linear linear{part(name + ".weight", {rows.of_all, in}), {}};
+  if (bias) linear.bias = part(name + ".bias", {rows.of_all});
   return linear;
 }
 
@@ -153,7 +151,7 @@ void WeightReader::read_attention(const AttentionSizes& sizes, DecoderLayer& lay
   const int64_t q = sizes.q_size(), k = sizes.k_size(), v = sizes.v_size();
   if (names.qkv_proj != nullptr) {
     const auto part = [&](int64_t begin, int64_t rows) {
-      return rows_of(layer_ + names.qkv_proj, q + k + v, hidden, begin, rows, config_.qkv_bias);
+      return rows_of(layer_ + names.qkv_proj, {begin, rows, q + k + v}, hidden, config_.qkv_bias);
     };
     layer.q_proj = part(0, q);
     layer.k_proj = part(q, k);
@@ -174,9 +172,9 @@ void WeightReader::read_mlp(DecoderLayer& layer) {
   const int64_t hidden = config_.hidden_size, inner = config_.intermediate_size;
   if (names.gate_up_proj != nullptr) {
     layer.mlp.gate_proj =
-        rows_of(layer_ + names.gate_up_proj, 2 * inner, hidden, 0, inner, config_.mlp_bias);
+        rows_of(layer_ + names.gate_up_proj, {0, inner, 2 * inner}, hidden, config_.mlp_bias);
     layer.mlp.up_proj =
-        rows_of(layer_ + names.gate_up_proj, 2 * inner, hidden, inner, inner, config_.mlp_bias);
+        rows_of(layer_ + names.gate_up_proj, {inner, inner, 2 * inner}, hidden, config_.mlp_bias);
   } else {
     if (config_.mlp_gate)
       layer.mlp.gate_proj = linear(layer_ + names.gate_proj, inner, hidden, config_.mlp_bias);

@@ -38,7 +38,7 @@ void read_yarn(ConfigReader& reader, RopeConfig& rope) {
 void read_longrope(ConfigReader& reader, RopeConfig& rope) {
   rope.short_factor = reader.numbers("short_factor");
   rope.long_factor = reader.numbers("long_factor");
-  const auto half = static_cast<size_t>(rope.rotary_dim / 2);
+  const size_t half = rope.rotary_dim / 2;
   for (const auto& [key, size] : {std::pair{"short_factor", rope.short_factor.size()},
                                   {"long_factor", rope.long_factor.size()}})
     if (size != half)

@@ -202,7 +202,7 @@ at::Tensor cpu_attention(const at::Tensor& q, const at::Tensor& k, const at::Ten
   const std::vector<Block> blocks = make_blocks(sequences, k.size(1), in.group, spec.window);
   // Each product runs on the thread that owns its block; neighbours in the list take about as long
   // as each other, so they are dealt out one by one.
-  const auto count = static_cast<int64_t>(blocks.size());
+  const int64_t count = blocks.size();
   const int64_t threads = std::min<int64_t>(at::get_num_threads(), count);
   at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
     c10::InferenceMode guard;

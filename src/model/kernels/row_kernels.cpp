@@ -23,7 +23,7 @@ using Floats = hn::ScalableTag<float>;
 
 void rms_norm_row(const float* x, int64_t width, const float* weight, float eps, float* out) {
   const Floats d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = hn::Lanes(d);
   // Two sums, so that the additions of one need not wait for each other.
   auto even = hn::Zero(d), odd = hn::Zero(d);
   int64_t i = 0;
@@ -48,7 +48,7 @@ void rms_norm(FloatRows x, const float* weight, float eps, float* out) {
 
 void silu(float* gate, const float* up, int64_t count) {
   const Floats d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = hn::Lanes(d);
   const auto one = hn::Set(d, 1.0F);
   int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
@@ -62,7 +62,7 @@ void silu(float* gate, const float* up, int64_t count) {
 void gelu_tanh(float* gate, const float* up, int64_t count) {
   constexpr float kSqrt2OverPi = 0.7978845608028654F, kCubic = 0.044715F;
   const Floats d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = hn::Lanes(d);
   const auto one = hn::Set(d, 1.0F), half = hn::Set(d, 0.5F);
   int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
@@ -80,7 +80,7 @@ void gelu_tanh(float* gate, const float* up, int64_t count) {
 
 void rotate_head(float* first, int64_t half, const float* cos, const float* sin) {
   const Floats d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = hn::Lanes(d);
   float* second = first + half;
   int64_t i = 0;
   for (; i + lanes <= half; i += lanes) {
@@ -105,7 +105,7 @@ void rotate(FloatHeads x, int64_t half, const float* cos, const float* sin) {
 
 float max_of(const float* x, int64_t count) {
   const Floats d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = hn::Lanes(d);
   auto best = hn::Set(d, -std::numeric_limits<float>::infinity());
   int64_t i = 0;
   for (; i + lanes <= count; i += lanes) best = hn::Max(best, hn::LoadU(d, x + i));
@@ -117,7 +117,7 @@ float max_of(const float* x, int64_t count) {
 /// x becomes c · tanh(x / c).
 void cap(float* x, int64_t count, float softcap) {
   const Floats d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = hn::Lanes(d);
   const auto c = hn::Set(d, softcap);
   int64_t i = 0;
   for (; i + lanes <= count; i += lanes)
@@ -130,7 +130,7 @@ float exponentiate(float* x, int64_t count, float softcap, const float* sink) {
   float max = max_of(x, count);
   if (sink != nullptr) max = std::max(max, *sink);
   const Floats d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = hn::Lanes(d);
   const auto shift = hn::Set(d, max);
   auto sums = hn::Zero(d);
   int64_t i = 0;
@@ -147,7 +147,7 @@ float exponentiate(float* x, int64_t count, float softcap, const float* sink) {
 /// Σ e^(x − max) and Σ (x − max) e^(x − max) of a piece short enough for float sums.
 void exp_sums(const float* x, int64_t count, float max, double& sum_exp, double& weighted) {
   const Floats d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = hn::Lanes(d);
   const auto shift = hn::Set(d, max);
   auto sums = hn::Zero(d);
   auto weights = hn::Zero(d);
