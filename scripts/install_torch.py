@@ -6,7 +6,7 @@
 
 PyPI's build for Linux brings CUDA libraries of several GB. air itself loads two small ones of them on the CPU, so on a
 machine without a GPU the others are left out. Python's `import torch` loads them all, GPU or not.
-AIR_TORCH_INDEX=URL takes torch from another package index, such as PyTorch's own index of CPU builds.
+AIR_TORCH_INDEX=URL looks for torch in another package index too, such as PyTorch's own index of CPU builds.
 """
 import argparse
 import json
@@ -32,7 +32,7 @@ def say(text):
 
 def pip(*arguments, **options):
     index = os.environ.get("AIR_TORCH_INDEX")
-    index = ["--index-url", index] if index else []
+    index = ["--extra-index-url", index] if index else []
     return subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments, *index],
                           check=True, **options)
 
@@ -91,7 +91,7 @@ def install_for_cpu(torch):
         "are left out but for two small ones. A CPU build is smaller still: AIR_TORCH_INDEX=URL names an index that has it.")
     pip("install", "--quiet", "--no-deps", "-r", REQUIREMENTS)
     if libraries:
-        pip("install", "--quiet", *libraries)
+        pip("install", "--quiet", "--no-warn-conflicts", *libraries)
     if loads():
         return
     say("it does not load without the others: installing them")

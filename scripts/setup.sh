@@ -4,9 +4,10 @@
 #   scripts/setup.sh            what the demo needs: build/release/air and .venv
 #   scripts/setup.sh --test     what the tests need too: the test programs, transformers, a browser
 #   scripts/setup.sh --check    what scripts/check.sh needs on top of that: clang-format
+#   scripts/setup.sh --wheel    what scripts/make_wheel.sh needs; builds nothing
 # Settings: LibTorch_ROOT=DIR       use this libtorch (.../site-packages/torch or an unpacked
 #                                   libtorch zip)
-#           AIR_TORCH_INDEX=URL     take torch from this package index
+#           AIR_TORCH_INDEX=URL     look for torch in this package index too
 #           AIR_SKIP_PACKAGES=1     do not look at system packages
 #           AIR_WERROR=ON           compile with warnings as errors
 # An activated virtual or conda environment whose torch is new enough is used in place of a torch in
@@ -20,16 +21,19 @@ BUILD_PACKAGES=(
 )
 TEST_PACKAGES=(libgtest-dev libgmock-dev librapidcheck-dev jq)
 CHECK_PACKAGES=(clang-format)
+WHEEL_PACKAGES=(icu-devtools)
 OLDEST_TORCH=2.7
 
 with_tests=0
 with_checks=0
+for_wheel=0
 for argument in "$@"; do
   case "$argument" in
     --test) with_tests=1 ;;
     --check) with_tests=1 with_checks=1 ;;
+    --wheel) for_wheel=1 ;;
     -h | --help) print_help; exit 0 ;;
-    *) die "unknown argument $argument (known: --test, --check, --help)" ;;
+    *) die "unknown argument $argument (known: --test, --check, --wheel, --help)" ;;
   esac
 done
 
@@ -73,21 +77,24 @@ install_packages() {
   command -v apt-get > /dev/null && command -v dpkg-query > /dev/null || list_by_hand
   local wanted=("${BUILD_PACKAGES[@]}") missing=()
   [ $with_tests = 0 ] || wanted+=("${TEST_PACKAGES[@]}")
+  [ $for_wheel = 0 ] || wanted+=("${WHEEL_PACKAGES[@]}")
   [ $with_checks = 0 ] || wanted+=("${CHECK_PACKAGES[@]}")
   python3 -c 'import ensurepip, venv' 2> /dev/null || wanted+=(python3-venv)
   mapfile -t missing < <(missing_of "${wanted[@]}")
   [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
-  [ $with_tests = 0 ] || has_browser || (apt_install chromium) ||
-    say "no chromium: the test report.browser will be skipped"
+  [ $with_tests = 0 ] || has_browser || { can_install && (apt_install chromium); } ||
+    say "no browser: the test report.browser will be skipped"
 }
+
+can_install() { [ "$(id -u)" = 0 ] || command -v sudo > /dev/null; }
 
 apt_install() {
   local as_root=() by_hand="as root: apt-get install --no-install-recommends $*
 hint: packages that you have in another way (conda, modules): AIR_SKIP_PACKAGES=1 leaves this step out
 hint: to use air without building it, install its wheel (README.md, Installing): no root, no compiler"
   if [ "$(id -u)" != 0 ]; then
-    command -v sudo > /dev/null ||
-      die "$# Debian packages are missing, and there is neither root nor sudo to install them.
+    can_install ||
+      die "Debian packages are missing ($#), and there is neither root nor sudo to install them.
 $by_hand"
     as_root=(sudo)
   fi
@@ -136,7 +143,9 @@ pip_install() {
 
 pip_install_now() {
   say "installing $(grep -v '^#' "$1" | tr '\n' ' ')into .venv"
-  .venv/bin/python -m pip install --disable-pip-version-check -q "${@:2}" -r "$1" >&2
+  # torch may lack libraries that it asks for and air does not need: see install_torch.py.
+  .venv/bin/python -m pip install --disable-pip-version-check --no-warn-conflicts -q \
+    "${@:2}" -r "$1" >&2
 }
 
 # torch into .venv; --importable: with all that Python's `import torch` loads.
@@ -192,4 +201,4 @@ AIR_TESTS=$([ $with_tests = 1 ] && echo ON || echo OFF)"
 
 install_packages
 prepare_python
-build
+[ $for_wheel = 1 ] || build

@@ -15,8 +15,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/shared_flags.h"
+#include "cli/version.h"
 #include "find_heads/command.h"
 #include "inspect/command.h"
+#include "model/torch_info.h"
 #include "report/command.h"
 #include "score/command.h"
 #include "score/split_batch.h"
@@ -97,7 +99,14 @@ int parse_and_run(int argc, char** argv) {
       "  air select scored.jsonl --top-k 1000 -o subset.jsonl\n"
       "  air report scored.jsonl --heads heads.json -o report.html\n",
       "air"};
-  root.set_version_flag("--version", "air " + air::version());
+  bool verbose = false;
+  CLI::Option* verbose_flag =
+      root.add_flag("-v,--verbose", verbose, "With --version: the devices and threads too");
+  CLI::Option* version_flag = root.set_version_flag("--version", [&verbose] {
+    return "air " + air::build_identity() + ", " + air::torch_line() +
+           (verbose ? "\n" + air::runtime_lines() : "");
+  });
+  verbose_flag->needs(version_flag);
   root.require_subcommand(1);
   root.failure_message(CLI::FailureMessage::simple);
   const std::vector<air::Verb> verbs = {air::add_find_heads(root), air::add_score(root),

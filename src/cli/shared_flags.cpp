@@ -218,6 +218,4 @@ void require_flag(const std::string& value, const std::string& flag, const std::
   if (value.empty()) throw Error(ErrorKind::kUsage, "", flag + " is required", hint);
 }
 
-std::string version() { return AIR_VERSION; }
-
 }  // namespace air

@@ -37,7 +37,4 @@ bool apply_config_layers(CLI::App& verb);
 /// @throws Error(kUsage) "--FLAG is required" unless the value is set.
 void require_flag(const std::string& value, const std::string& flag, const std::string& hint = "");
 
-/// Number of an option as it stands in the program: "0.1.0".
-std::string version();
-
 }  // namespace air

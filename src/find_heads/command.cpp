@@ -12,6 +12,7 @@
 #include "base/interrupt.h"
 #include "base/output_file.h"
 #include "base/progress.h"
+#include "cli/version.h"
 #include "find_heads/heads_result.h"
 #include "find_heads/measure_probe.h"
 #include "find_heads/options.h"
@@ -145,7 +146,9 @@ HeadsFile heads_from_probes(const FindHeadsFlags& flags, const CausalLM& model,
                             const std::vector<Probe>& probes) {
   const std::string kept_at = partial_path(flags.output);
   ResultJournal journal(
-      kept_at, run_identity(model.fingerprint(), dtype_name(model.dtype()), probes), flags.resume);
+      kept_at,
+      run_identity(build_identity(), model.fingerprint(), dtype_name(model.dtype()), probes),
+      flags.resume);
   if (journal.num_kept() > 0)
     spdlog::info("{} of {} probes are done already", journal.num_kept(), probes.size());
   watch_interrupts();

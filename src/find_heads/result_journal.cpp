@@ -33,9 +33,9 @@ std::vector<Json> whole_lines(const std::string& text, const std::string& path, 
 
 }  // namespace
 
-std::string run_identity(const std::string& model_fingerprint, const std::string& dtype,
-                         const std::vector<Probe>& probes) {
-  std::string bytes = model_fingerprint + "," + dtype;
+std::string run_identity(const std::string& build, const std::string& model_fingerprint,
+                         const std::string& dtype, const std::vector<Probe>& probes) {
+  std::string bytes = build + "," + model_fingerprint + "," + dtype;
   for (const Probe& probe : probes) {
     for (const int64_t number :
          {probe.needle.begin, probe.needle.end, probe.answer.begin, probe.answer.end})
@@ -66,7 +66,8 @@ void ResultJournal::load(const std::string& identity, bool resume) {
   std::filesystem::resize_file(path_, size);
   if (lines.empty()) return;
   if (lines.front().value("run", "") != identity) {
-    throw Error(ErrorKind::kUsage, path_, "is of a run with another model or other probes",
+    throw Error(ErrorKind::kUsage, path_,
+                "is of a run with another model, other probes or another build of air",
                 "delete the file to start anew");
   }
   for (size_t i = 1; i < lines.size(); ++i) {

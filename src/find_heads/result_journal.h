@@ -14,9 +14,10 @@
 
 namespace air {
 
-/// What decides the results: the model, its precision, and the probes themselves. 16 hex digits.
-std::string run_identity(const std::string& model_fingerprint, const std::string& dtype,
-                         const std::vector<Probe>& probes);
+/// What decides the results: the build of air (cli/version.h), the model, its precision, and the
+/// probes themselves. 16 hex digits.
+std::string run_identity(const std::string& build, const std::string& model_fingerprint,
+                         const std::string& dtype, const std::vector<Probe>& probes);
 
 /// A file of JSON lines: which run it is, then a line a probe, flushed as it comes. The file stays
 /// until the caller, with its output written, removes it.

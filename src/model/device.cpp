@@ -2,8 +2,13 @@
 
 #include <ATen/Context.h>
 #include <ATen/DeviceAccelerator.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+
+#include <dlfcn.h>
+#include <linux/limits.h>
 
 #include <charconv>
+#include <filesystem>
 
 #include "base/error.h"
 
@@ -11,16 +16,45 @@ namespace air {
 
 namespace {
 
-int64_t cuda_device_count() {
-  return at::hasCUDA() ? static_cast<int64_t>(at::accelerator::deviceCount()) : 0;
+/// The library with the CUDA kernels: a CUDA build of libtorch has it beside libtorch_cpu.
+std::string cuda_library() {
+  void* cpu_library = ::dlopen("libtorch_cpu.so", RTLD_LAZY | RTLD_NOLOAD);
+  char folder[PATH_MAX];
+  AIR_CHECK(cpu_library && ::dlinfo(cpu_library, RTLD_DI_ORIGIN, folder) == 0);
+  return std::string(folder) + "/libtorch_cuda.so";
 }
+
+/// Loads the CUDA kernels, which register themselves; ATen must not have been asked about CUDA
+/// before. air does not link them, so that one program runs with CPU builds and CUDA builds, and
+/// does not load them without need: that takes about half a second.
+/// @return why no GPU can be used, empty when the kernels are there.
+/// @throws Error(kResource) when there is a driver and they do not load.
+std::string load_cuda_kernels() {
+  if (!has_cuda_kernels()) return "this torch is a build without CUDA";
+  if (!::dlopen("libcuda.so.1", RTLD_LAZY)) return "there is no NVIDIA driver (libcuda.so.1)";
+  if (!::dlopen(cuda_library().c_str(), RTLD_NOW | RTLD_GLOBAL))
+    throw Error(ErrorKind::kResource, "CUDA", ::dlerror(),
+                "--device cpu runs without; installing torch anew with its nvidia packages helps");
+  AIR_CHECK(at::detail::getCUDAHooks().hasCUDART());  // else they came too late to register
+  return at::hasCUDA() ? "" : "torch sees none";
+}
+
+int64_t cuda_device_count() { return static_cast<int64_t>(at::accelerator::deviceCount()); }
 
 }  // namespace
 
+bool has_cuda_kernels() { return std::filesystem::exists(cuda_library()); }
+
+std::vector<std::string> visible_devices() {
+  std::vector<std::string> devices = {"cpu"};
+  const int64_t count = load_cuda_kernels().empty() ? cuda_device_count() : 0;
+  for (int64_t i = 0; i < count; ++i) devices.push_back("cuda:" + std::to_string(i));
+  return devices;
+}
+
 c10::Device parse_device(const std::string& text) {
   if (text == "cpu") return c10::Device(c10::kCPU);
-  const int64_t count = cuda_device_count();
-  if (text == "auto") return count > 0 ? c10::Device(c10::kCUDA, 0) : c10::Device(c10::kCPU);
+  if (text == "auto") return c10::Device(visible_devices().size() > 1 ? c10::kCUDA : c10::kCPU);
   int index = 0;
   bool valid = text == "cuda";
   if (text.starts_with("cuda:")) {
@@ -31,11 +65,10 @@ c10::Device parse_device(const std::string& text) {
   if (!valid)
     throw Error(ErrorKind::kUsage, "--device " + text, "unknown device",
                 "auto, cpu, cuda or cuda:N");
-  if (!at::hasCUDA())
-    throw Error(ErrorKind::kResource, "--device " + text,
-                "no CUDA device: libtorch or its driver sees no GPU",
-                "--device cpu runs everywhere; a CUDA build of torch at build time and a driver "
-                "bring the GPU");
+  if (const std::string problem = load_cuda_kernels(); !problem.empty())
+    throw Error(ErrorKind::kResource, "--device " + text, "no GPU: " + problem,
+                "--device cpu runs everywhere; a CUDA build of torch and a driver bring the GPU");
+  const int64_t count = cuda_device_count();
   if (index >= count)
     throw Error(ErrorKind::kResource, "--device " + text,
                 "no such GPU: " + std::to_string(count) + " seen (from cuda:0)",

@@ -12,6 +12,7 @@
 #include "base/mapped_file.h"
 #include "cli/record_flags.h"
 #include "cli/shared_flags.h"
+#include "cli/version.h"
 #include "heads/heads_source.h"
 #include "heads/random_heads.h"
 #include "model/device.h"
@@ -176,7 +177,7 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
   Json inputs = Json::array();
   for (const std::string& path : options.inputs) inputs.push_back(input_identity(path));
   const RecordFields& fields = options.fields;
-  return {{"air_version", version()},
+  return {{"air_version", build_identity()},
           {"model", flags.shared.model},
           {"model_type", model.config().model_type},
           {"fingerprint", model.fingerprint()},

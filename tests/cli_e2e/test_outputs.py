@@ -1,5 +1,6 @@
 """What the verbs write: every output is JSON, the records' own bytes survive, the verbs fit into a pipe."""
 import json
+import re
 import shutil
 import subprocess
 
@@ -132,8 +133,21 @@ def test_help_starts_with_an_example(verb):
     assert f"air {verb}" in help_text[:400]
 
 
-def test_version():
-    assert succeed("--version").startswith(b"air ")
+VERSION = r"air [0-9.]+ \((unknown commit|[0-9a-f]+(\+dirty\.[0-9a-f]{8})?)\), built against torch (\S+), runs on torch \3 \((CPU|CUDA) build\)"
+
+
+def test_version_names_the_commit_and_torch():
+    assert re.fullmatch(VERSION + "\n", succeed("--version").decode())
+
+
+@pytest.mark.parametrize("flags", [("--version", "-v"), ("-v", "--version")])
+def test_verbose_version_names_devices_and_threads(flags):
+    assert re.fullmatch(VERSION + r"\ndevices: cpu.*\nthreads: [1-9][0-9]*\n", succeed(*flags).decode())
+
+
+def test_verbose_without_version_is_refused():
+    assert run("-v", "inspect").returncode == 2
+
 
 
 def test_a_flag_beats_the_environment_and_that_the_config_file(model, traces, tmp_path):

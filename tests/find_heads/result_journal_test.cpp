@@ -69,7 +69,7 @@ TEST_F(ResultJournalTest, NeverGoesOnUnasked) {
 
 TEST_F(ResultJournalTest, RefusesAnotherRun) {
   ResultJournal(path_, "run", false).add(0, result());
-  EXPECT_THAT(error_of("other", true), HasSubstr("another model or other probes"));
+  EXPECT_THAT(error_of("other", true), HasSubstr("another model, other probes or another build of air"));
 }
 
 TEST_F(ResultJournalTest, KeepsNothingWithoutAPath) {
@@ -78,17 +78,18 @@ TEST_F(ResultJournalTest, KeepsNothingWithoutAPath) {
   EXPECT_EQ(journal.find(0), nullptr);
 }
 
-TEST(RunIdentityTest, ChangesWithTheModelAndWithAnyProbe) {
+TEST(RunIdentityTest, ChangesWithTheBuildTheModelAndAnyProbe) {
   Probe probe;
   probe.ids = {1, 2, 3};
   probe.needle = {0, 1};
   probe.answer = {2, 3};
-  const std::string identity = run_identity("m", "float32", {probe});
-  EXPECT_EQ(identity, run_identity("m", "float32", {probe}));
-  EXPECT_NE(identity, run_identity("n", "float32", {probe}));
-  EXPECT_NE(identity, run_identity("m", "bfloat16", {probe}));
+  const std::string identity = run_identity("b", "m", "float32", {probe});
+  EXPECT_EQ(identity, run_identity("b", "m", "float32", {probe}));
+  EXPECT_NE(identity, run_identity("c", "m", "float32", {probe}));
+  EXPECT_NE(identity, run_identity("b", "n", "float32", {probe}));
+  EXPECT_NE(identity, run_identity("b", "m", "bfloat16", {probe}));
   probe.ids[0] = 4;
-  EXPECT_NE(identity, run_identity("m", "float32", {probe}));
+  EXPECT_NE(identity, run_identity("b", "m", "float32", {probe}));
 }
 
 }  // namespace

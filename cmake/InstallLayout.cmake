@@ -1,0 +1,44 @@
+# Where an installed air lies, and where it looks for its libraries. All places are relative to the program, so that the prefix
+# may be moved; only a libtorch that lies elsewhere is named by its full path.
+#   cmake --install    PREFIX/bin/air       PREFIX/lib/air/…       torch: see AIR_TORCH_FOLDERS
+#   the wheel          air_select/bin/air   air_select/lib/…       torch: the package beside air_select
+include(GNUInstallDirs)
+get_filename_component(_torch_lib "${LibTorch_c10_LIBRARY}" DIRECTORY)
+
+if(SKBUILD)
+  set(_program_folder air_select/bin)
+  set(AIR_LIBRARY_FOLDER air_select/lib)
+  set(AIR_LICENSE_FOLDER air_select/licenses)
+  set(_library_path "$ORIGIN/../lib")
+  set(_torch_folders "$ORIGIN/../../torch/lib")
+  string(REGEX MATCH "^[0-9]+\\.[0-9]+" _torch_minor "${LibTorch_VERSION}")
+  file(STRINGS "${PROJECT_SOURCE_DIR}/pyproject.toml" _dependency REGEX "^dependencies = ")
+  if(NOT _dependency MATCHES "\"torch==${_torch_minor}\\.\\*\"")
+    message(FATAL_ERROR "built against torch ${LibTorch_VERSION}, the wheel must depend on torch==${_torch_minor}.*; pyproject.toml says "
+      "${_dependency}")
+  endif()
+  file(WRITE "${PROJECT_BINARY_DIR}/generated/torch_version.txt" "${_torch_minor}\n")
+  install(FILES "${PROJECT_BINARY_DIR}/generated/torch_version.txt" DESTINATION air_select)
+else()
+  set(_program_folder "${CMAKE_INSTALL_BINDIR}")
+  set(AIR_LIBRARY_FOLDER "${CMAKE_INSTALL_LIBDIR}/air")
+  set(AIR_LICENSE_FOLDER "${CMAKE_INSTALL_DOCDIR}/licenses")
+  file(RELATIVE_PATH _library_path "/${_program_folder}" "/${AIR_LIBRARY_FOLDER}")
+  set(_library_path "$ORIGIN/${_library_path}")
+  # A torch put (or linked) into the prefix; that of the environment when the prefix is one; the one of this build.
+  set(_torch_folders "$ORIGIN/../lib/torch/lib")
+  if(_torch_lib MATCHES "/lib/(python3[^/]*/site-packages/torch/lib)$")
+    list(APPEND _torch_folders "$ORIGIN/../lib/${CMAKE_MATCH_1}")
+  endif()
+  list(APPEND _torch_folders "${_torch_lib}")
+endif()
+set(AIR_TORCH_FOLDERS "" CACHE STRING "Folders with libtorch_cpu.so where an installed air looks, in order; empty: the usual ones")
+if(AIR_TORCH_FOLDERS)
+  set(_torch_folders "${AIR_TORCH_FOLDERS}")
+endif()
+set(AIR_INSTALL_RPATH "${_library_path}" ${_torch_folders})
+
+function(install_program target)
+  set_target_properties(${target} PROPERTIES INSTALL_RPATH "${AIR_INSTALL_RPATH}")
+  install(TARGETS ${target} RUNTIME DESTINATION "${_program_folder}")
+endfunction()

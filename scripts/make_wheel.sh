@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Builds the wheel dist/air_select-VERSION-py3-none-manylinux_…_x86_64.whl and checks it: installed
+# into an empty environment it must start, and score a small model like a build from source
+# (build/release/air, when that is there).
+# Makes what is missing first (scripts/setup.sh --wheel).
+# Settings: LibTorch_ROOT=DIR   the torch to build against; else that of .venv. Its minor version must
+#                               be that of pyproject.toml.
+cd "$(dirname "$0")/.." && source scripts/common.sh
+help_if_asked "$@"
+[ $# = 0 ] || die "unknown argument $1 (known: --help)"
+
+scripts/setup.sh --wheel
+python=${PYTHON:-python3}
+tools=build/wheel-tools
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+export CXX=${CXX:-c++}  # as in the presets, so that the compiler's cache serves both builds
+
+torch_root() {
+  if [ -n "${LibTorch_ROOT:-}" ]; then
+    echo "$LibTorch_ROOT"
+  else
+    .venv/bin/python -c 'import importlib.util as u; print(u.find_spec("torch").submodule_search_locations[0])' ||
+      die "no torch in .venv: scripts/setup.sh, or LibTorch_ROOT=…/site-packages/torch"
+  fi
+}
+
+build() {
+  if ! cmp -s requirements-wheel.txt $tools/installed; then
+    say "installing $(grep -v '^#' requirements-wheel.txt | tr '\n' ' ')into $tools"
+    [ -x $tools/bin/pip ] || "$python" -m venv $tools
+    $tools/bin/python -m pip install -q -r requirements-wheel.txt >&2
+    cp requirements-wheel.txt $tools/installed
+  fi
+  say "building against $torch"
+  rm -rf build/wheel-raw build/wheel-repaired
+  PATH="$PWD/$tools/bin:$PATH" $tools/bin/python -m pip wheel -q . --no-deps --no-build-isolation --wheel-dir build/wheel-raw \
+    --config-settings=cmake.define.LibTorch_ROOT="$torch" >&2
+  # Tells the oldest glibc that will do, and names the wheel by it. The libraries of torch stay with torch.
+  PATH="$PWD/$tools/bin:$PATH" $tools/bin/auditwheel -v repair --wheel-dir build/wheel-repaired \
+    --exclude libtorch_cpu.so --exclude libc10.so --exclude libgomp.so.1 build/wheel-raw/*.whl > build/wheel-repair.log 2>&1 ||
+    die "auditwheel: $(tail -3 build/wheel-repair.log)"
+  mkdir -p dist
+  cp build/wheel-repaired/*.whl dist/
+  wheel=$(echo build/wheel-repaired/*.whl)
+  wheel=dist/${wheel##*/}
+}
+
+# An environment of its own with nothing but the wheel. torch is linked into it: a copy is as large as gigabytes.
+check() {
+  local env=build/wheel-check site folder
+  rm -rf $env
+  "$python" -m venv $env
+  site=$($env/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  for folder in "$torch" "$torch"/../nvidia "$torch"/../torch.libs; do
+    [ ! -d "$folder" ] || ln -s "$(realpath "$folder")" "$site/"
+  done
+  $env/bin/python -m pip install -q --no-deps "$wheel" >&2
+  $env/bin/air --version
+
+  .venv/bin/python scripts/make_planted_model.py $env/planted > /dev/null
+  score() { "$1" score --model $env/planted --heads 1-5 --device cpu examples/gsm8k_50.jsonl -o "$env/$2.jsonl" --quiet; }
+  score $env/bin/air wheel
+  [ "$(wc -l < $env/wheel.jsonl)" = "$(wc -l < examples/gsm8k_50.jsonl)" ] || die "not every trace was scored"
+  if [ -x build/release/air ]; then
+    score build/release/air source
+    cmp $env/wheel.jsonl $env/source.jsonl || die "the wheel scores otherwise than build/release/air"
+    say "the wheel's scores are those of build/release/air, byte for byte"
+  fi
+}
+
+torch=$(torch_root)
+build
+check
+say "$(du -h "$wheel" | cut -f1) $wheel"
