@@ -13,13 +13,13 @@
 #include "cli/help.h"
 #include "cli/version.h"
 #include "find_heads/heads_result.h"
-#include "find_heads/heads_svg.h"
 #include "find_heads/measure_probe.h"
 #include "find_heads/options.h"
-#include "find_heads/probe_dump.h"
+#include "find_heads/probe_file.h"
 #include "find_heads/probe_set.h"
 #include "find_heads/result_journal.h"
 #include "find_heads/verification.h"
+#include "heads/head_map.h"
 #include "heads/heads_source.h"
 #include "model/causal_lm.h"
 #include "model/device.h"
@@ -62,10 +62,9 @@ void dump_probes(const std::string& path, const std::vector<Probe>& probes,
 void print_heads(const HeadsFile& file, const Bootstrap& bootstrap) {
   constexpr size_t kShown = 10;
   for (size_t i = 0; i < std::min(kShown, file.heads.size()); ++i) {
-    const auto layer = static_cast<size_t>(file.heads[i].layer),
-               head = static_cast<size_t>(file.heads[i].head);
-    spdlog::info("{:4}. head {:<6} score {:.3f} [{:.3f}, {:.3f}]", i + 1, to_string(file.heads[i]),
-                 file.scores[layer][head], bootstrap.low[layer][head], bootstrap.high[layer][head]);
+    const Head head = file.heads[i];
+    spdlog::info("{:4}. head {:<6} score {:.3f} [{:.3f}, {:.3f}]", i + 1, to_string(head),
+                 file.scores[head], bootstrap.low[head], bootstrap.high[head]);
   }
   if (file.heads.size() > kShown) spdlog::info("      … and {} more", file.heads.size() - kShown);
 }
@@ -123,7 +122,7 @@ void print_verdict(const Verification& verification, size_t num_heads) {
     spdlog::warn(
         "verdict: the critical set is not special: masking it costs the probes no more than "
         "masking random heads may");
-  else if (verification.text.is_special())
+  else if (verification.text.exceeds_random())
     spdlog::info(
         "verdict: the critical heads serve retrieval, and ordinary text needs them more than "
         "random heads");
@@ -204,7 +203,7 @@ void run(const FindHeadsFlags& flags) {
     file.details["verify"] = to_json(verification);
     print_verdict(verification, file.heads.size());
   }
-  if (!flags.svg.empty()) write_file(flags.svg, heads_svg(file));
+  if (!flags.svg.empty()) write_file(flags.svg, head_map_svg(file));
   write_file(flags.output, to_json(file));
   journal.remove();
 }

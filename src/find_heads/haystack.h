@@ -18,7 +18,7 @@ class Haystack {
   /// Sentences of everyday words: every probe gets its own text.
   static Haystack synthetic() { return Haystack(""); }
   /// Stretches of a text file. A short file is repeated.
-  /// @throws Error(kInput) when it can't be read, is not UTF-8 or holds no words.
+  /// @throws Error(kInput) when it cannot be read, is not UTF-8 or holds no words.
   static Haystack from_file(const std::filesystem::path& path);
 
   /// At least `num_bytes` of text, starting with a sentence and ending with a word.
@@ -46,7 +46,7 @@ struct WordLists {
 };
 const WordLists& word_lists();
 
-/// Byte positions where a sentence of the text may be put: 0, behind each sentence's white space,
+/// Byte positions where a sentence of the text may be put: 0, after each sentence's white space,
 /// and the text's size.
 std::vector<size_t> sentence_starts(std::string_view text);
 

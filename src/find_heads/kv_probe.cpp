@@ -82,15 +82,15 @@ std::vector<Pair> fillers_of_size(const std::vector<Pair>& fillers, size_t num_b
   return kept;
 }
 
-ProbeText write_probe(const KvParts& parts, size_t filler_bytes, double depth,
-                      const ProbeFormat& format) {
+ProbeText write_object(const KvParts& parts, size_t filler_bytes, double depth,
+                       const ProbeFormat& format) {
   std::vector<Pair> pairs = fillers_of_size(parts.fillers, filler_bytes);
   for (size_t i = 0; i < kNumExamples; ++i) {
     const size_t place = place_at(parts.example_depths[i], pairs.size());
-    pairs.insert(pairs.begin() + static_cast<int64_t>(place), parts.examples[i]);
+    pairs.insert(pairs.begin() + place, parts.examples[i]);
   }
   const size_t needle_place = place_at(depth, pairs.size());
-  pairs.insert(pairs.begin() + static_cast<int64_t>(needle_place), parts.needle);
+  pairs.insert(pairs.begin() + needle_place, parts.needle);
 
   std::string text = "{";
   size_t needle_in_text = 0;
@@ -103,41 +103,28 @@ ProbeText write_probe(const KvParts& parts, size_t filler_bytes, double depth,
   for (const Pair& example : parts.examples)
     text += "\n\nQuestion: " + question_of(example) + "\nAnswer: " + example.json();
 
-  ProbeText probe;
-  probe.text = probe_prompt(text, question_of(parts.needle), parts.needle.lead(), format);
-  const size_t text_begin = probe.text.find(text);
-  AIR_CHECK(text_begin != std::string::npos);
-  const auto size = static_cast<int64_t>(parts.needle.value.size());
-  probe.needle.begin = static_cast<int64_t>(text_begin + needle_in_text);
-  probe.needle.end = probe.needle.begin + size;
-  probe.answer.begin = static_cast<int64_t>(probe.text.size());
-  probe.answer.end = probe.answer.begin + size;
-  probe.text += parts.needle.value;
-  return probe;
+  return write_probe(
+      {text, needle_in_text, question_of(parts.needle), parts.needle.lead(), parts.needle.value},
+      format);
 }
 
 Probe make_probe(const GridPoint& point, const Tokenizer& tokenizer, const ProbeFormat& format,
                  Rng rng) {
-  constexpr int kMaxDraws = 20;
-  constexpr size_t kTokensPerPair =
-      8;  // fewer than any pair takes, so that the fillers surely suffice
-  for (int draw = 0; draw < kMaxDraws; ++draw) {
-    const KvParts parts = random_parts(static_cast<size_t>(point.length) / kTokensPerPair + 1, rng);
+  constexpr size_t kTokensPerPair = 8;  // fewer than any pair takes: the fillers surely suffice
+  return draw_copyable("kv", "value", [&] {
+    const KvParts parts = random_parts(point.length / kTokensPerPair + 1, rng);
     // Bytes of the fillers for a number of tokens: by the tokens of the fillers alone.
     std::string all;
     for (const Pair& pair : parts.fillers) all += pair.json() + ", ";
     const std::vector<int64_t> begin = tokenizer.encode(all, false).begin;
     const auto build = [&](int64_t filler_tokens) {
-      const auto token = std::min(static_cast<size_t>(filler_tokens), begin.size() - 1);
-      return write_probe(parts, static_cast<size_t>(begin[token]), point.depth, format);
+      const size_t token = std::min<size_t>(filler_tokens, begin.size() - 1);
+      return write_object(parts, begin[token], point.depth, format);
     };
     Probe probe = fit_probe(point.length, build, tokenizer, format);
-    probe.kind = "kv";
     probe.depth = point.depth;
-    if (answer_repeats_needle(probe)) return probe;
-  }
-  throw Error(ErrorKind::kModel, "--probes kv",
-              "this tokenizer splits a value and its copy into different tokens");
+    return probe;
+  });
 }
 
 }  // namespace
@@ -147,7 +134,7 @@ int64_t longest_kv_frame(const Tokenizer& tokenizer, const ProbeFormat& format) 
   Rng rng(0);
   int64_t longest = 0;
   for (int draw = 0; draw < kDraws; ++draw) {
-    const ProbeText text = write_probe(random_parts(0, rng), 0, 0, format);
+    const ProbeText text = write_object(random_parts(0, rng), 0, 0, format);
     longest = std::max(longest, encode_probe(text, tokenizer, format, "--probes kv").length);
   }
   return longest;

@@ -1,8 +1,6 @@
 #include "find_heads/measure_probe.h"
 
-#include <ATen/ops/from_blob.h>
-
-#include <numeric>
+#include <algorithm>
 #include <span>
 
 #include "base/error.h"
@@ -11,29 +9,20 @@
 namespace air {
 
 ProbeResult measure_probe(const CausalLM& model, const Probe& probe) {
-  const std::vector<std::span<const int32_t>> sequences = {probe.ids};
-  const Batch batch = make_batch(sequences, model.device());
   ProbeResult result;
-  result.scores.resize(static_cast<size_t>(model.config().num_hidden_layers));
-
+  result.scores = HeadScores(model.config().head_grid());
   ForwardOptions options;
   for (int64_t t = probe.answer.begin; t < probe.answer.end; ++t)
-    options.output_rows.push_back(t - 1);
-  options.attention_rows = options.output_rows;
+    options.attention_rows.push_back(t - 1);
   options.observer = [&](int64_t layer, const at::Tensor& rows) {
-    result.scores[static_cast<size_t>(layer)] = retrieval_scores(row_peaks(rows), probe);
+    std::ranges::copy(retrieval_scores(row_peaks(rows), probe), result.scores.layer(layer).begin());
   };
-  const at::Tensor hidden = model.hidden_states(batch, options)[0];
-
-  std::vector<int64_t> gold(probe.ids.begin() + probe.answer.begin,
-                            probe.ids.begin() + probe.answer.end);
-  const at::Tensor targets = at::from_blob(gold.data(), {probe.num_answer_tokens()}, at::kLong);
-  const TokenNll token_nll = model.token_nll(hidden, targets);
-  int64_t num_right = 0;
-  for (size_t i = 0; i < gold.size(); ++i) num_right += token_nll.top1[i] == gold[i];
+  const TokenNll answer =
+      model.span_nll(probe.ids, probe.answer.begin, probe.answer.end, options)[0];
+  const std::span gold = std::span(probe.ids).subspan(probe.answer.begin, answer.nll.size());
   const auto num_tokens = static_cast<double>(gold.size());
-  result.recall = static_cast<double>(num_right) / num_tokens;
-  result.nll = std::accumulate(token_nll.nll.begin(), token_nll.nll.end(), 0.0) / num_tokens;
+  result.recall = static_cast<double>(answer.num_right(gold)) / num_tokens;
+  result.nll = answer.nll_sum() / num_tokens;
   return result;
 }
 
@@ -42,23 +31,18 @@ HeadScores mean_scores(const std::vector<ProbeResult>& results) {
   int64_t num_answered = 0;
   for (const ProbeResult& result : results) {
     if (!result.answered()) continue;
-    if (num_answered++ == 0) {
+    if (num_answered++ == 0)
       mean = result.scores;
-      continue;
-    }
-    for (size_t layer = 0; layer < mean.size(); ++layer)
-      for (size_t head = 0; head < mean[layer].size(); ++head)
-        mean[layer][head] += result.scores[layer][head];
+    else
+      mean.add(result.scores);
   }
-  if (num_answered == 0) {
-    throw Error(
-        ErrorKind::kModel, "",
-        "the model answers none of the " + std::to_string(results.size()) +
-            " probes, so they say nothing of its heads",
-        "shorter --lengths are easier to answer; a model that can't copy has no retrieval heads");
-  }
-  for (auto& layer : mean)
-    for (double& score : layer) score /= static_cast<double>(num_answered);
+  if (num_answered == 0)
+    throw Error(ErrorKind::kModel, "",
+                "the model answers none of the " + std::to_string(results.size()) +
+                    " probes, so they say nothing about its heads",
+                "shorter --lengths are easier to answer; a model that cannot copy has no retrieval "
+                "heads");
+  mean.divide(static_cast<double>(num_answered));
   return mean;
 }
 

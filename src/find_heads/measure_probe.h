@@ -4,14 +4,14 @@
 #include <vector>
 
 #include "find_heads/probe.h"
-#include "heads/head_ranking.h"
+#include "heads/head_scores.h"
 #include "model/causal_lm.h"
 
 namespace air {
 
 /// What a model does with a probe, the gold answer given.
 struct ProbeResult {
-  HeadScores scores;  ///< retrieval score of every head, [L][H]
+  HeadScores scores;  ///< retrieval score of every head
   double recall = 0;  ///< share of answer positions where the model's top-1 token is the gold token
   double nll = 0;     ///< mean loss of the answer tokens, nats
   bool answered() const { return recall >= kAnsweredRecall; }

@@ -86,17 +86,7 @@ ProbeText place_needle(const Needle& needle, std::string_view filler, double dep
   text += needle.lead + needle.answer + ".";
   if (place < filler.size()) text += " " + std::string(filler.substr(place));
 
-  ProbeText probe;
-  probe.text = probe_prompt(text, needle.question, needle.lead, format);
-  const size_t text_begin = probe.text.find(text);
-  AIR_CHECK(text_begin != std::string::npos);
-  const auto size = static_cast<int64_t>(needle.answer.size());
-  probe.needle.begin = static_cast<int64_t>(text_begin + needle_in_text);
-  probe.needle.end = probe.needle.begin + size;
-  probe.answer.begin = static_cast<int64_t>(probe.text.size());
-  probe.answer.end = probe.answer.begin + size;
-  probe.text += needle.answer;
-  return probe;
+  return write_probe({text, needle_in_text, needle.question, needle.lead, needle.answer}, format);
 }
 
 /// A stretch of haystack that is surely longer than so many tokens, with the tokens' first bytes.
@@ -111,30 +101,33 @@ TokenizedText long_stretch(const Haystack& haystack, int64_t num_tokens, Rng rng
   for (int64_t num_bytes = kBytesPerToken * (num_tokens + 100);; num_bytes *= 2) {
     Rng same = rng;
     TokenizedText tokenized;
-    tokenized.text = haystack.stretch(static_cast<size_t>(num_bytes), same);
+    tokenized.text = haystack.stretch(num_bytes, same);
     tokenized.begin = tokenizer.encode(tokenized.text, false).begin;
     if (static_cast<int64_t>(tokenized.begin.size()) > num_tokens) return tokenized;
   }
 }
 
-Probe make_probe(int64_t length, double depth, size_t wording, const Haystack& haystack,
-                 const Tokenizer& tokenizer, const ProbeFormat& format, Rng rng) {
-  constexpr int kMaxDraws = 20;
-  for (int draw = 0; draw < kMaxDraws; ++draw) {
+/// What all probes of a run are made from.
+struct NeedleSource {
+  const Haystack& haystack;
+  const Tokenizer& tokenizer;
+  const ProbeFormat& format;
+};
+
+Probe make_probe(const GridPoint& point, size_t wording, const NeedleSource& source, Rng rng) {
+  return draw_copyable("needle", "needle", [&] {
     const Needle needle = make_needle(wording, rng);
-    const TokenizedText filler = long_stretch(haystack, length, Rng(rng.next()), tokenizer);
+    const TokenizedText filler =
+        long_stretch(source.haystack, point.length, Rng(rng.next()), source.tokenizer);
     const auto build = [&](int64_t filler_tokens) {
-      const auto end = static_cast<size_t>(filler.begin[static_cast<size_t>(filler_tokens)]);
-      return place_needle(needle, cut_at_word(filler.text, end), depth, format);
+      const size_t end = filler.begin[filler_tokens];
+      return place_needle(needle, cut_at_word(filler.text, end), point.depth, source.format);
     };
-    Probe probe = fit_probe(length, build, tokenizer, format);
-    probe.kind = "needle";
-    probe.wording = static_cast<int64_t>(wording);
-    probe.depth = depth;
-    if (answer_repeats_needle(probe)) return probe;
-  }
-  throw Error(ErrorKind::kModel, "--probes needle",
-              "this tokenizer splits a needle and its copy into different tokens");
+    Probe probe = fit_probe(point.length, build, source.tokenizer, source.format);
+    probe.wording = wording;
+    probe.depth = point.depth;
+    return probe;
+  });
 }
 
 /// Every wording once, in random order, again and again.
@@ -187,8 +180,8 @@ std::vector<Probe> make_needle_probes(const ProbeGrid& grid, const Haystack& hay
     // A deck for each length: heads differ in the wordings they serve, and lengths in their number
     // of probes.
     if (probes.empty() || probes.back().length != point.length) wordings.emplace(seeds.next());
-    probes.push_back(make_probe(point.length, point.depth, wordings->draw(), haystack, tokenizer,
-                                format, Rng(seeds.next())));
+    probes.push_back(
+        make_probe(point, wordings->draw(), {haystack, tokenizer, format}, Rng(seeds.next())));
   }
   return probes;
 }

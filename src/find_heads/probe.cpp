@@ -36,6 +36,19 @@ std::string probe_prompt(const std::string& text, const std::string& question,
   return prompt + (plain ? "Answer: " : "") + answer_lead;
 }
 
+ProbeText write_probe(const ProbeParts& parts, const ProbeFormat& format) {
+  ProbeText probe;
+  probe.text = probe_prompt(parts.text, parts.question, parts.lead, format);
+  const size_t text_begin = probe.text.find(parts.text);
+  AIR_CHECK(text_begin != std::string::npos);
+  const int64_t size = parts.answer.size(), begin = text_begin + parts.needle_begin,
+                answer_begin = probe.text.size();
+  probe.needle = {begin, begin + size};
+  probe.answer = {answer_begin, answer_begin + size};
+  probe.text += parts.answer;
+  return probe;
+}
+
 Probe encode_probe(const ProbeText& text, const Tokenizer& tokenizer, const ProbeFormat& format,
                    const std::string& where) {
   const Encoding encoding = tokenizer.encode(text.text, !format.chat_format.writes_bos());
@@ -77,6 +90,18 @@ Probe fit_probe(int64_t length, const std::function<ProbeText(int64_t filler_tok
   }
   best.length = length;
   return best;
+}
+
+Probe draw_copyable(const std::string& kind, const std::string& copied,
+                    const std::function<Probe()>& draw) {
+  constexpr int kMaxDraws = 20;
+  for (int i = 0; i < kMaxDraws; ++i) {
+    Probe probe = draw();
+    probe.kind = kind;
+    if (answer_repeats_needle(probe)) return probe;
+  }
+  throw Error(ErrorKind::kModel, "--probes " + kind,
+              "this tokenizer splits a " + copied + " and its copy into different tokens");
 }
 
 }  // namespace air

@@ -44,6 +44,18 @@ struct ProbeFormat {
 std::string probe_prompt(const std::string& text, const std::string& question,
                          const std::string& answer_lead, const ProbeFormat& format);
 
+/// What a probe's text is made of.
+struct ProbeParts {
+  std::string text;     ///< with the needle in it
+  size_t needle_begin;  ///< of the needle in `text`, bytes
+  std::string question;
+  std::string lead;    ///< what the answer begins with
+  std::string answer;  ///< the needle's bytes
+};
+
+/// The prompt around the text, and the answer after it.
+ProbeText write_probe(const ProbeParts& parts, const ProbeFormat& format);
+
 /// Encodes the text. A token belongs to a span when its first byte does.
 /// @throws Error(kInput) when a span holds no token, or when the first answer token has nothing
 ///   before it.
@@ -59,5 +71,10 @@ bool answer_repeats_needle(const Probe& probe);
 /// @throws Error(kUsage) when it does not fit even without a filler.
 Probe fit_probe(int64_t length, const std::function<ProbeText(int64_t filler_tokens)>& build,
                 const Tokenizer& tokenizer, const ProbeFormat& format);
+
+/// The first of a few draws whose answer repeats its needle token by token.
+/// @param copied what the needle is called in the message   @throws Error(kModel) when none does.
+Probe draw_copyable(const std::string& kind, const std::string& copied,
+                    const std::function<Probe()>& draw);
 
 }  // namespace air

@@ -14,7 +14,7 @@ struct ProbeGrid {
   uint64_t seed = 0;
 };
 
-/// Where one probe stands in the grid.
+/// A probe's place in the grid.
 struct GridPoint {
   int64_t length = 0;
   double depth = 0;

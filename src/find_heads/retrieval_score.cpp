@@ -20,18 +20,18 @@ double retrieval_score(std::span<const int64_t> peaks, const Probe& probe) {
                                  probe.ids.begin() + probe.needle.end);
   std::set<int32_t> copied;
   for (size_t i = 0; i < peaks.size(); ++i) {
-    const int32_t token = probe.ids[static_cast<size_t>(probe.answer.begin) + i];
+    const int32_t token = probe.ids[probe.answer.begin + i];
     const int64_t peak = peaks[i];
     const bool in_needle = peak >= probe.needle.begin && peak < probe.needle.end;
     // C1 follows from C2: a key inside the needle that holds the token.
-    if (in_needle && probe.ids[static_cast<size_t>(peak)] == token) copied.insert(token);
+    if (in_needle && probe.ids[peak] == token) copied.insert(token);
   }
   return static_cast<double>(copied.size()) / static_cast<double>(needle.size());
 }
 
 std::vector<double> retrieval_scores(const at::Tensor& peaks, const Probe& probe) {
-  const auto num_heads = static_cast<size_t>(peaks.size(0));
-  const auto num_rows = static_cast<size_t>(peaks.size(1));
+  const size_t num_heads = peaks.size(0);
+  const size_t num_rows = peaks.size(1);
   const int64_t* data = peaks.const_data_ptr<int64_t>();
   std::vector<double> scores(num_heads);
   for (size_t head = 0; head < num_heads; ++head)

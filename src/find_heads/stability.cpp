@@ -17,23 +17,11 @@ std::vector<size_t> answered_probes(const std::vector<ProbeResult>& results) {
   return answered;
 }
 
-HeadScores zeros_like(const HeadScores& scores) {
-  HeadScores zeros = scores;
-  for (auto& layer : zeros) std::fill(layer.begin(), layer.end(), 0.0);
-  return zeros;
-}
-
-void add_to(HeadScores& sum, const HeadScores& scores, double weight) {
-  for (size_t layer = 0; layer < sum.size(); ++layer)
-    for (size_t head = 0; head < sum[layer].size(); ++head)
-      sum[layer][head] += weight * scores[layer][head];
-}
-
 /// The critical set of some of the probes.
 HeadSet critical_set_of(const std::vector<ProbeResult>& results, const std::vector<size_t>& chosen,
                         int64_t count) {
-  HeadScores sum = zeros_like(results[chosen.front()].scores);
-  for (const size_t i : chosen) add_to(sum, results[i].scores, 1);
+  HeadScores sum(results[chosen.front()].scores.grid());
+  for (const size_t i : chosen) sum.add(results[i].scores);
   return critical_set(sum, count);
 }
 
@@ -46,11 +34,11 @@ std::vector<HeadScores> resampled_means(const std::vector<ProbeResult>& results,
   for (int64_t draw = 0; draw < num_draws; ++draw) {
     std::vector<int64_t> times(answered.size());
     for (size_t i = 0; i < answered.size(); ++i) ++times[rng.below(answered.size())];
-    HeadScores mean = zeros_like(results[answered.front()].scores);
+    HeadScores mean(results[answered.front()].scores.grid());
     for (size_t i = 0; i < answered.size(); ++i) {
       if (times[i] == 0) continue;
-      add_to(mean, results[answered[i]].scores,
-             static_cast<double>(times[i]) / static_cast<double>(answered.size()));
+      mean.add(results[answered[i]].scores,
+               static_cast<double>(times[i]) / static_cast<double>(answered.size()));
     }
     means.push_back(std::move(mean));
   }
@@ -90,26 +78,22 @@ Bootstrap bootstrap_scores(const std::vector<ProbeResult>& results, int64_t coun
   Bootstrap bootstrap{.num_draws = 1000, .level = 0.95, .low = {}, .high = {}, .critical = {}};
   const std::vector<size_t> answered = answered_probes(results);
   if (answered.empty()) return bootstrap;
-  const auto num_draws = static_cast<size_t>(bootstrap.num_draws);
+  const size_t num_draws = bootstrap.num_draws;
   const std::vector<HeadScores> means =
       resampled_means(results, answered, bootstrap.num_draws, seed);
-  bootstrap.low = bootstrap.high = bootstrap.critical = zeros_like(means.front());
-  for (const HeadScores& mean : means) {
-    for (const Head head : critical_set(mean, count))
-      bootstrap.critical[static_cast<size_t>(head.layer)][static_cast<size_t>(head.head)] += 1;
-  }
-  for (auto& layer : bootstrap.critical)
-    for (double& share : layer) share /= static_cast<double>(num_draws);
+  const HeadGrid& grid = means.front().grid();
+  bootstrap.low = bootstrap.high = bootstrap.critical = HeadScores(grid);
+  for (const HeadScores& mean : means)
+    for (const Head head : critical_set(mean, count)) bootstrap.critical[head] += 1;
+  bootstrap.critical.divide(static_cast<double>(num_draws));
   const auto tail = static_cast<size_t>((1 - bootstrap.level) / 2 * static_cast<double>(num_draws));
   std::vector<double> values(num_draws);
-  for (size_t layer = 0; layer < bootstrap.low.size(); ++layer) {
-    for (size_t head = 0; head < bootstrap.low[layer].size(); ++head) {
-      for (size_t draw = 0; draw < num_draws; ++draw) values[draw] = means[draw][layer][head];
-      std::sort(values.begin(), values.end());
-      // The sums of a mean that is 0 or 1 may miss it by a rounding.
-      bootstrap.low[layer][head] = std::clamp(values[tail], 0.0, 1.0);
-      bootstrap.high[layer][head] = std::clamp(values[num_draws - 1 - tail], 0.0, 1.0);
-    }
+  for (const Head head : grid.all_heads()) {
+    for (size_t draw = 0; draw < num_draws; ++draw) values[draw] = means[draw][head];
+    std::sort(values.begin(), values.end());
+    // The sums of a mean that is 0 or 1 may miss it by a rounding.
+    bootstrap.low[head] = std::clamp(values[tail], 0.0, 1.0);
+    bootstrap.high[head] = std::clamp(values[num_draws - 1 - tail], 0.0, 1.0);
   }
   return bootstrap;
 }

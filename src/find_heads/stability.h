@@ -20,9 +20,9 @@ double jaccard(const HeadSet& a, const HeadSet& b);
 /// Percentile bootstrap (Efron 1979) over the answered probes.
 struct Bootstrap {
   int64_t num_draws = 0;
-  double level = 0;      ///< 0.95: the interval from the 2.5 % to the 97.5 % quantile
-  HeadScores low, high;  ///< [L][H]
-  HeadScores critical;   ///< share of the draws in which a head belongs to the critical set, [L][H]
+  double level = 0;  ///< 0.95: the interval from the 2.5 % to the 97.5 % quantile
+  HeadScores low, high;
+  HeadScores critical;  ///< share of the draws in which a head belongs to the critical set
 };
 Bootstrap bootstrap_scores(const std::vector<ProbeResult>& results, int64_t count, uint64_t seed);
 

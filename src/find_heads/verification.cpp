@@ -81,7 +81,7 @@ int64_t num_tokens(const std::vector<LossSample>& samples) {
 
 bool Verification::is_answered() const { return probes.base.top1 >= ProbeResult::kAnsweredRecall; }
 
-bool Verification::serves_retrieval() const { return is_answered() && probes.is_special(); }
+bool Verification::serves_retrieval() const { return is_answered() && probes.exceeds_random(); }
 
 Verification verify_heads(const CausalLM& model, const Tokenizer& tokenizer,
                           const FindHeadsFlags& flags, const HeadSet& critical) {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/json.h"
+#include "find_heads/masking_effect.h"
 #include "find_heads/options.h"
-#include "find_heads/verify.h"
 #include "heads/head_set.h"
 #include "model/causal_lm.h"
 #include "text/tokenizer.h"

@@ -1,27 +1,23 @@
 #include "heads/head_grid.h"
 
 #include <algorithm>
-#include <numeric>
-#include <utility>
 
 #include "base/error.h"
 
 namespace air {
 
-HeadGrid::HeadGrid(std::vector<int64_t> heads_per_layer)
-    : heads_per_layer_(std::move(heads_per_layer)) {}
+HeadGrid::HeadGrid(const std::vector<int64_t>& heads_per_layer) {
+  for (const int64_t num_heads : heads_per_layer) first_.push_back(total() + num_heads);
+}
 
 HeadGrid HeadGrid::full(int64_t num_layers, int64_t num_heads) {
   return HeadGrid(std::vector<int64_t>(num_layers, num_heads));
 }
 
 int64_t HeadGrid::max_heads() const {
-  const auto most = std::max_element(heads_per_layer_.begin(), heads_per_layer_.end());
-  return most == heads_per_layer_.end() ? 0 : *most;
-}
-
-int64_t HeadGrid::total() const {
-  return std::accumulate(heads_per_layer_.begin(), heads_per_layer_.end(), int64_t{0});
+  int64_t most = 0;
+  for (int64_t layer = 0; layer < num_layers(); ++layer) most = std::max(most, num_heads(layer));
+  return most;
 }
 
 bool HeadGrid::contains(Head head) const {
@@ -42,10 +38,16 @@ HeadSet HeadGrid::all_heads() const {
   return heads;
 }
 
+std::vector<int64_t> HeadGrid::heads_per_layer() const {
+  std::vector<int64_t> heads;
+  for (int64_t layer = 0; layer < num_layers(); ++layer) heads.push_back(num_heads(layer));
+  return heads;
+}
+
 std::string to_string(const HeadGrid& grid) {
   std::string text = std::to_string(grid.num_layers()) + " layers × " +
                      std::to_string(grid.max_heads()) + " heads";
-  const std::vector<int64_t>& layers = grid.heads_per_layer();
+  const std::vector<int64_t> layers = grid.heads_per_layer();
   const auto without = std::count(layers.begin(), layers.end(), 0);
   if (without > 0) text += " (" + std::to_string(grid.num_layers() - without) + " with attention)";
   return text;

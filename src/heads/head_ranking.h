@@ -2,14 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
+#include "heads/head_scores.h"
 #include "heads/head_set.h"
 
 namespace air {
-
-/// A value for every head, [L][H].
-using HeadScores = std::vector<std::vector<double>>;
 
 /// All heads, best first; ties by (layer, head).
 HeadSet rank_heads(const HeadScores& scores);

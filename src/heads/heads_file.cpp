@@ -85,7 +85,7 @@ HeadModel read_model(const ObjectReader& model, const std::string& where) {
   const int64_t num_heads = model.get_count("num_attention_heads");
   read.grid = HeadGrid::full(num_layers, num_heads);
   if (!model.has("heads_per_layer")) return read;
-  auto per_layer = model.get<std::vector<int64_t>>("heads_per_layer");
+  const auto per_layer = model.get<std::vector<int64_t>>("heads_per_layer");
   const bool fits = static_cast<int64_t>(per_layer.size()) == num_layers &&
                     *std::max_element(per_layer.begin(), per_layer.end()) == num_heads &&
                     *std::min_element(per_layer.begin(), per_layer.end()) >= 0;
@@ -93,18 +93,16 @@ HeadModel read_model(const ObjectReader& model, const std::string& where) {
     throw Error(ErrorKind::kModel, where,
                 "key \"model.heads_per_layer\" is not " + std::to_string(num_layers) +
                     " numbers from 0 to num_attention_heads, " + std::to_string(num_heads));
-  read.grid = HeadGrid(std::move(per_layer));
+  read.grid = HeadGrid(per_layer);
   return read;
 }
 
 void check_scores(const HeadsFile& file, const std::string& where) {
   if (file.scores.empty()) return;
-  std::vector<int64_t> shape;
-  for (const auto& layer : file.scores) shape.push_back(static_cast<int64_t>(layer.size()));
-  if (HeadGrid(shape) != file.model.grid)
+  if (file.scores.grid() != file.model.grid)
     throw Error(ErrorKind::kModel, where, "\"scores\" is not " + to_string(file.model.grid));
   for (const Head head : file.model.grid.all_heads()) {
-    const double score = file.scores[head.layer][head.head];
+    const double score = file.scores[head];
     if (!(score >= 0 && score <= 1))
       throw Error(ErrorKind::kModel, where,
                   "the score of head " + to_string(head) + " is outside [0, 1]");
@@ -195,7 +193,7 @@ HeadsFile parse_heads_file(std::string_view text, const std::string& where) {
   file.fraction = root.get_or<double>("fraction", 0);
   file.heads = read_head_names(root.get<std::vector<std::string>>("heads"), where);
   check_heads(file.heads, file.model.grid, where);
-  file.scores = root.get_or<std::vector<std::vector<double>>>("scores", {});
+  file.scores = root.get_or<HeadScores>("scores", {});
   check_scores(file, where);
   for (const auto& [key, value] : json.items()) {
     static const std::vector<std::string> known = {"schema",   "model", "probes",
@@ -220,9 +218,11 @@ std::string to_json(const HeadsFile& file) {
   append_heads(out, file.heads);
   if (!file.scores.empty()) {
     out += ",\n \"scores\":[";
-    for (size_t layer = 0; layer < file.scores.size(); ++layer) {
-      out += layer == 0 ? "\n  " : ",\n  ";
-      append_list(out, file.scores[layer]);
+    bool first = true;
+    for (const std::vector<double>& layer : file.scores.layers()) {
+      out += first ? "\n  " : ",\n  ";
+      append_list(out, layer);
+      first = false;
     }
     out += "]";
   }

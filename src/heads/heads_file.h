@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "heads/head_grid.h"
+#include "heads/head_scores.h"
 #include "heads/head_set.h"
 
 namespace air {
@@ -30,8 +31,8 @@ struct HeadsFile {
   ProbeSummary probes;
   double fraction = 0;  ///< the critical set's share of the model's heads
   HeadSet heads;        ///< the critical set, best first
-  /// Mean retrieval score, [L][heads of the layer]; empty when the file has none.
-  std::vector<std::vector<double>> scores;
+  /// Mean retrieval scores; empty when the file has none.
+  HeadScores scores;
   Json details;  ///< further keys, written after the others; null: none
 };
 

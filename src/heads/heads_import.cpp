@@ -21,7 +21,7 @@ using ScoredHead = std::pair<Head, double>;
 
 double number_of(const Json& value, const std::string& where) {
   if (!value.is_number() || !std::isfinite(value.get<double>()))
-    fail(where, value.dump() + " is no score");
+    fail(where, value.dump() + " is not a score");
   return value.get<double>();
 }
 
@@ -65,7 +65,7 @@ PublishedHeads from_array(const Json& json, const std::string& where) {
     else if (pair && item[0].is_number_integer() && item[1].is_number_integer())
       published.heads.push_back({item[0].get<int64_t>(), item[1].get<int64_t>()});
     else
-      fail(where, item.dump() + " is no head");
+      fail(where, item.dump() + " is not a head");
   }
   if (!scored.empty() && !published.heads.empty())
     fail(where, "some heads have scores and some have not");

@@ -22,9 +22,9 @@ struct PublishedHeads {
 ///   counts;
 /// - [["L-H", score], …]: what QRHead's detection writes;
 /// - ["L-H", …] or [[L, H], …];
-/// - text, a head a line or between commas: "L-H", or "L,H" on a line of its own; # begins a
+/// - text, a head a line or between commas: "L-H", or "L,H" on a line of its own; # starts a
 ///   comment.
-/// @throws Error(kModel) that quotes what is no head.
+/// @throws Error(kModel) that quotes what is not a head.
 PublishedHeads parse_published_heads(std::string_view text, const std::string& where);
 
 }  // namespace air

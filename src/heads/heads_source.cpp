@@ -21,10 +21,9 @@ double share_of(const HeadSet& heads, const HeadGrid& grid) {
 }
 
 HeadsFile listed_file(const std::string& list, const HeadModel& model) {
-  constexpr const char* kWhere = "--heads";
   HeadsFile file{.model = model};
-  file.heads = parse_head_list(list, kWhere);
-  check_heads(file.heads, model.grid, kWhere);
+  file.heads = parse_head_list(list, list);
+  check_heads(file.heads, model.grid, list);
   file.fraction = share_of(file.heads, model.grid);
   return file;
 }
@@ -36,15 +35,13 @@ bool has_schema(const std::string& text) {
 }
 
 /// Scores of all the model's heads; none when they are not on our scale.
-std::vector<std::vector<double>> score_matrix(const PublishedHeads& published,
-                                              const HeadGrid& grid) {
+HeadScores scores_of(const PublishedHeads& published, const HeadGrid& grid) {
   const bool on_scale = std::all_of(published.scores.begin(), published.scores.end(),
                                     [](double score) { return score >= 0 && score <= 1; });
   if (published.scores.empty() || !on_scale) return {};
-  std::vector<std::vector<double>> scores;
-  for (const int64_t num_heads : grid.heads_per_layer()) scores.emplace_back(num_heads);
+  HeadScores scores(grid);
   for (size_t i = 0; i < published.heads.size(); ++i)
-    scores[published.heads[i].layer][published.heads[i].head] = published.scores[i];
+    scores[published.heads[i]] = published.scores[i];
   return scores;
 }
 
@@ -53,7 +50,7 @@ HeadsFile published_file(const std::string& text, const std::string& where, cons
   const PublishedHeads published = parse_published_heads(text, where);
   check_heads(published.heads, model.grid, where);
   HeadsFile file{.model = model};
-  file.scores = score_matrix(published, model.grid);
+  file.scores = scores_of(published, model.grid);
   file.heads = published.heads;
   // A list with scores ranks many heads, usually all; one without is a choice already made.
   if (!published.scores.empty())

@@ -21,8 +21,8 @@ struct CriticalSize {
 /// set, or a file of another program (heads_import.h), of which a scored list is cut to its
 /// critical part.
 /// @param force heads that were found for another model give a warning instead of an error.
-/// @throws Error(kModel): as read_heads_file; a head that the model does not have; heads of another
-///   model.
+/// @throws Error(kModel) at the file's name or the list: as read_heads_file; a head that the model
+///   does not have; heads of another model.
 HeadsFile load_heads(const std::string& source, const HeadModel& model, bool force,
                      const CriticalSize& size = {});
 

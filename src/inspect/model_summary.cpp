@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <optional>
+#include <tuple>
 #include <vector>
 
 #include "base/error.h"
@@ -16,25 +18,26 @@ namespace air {
 
 namespace {
 
-// What the estimates stand on; the summary says so.
+// What the estimates assume; the summary says so.
 constexpr int64_t kContext = 1024;
 constexpr int64_t kBatchTokens = 4096;
 
-/// Runs of layers that are alike: [{"layers": "0-4", "window": 512, "rope": 1, "experts": false},
-/// …].
+/// Layers that are alike: [{"mixer": "attention", "window": 512, "rope": 1, "experts": false,
+/// "num_layers": 5, "layers": [0, …]}, …].
 Json layer_groups(const ModelConfig& config) {
-  std::map<std::vector<int64_t>, std::vector<int64_t>> groups;
+  using Kind = std::tuple<Mixer, std::optional<int64_t>, std::optional<int64_t>, bool>;
+  std::map<Kind, std::vector<size_t>> groups;
   for (size_t i = 0; i < config.layers.size(); ++i) {
     const LayerConfig& layer = config.layers[i];
-    groups[{layer.window, layer.rope, layer.experts}].push_back(static_cast<int64_t>(i));
+    groups[{layer.mixer, layer.window, layer.rope, layer.experts}].push_back(i);
   }
   Json list = Json::array();
-  for (const auto& [kind, layers] : groups)
-    list.push_back({{"num_layers", layers.size()},
-                    {"window", kind[0] > 0 ? Json(kind[0]) : Json(nullptr)},
-                    {"rope", kind[1] >= 0 ? Json(kind[1]) : Json(nullptr)},
-                    {"experts", kind[2] != 0},
-                    {"layers", layers}});
+  for (const auto& [kind, layers] : groups) {
+    Json group = to_json(config.layers[layers.front()]);
+    group["num_layers"] = layers.size();
+    group["layers"] = layers;
+    list.push_back(std::move(group));
+  }
   return list;
 }
 
@@ -49,7 +52,7 @@ std::string or_error(Read read) {
 }
 
 Json memory_estimate(const CausalLM& model, const char* dtype, at::ScalarType type) {
-  const auto size = static_cast<int64_t>(c10::elementSize(type));
+  const int64_t size = c10::elementSize(type);
   const int64_t weights = model.num_parameters() * size;
   return {{"dtype", dtype},
           {"weights", weights},
@@ -81,7 +84,9 @@ std::string number_text(const Json& value) {
 }
 
 std::string heads_text(const Json& s) {
-  return std::to_string(s["num_attention_heads"].get<int64_t>()) + " query, " +
+  const bool everywhere = s["num_attention_layers"] == s["num_hidden_layers"];
+  return (everywhere ? "" : "in " + s["num_attention_layers"].dump() + " layers: ") +
+         std::to_string(s["num_attention_heads"].get<int64_t>()) + " query, " +
          std::to_string(s["num_key_value_heads"].get<int64_t>()) + " key/value (groups of " +
          std::to_string(s["num_key_value_groups"].get<int64_t>()) + "), " +
          std::to_string(s["head_dim"].get<int64_t>()) + " wide";
@@ -98,6 +103,8 @@ std::string attention_text(const Json& a) {
 
 std::string group_text(const Json& group) {
   std::string text = std::to_string(group["num_layers"].get<int64_t>()) + " of them: ";
+  if (group["mixer"] != "attention")
+    return text + "no attention" + (group["experts"].get<bool>() ? ", experts" : "");
   text += group["window"].is_null() ? "all earlier tokens" : "window of " + group["window"].dump();
   text += group["rope"].is_null() ? ", no positions" : ", RoPE " + group["rope"].dump();
   if (group["experts"].get<bool>()) text += ", experts";
@@ -150,6 +157,7 @@ Json summarise_model(const std::filesystem::path& folder) {
   const auto optional = [](double value) { return value > 0 ? Json(value) : Json(nullptr); };
   Json summary = {{"model_type", c.model_type},
                   {"num_hidden_layers", c.num_hidden_layers},
+                  {"num_attention_layers", c.attention_layers().size()},
                   {"num_attention_heads", c.num_attention_heads},
                   {"num_key_value_heads", c.num_key_value_heads},
                   {"num_key_value_groups", c.num_attention_heads / c.num_key_value_heads},
@@ -212,7 +220,7 @@ std::string summary_table(const Json& s) {
                                    : ", " +
                                          with_unit(s["num_active_parameters"].get<double>(),
                                                    {"", "k", "M", "G", "T"}) +
-                                         " met by a token"));
+                                         " active per token"));
   line("weights", weights_text(s["weight_bytes"]));
   for (const Json& estimate : s["memory"]["estimates"])
     line("memory", "about " + bytes_text(estimate["total"]) + " in " +

@@ -18,11 +18,11 @@ struct TokenFlops {
 };
 TokenFlops token_flops(const ModelConfig& config, int64_t num_active_parameters, int64_t context);
 
-/// Parameters that one token meets: all but the experts that it does not go to, and the rows of an
-/// untied embedding.
+/// Parameters that are active for one token: all but the experts that it does not go to, and the
+/// rows of an untied embedding.
 int64_t active_parameters(const ModelConfig& config, int64_t num_parameters);
 
-/// The whole description. @throws Error(kModel) when the folder is not a model that air can load.
+/// The whole description. @throws Error(kModel) when air cannot load the folder.
 Json summarise_model(const std::filesystem::path& folder);
 
 /// The same for people.

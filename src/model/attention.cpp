@@ -3,45 +3,22 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/ops/matmul.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/tensor.h>
 
-#include <algorithm>
 #include <limits>
 
-#include "model/cpu_attention.h"
 #include "model/device.h"
-#include "model/matrix_product.h"
+#include "model/kernels/kernels.h"
 
 namespace air {
 
 namespace {
 
-// Scores of one block where they are computed explicitly: 16 MiB of float32.
-constexpr int64_t kBlockScores = int64_t{1} << 22;
-
-/// Rows of one sequence as [1, heads, T, D], without a copy.
-at::Tensor as_heads(const at::Tensor& x, int64_t begin, int64_t length) {
-  return x.narrow(0, begin, length).transpose(0, 1).unsqueeze(0);
-}
-
-at::Tensor range(int64_t begin, int64_t end, at::Device device) {
-  return at::arange(begin, end, at::TensorOptions().dtype(at::kLong).device(device));
-}
-
-/// Which keys a query sees. @param queries, keys positions, [A], [S]   @return bool [A, S]
-at::Tensor visible_keys(const at::Tensor& queries, const at::Tensor& keys, int64_t window) {
-  const at::Tensor distance = queries.unsqueeze(1) - keys.unsqueeze(0);
-  const at::Tensor earlier = distance >= 0;
-  return window > 0 ? earlier.logical_and(distance < window) : earlier;
-}
-
-/// Softmax over the keys; a sink takes its share of each row and is left out of the result. @param
-/// scores [H, A, S]
+/// Softmax over the keys; a sink takes its share of each row and is left out of the result.
+/// @param scores [H, A, S]
 at::Tensor softmax_with_sinks(const at::Tensor& scores, const at::Tensor& sinks) {
   if (!sinks.defined()) return at::softmax(scores, -1);
   const at::Tensor column =
@@ -49,10 +26,27 @@ at::Tensor softmax_with_sinks(const at::Tensor& scores, const at::Tensor& sinks)
   return at::softmax(at::cat({scores, column}, -1), -1).narrow(-1, 0, scores.size(2));
 }
 
-/// @param q [A, H, D]   @param k [S, K, D]   @param queries, keys their positions   @return [H, A,
-/// S] float32
-at::Tensor probabilities(const at::Tensor& q, const at::Tensor& k, const at::Tensor& queries,
-                         const at::Tensor& keys, const AttentionSpec& spec) {
+}  // namespace
+
+at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                            const PackedSequences& sequences, const AttentionSpec& spec) {
+  return kernels_of(q).attention(q, k, v, sequences, spec);
+}
+
+at::Tensor position_range(int64_t begin, int64_t end, at::Device device) {
+  return at::arange(begin, end, at::TensorOptions().dtype(at::kLong).device(device));
+}
+
+at::Tensor visible_keys(const at::Tensor& queries, const at::Tensor& keys,
+                        std::optional<int64_t> window) {
+  const at::Tensor distance = queries.unsqueeze(1) - keys.unsqueeze(0);
+  const at::Tensor earlier = distance >= 0;
+  return window ? earlier.logical_and(distance < *window) : earlier;
+}
+
+at::Tensor attention_probabilities(const at::Tensor& q, const at::Tensor& k,
+                                   const at::Tensor& queries, const at::Tensor& keys,
+                                   const AttentionSpec& spec) {
   const int64_t rows = q.size(0), num_heads = q.size(1), kv_heads = k.size(1);
   // Query heads of a group share their keys: [K, H / K · A, D] × [K, D, S], nothing repeated.
   const at::Tensor grouped =
@@ -65,109 +59,12 @@ at::Tensor probabilities(const at::Tensor& q, const at::Tensor& k, const at::Ten
   return softmax_with_sinks(scores, spec.sinks);
 }
 
-/// Queries of one sequence, and all keys and values that they may see.
-struct Sequence {
-  at::Tensor q;            ///< [T, H, D]
-  at::Tensor k, v;         ///< [P + T, K, D]
-  int64_t first_position;  ///< P, of the first query
-};
-
-/// Without a prefix, and of at most one window. @param out [T, H, D]
-void causal_attention(const Sequence& in, double scale, at::Tensor& out) {
-  const int64_t length = in.q.size(0);
-  const at::Tensor attended = at::scaled_dot_product_attention(
-      as_heads(in.q, 0, length), as_heads(in.k, 0, length), as_heads(in.v, 0, length),
-      /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/true, scale,
-      /*enable_gqa=*/in.q.size(1) != in.k.size(1));
-  out.copy_(attended.squeeze(0).transpose(0, 1));
-}
-
-/// Queries from `begin` on, in blocks that see the slice of keys that their windows cover.
-void masked_attention(const Sequence& in, int64_t begin, const AttentionSpec& spec,
-                      at::Tensor& out) {
-  const int64_t length = in.q.size(0);
-  const int64_t block = spec.window > 0 ? std::clamp<int64_t>(spec.window / 2, 64, 512) : 512;
-  for (; begin < length; begin += block) {
-    const int64_t rows = std::min(block, length - begin);
-    const int64_t position = in.first_position + begin, end = position + rows;
-    const int64_t first_key =
-        spec.window > 0 ? std::max<int64_t>(0, position - spec.window + 1) : 0;
-    const at::Tensor mask = visible_keys(range(position, end, in.q.device()),
-                                         range(first_key, end, in.q.device()), spec.window);
-    const at::Tensor attended = at::scaled_dot_product_attention(
-        as_heads(in.q, begin, rows), as_heads(in.k, first_key, end - first_key),
-        as_heads(in.v, first_key, end - first_key), mask,
-        /*dropout_p=*/0.0, /*is_causal=*/false, spec.scale,
-        /*enable_gqa=*/in.q.size(1) != in.k.size(1));
-    out.narrow(0, begin, rows).copy_(attended.squeeze(0).transpose(0, 1));
-  }
-}
-
-/// With explicit scores, for what fused kernels do not do: soft caps and sinks.
-void explicit_attention(const Sequence& in, const AttentionSpec& spec, at::Tensor& out) {
-  const int64_t length = in.q.size(0), num_heads = in.q.size(1), kv_heads = in.k.size(1),
-                all = in.k.size(0);
-  const int64_t widest = spec.window > 0 ? std::min(all, 2 * spec.window) : all;
-  const int64_t block = std::clamp<int64_t>(kBlockScores / (num_heads * widest), 16, 512);
-  for (int64_t begin = 0; begin < length; begin += block) {
-    const int64_t rows = std::min(block, length - begin);
-    const int64_t position = in.first_position + begin, end = position + rows;
-    const int64_t first_key =
-        spec.window > 0 ? std::max<int64_t>(0, position - spec.window + 1) : 0;
-    const int64_t keys = end - first_key;
-    const at::Tensor shares = probabilities(
-        in.q.narrow(0, begin, rows), in.k.narrow(0, first_key, keys),
-        range(position, end, in.q.device()), range(first_key, end, in.q.device()), spec);
-    const at::Tensor values =
-        in.v.narrow(0, first_key, keys).transpose(0, 1).to(at::kFloat);  // [K, S, D]
-    const at::Tensor grouped = shares.reshape({kv_heads, num_heads / kv_heads * rows, keys});
-    const at::Tensor attended = at::matmul(grouped, values).view({num_heads, rows, in.v.size(2)});
-    out.narrow(0, begin, rows).copy_(attended.transpose(0, 1));
-  }
-}
-
-/// Rows of a sequence behind those of its prefix.
-at::Tensor with_prefix(const at::Tensor& x, const PackedSequences& sequences, int64_t sequence) {
-  const at::Tensor own = x.narrow(0, sequences.begin(sequence), sequences.length(sequence));
-  const int64_t prefix = sequences.prefix_of(sequence);
-  return prefix < 0
-             ? own
-             : at::cat({x.narrow(0, sequences.begin(prefix), sequences.length(prefix)), own});
-}
-
-}  // namespace
-
-at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const PackedSequences& sequences, const AttentionSpec& spec) {
-  if (q.is_cpu() && q.scalar_type() == at::kFloat && one_dnn_is_there())
-    return cpu_attention(q, k, v, sequences, spec);
-  at::Tensor out = at::empty_like(q);
-  for (int64_t i = 0; i < sequences.size(); ++i) {
-    const int64_t length = sequences.length(i), before = sequences.prefix_length(i);
-    const Sequence in{q.narrow(0, sequences.begin(i), length), with_prefix(k, sequences, i),
-                      with_prefix(v, sequences, i), before};
-    at::Tensor attended = out.narrow(0, sequences.begin(i), length);
-    if (spec.softcap > 0 || spec.sinks.defined()) {
-      explicit_attention(in, spec, attended);
-    } else if (before > 0) {
-      masked_attention(in, 0, spec, attended);
-    } else if (spec.window > 0 && length > spec.window) {
-      at::Tensor first = attended.narrow(0, 0, spec.window);
-      causal_attention({in.q.narrow(0, 0, spec.window), in.k, in.v, 0}, spec.scale, first);
-      masked_attention(in, spec.window, spec, attended);
-    } else {
-      causal_attention(in, spec.scale, attended);
-    }
-  }
-  return out;
-}
-
 at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k,
                           const std::vector<int64_t>& rows, const AttentionSpec& spec) {
   const at::Tensor positions =
       upload(at::tensor(rows, at::TensorOptions().dtype(at::kLong)), q.device());
-  return probabilities(q.index_select(0, positions), k, positions, range(0, k.size(0), q.device()),
-                       spec);
+  return attention_probabilities(q.index_select(0, positions), k, positions,
+                                 position_range(0, k.size(0), q.device()), spec);
 }
 
 }  // namespace air

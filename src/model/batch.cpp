@@ -27,8 +27,7 @@ Batch make_batch(std::span<const std::span<const int32_t>> sequences, at::Device
   batch.sequences.cu_seqlens.push_back(0);
   for (const auto& sequence : sequences) {
     AIR_CHECK(!sequence.empty());
-    batch.sequences.cu_seqlens.push_back(batch.num_tokens() +
-                                         static_cast<int64_t>(sequence.size()));
+    batch.sequences.cu_seqlens.push_back(batch.num_tokens() + sequence.size());
   }
   batch.sequences.prefix = std::move(prefix);
   batch.ids = at::empty({batch.num_tokens()}, at::TensorOptions().dtype(at::kLong));
@@ -39,7 +38,7 @@ Batch make_batch(std::span<const std::span<const int32_t>> sequences, at::Device
     const int64_t before = batch.sequences.prefix_of(i);
     AIR_CHECK(before < i && (before < 0 || batch.sequences.prefix_of(before) < 0));
     int64_t next = batch.sequences.prefix_length(i);
-    for (const int32_t token : sequences[static_cast<size_t>(i)]) {
+    for (const int32_t token : sequences[i]) {
       *id++ = token;
       *position++ = next++;
     }

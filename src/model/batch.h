@@ -1,4 +1,4 @@
-// Sequences packed one behind another, without padding.
+// Sequences packed one after another, without padding.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,27 +9,26 @@
 
 namespace air {
 
-/// Where B sequences lie in N packed rows. A sequence may go on from another one, as answers do
-/// from one prompt: it then sees all tokens of that one, which are computed once for all that go on
-/// from it.
+/// Where B sequences lie in N packed rows. A sequence may continue an earlier one, its prefix, as
+/// answers continue one prompt: it sees all of the prefix's tokens, which are computed once for all
+/// that continue it. A prefix has none itself.
 struct PackedSequences {
   std::vector<int64_t> cu_seqlens;  ///< [B + 1], from 0 to N
-  std::vector<int64_t> prefix;  ///< [B]: the earlier sequence that this one goes on from, itself
-                                ///< without one; −1: none. Empty: none at all.
+  std::vector<int64_t> prefix;      ///< [B]: the sequence's prefix, −1: none. Empty: none at all.
 
   int64_t size() const { return static_cast<int64_t>(cu_seqlens.size()) - 1; }
   int64_t num_tokens() const { return cu_seqlens.back(); }
-  int64_t begin(int64_t sequence) const { return cu_seqlens[static_cast<size_t>(sequence)]; }
+  int64_t begin(int64_t sequence) const { return cu_seqlens[sequence]; }
   int64_t length(int64_t sequence) const { return begin(sequence + 1) - begin(sequence); }
   int64_t prefix_of(int64_t sequence) const {
-    return prefix.empty() ? -1 : prefix[static_cast<size_t>(sequence)];
+    return prefix.empty() ? -1 : prefix[sequence];
   }
   /// Tokens before the sequence's first: 0 without a prefix.
   int64_t prefix_length(int64_t sequence) const {
     return prefix_of(sequence) < 0 ? 0 : length(prefix_of(sequence));
   }
 
-  /// All of it `times` times, one behind another.
+  /// All of it `times` times, one after another.
   PackedSequences repeated(int64_t times) const;
 };
 

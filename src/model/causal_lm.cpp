@@ -11,6 +11,9 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <array>
+#include <numeric>
+#include <optional>
 
 #include "base/error.h"
 #include "model/checkpoint.h"
@@ -26,12 +29,11 @@ RopeTable repeat_rope(const RopeTable& table, int64_t times) {
   return {table.cos.repeat({times, 1, 1}), table.sin.repeat({times, 1, 1}), table.interleaved};
 }
 
-/// The batch with a sequence of padding behind it, on the CPU: the number of rows becomes a
-/// multiple of kRowAlignment.
+/// The batch with a sequence of padding after it, where the device wants another number of rows.
 Batch with_aligned_rows(const Batch& batch) {
   const int64_t tokens = batch.num_tokens(),
-                missing = (kRowAlignment - tokens % kRowAlignment) % kRowAlignment;
-  if (!batch.ids.is_cpu() || missing == 0) return batch;
+                missing = aligned_rows(tokens, batch.ids.device()) - tokens;
+  if (missing == 0) return batch;
   Batch padded = batch;
   padded.ids = at::cat({batch.ids, at::zeros({missing}, batch.ids.options())});
   padded.positions = at::cat({batch.positions, at::arange(missing, batch.positions.options())});
@@ -93,30 +95,28 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
   PackedSequences sequences = batch.sequences;
   int64_t variants_here = 1;
   for (int64_t index = 0; index < config_.num_hidden_layers; ++index) {
-    const DecoderLayer& layer = layers_[static_cast<size_t>(index)];
+    const DecoderLayer& layer = layers_[index];
     if (index == fork && num_variants > 1) {
       x = x.repeat({num_variants, 1});
       for (RopeTable& rope : ropes) rope = repeat_rope(rope, num_variants);
       sequences = sequences.repeated(num_variants);
       variants_here = num_variants;
     }
-    const std::function<void(const at::Tensor&, const at::Tensor&)> observe =
-        [&](const at::Tensor& q, const at::Tensor& k) {
-          const int64_t tokens = given.num_tokens();
-          options.observer(
-              index,
-              air::attention_rows(q.narrow(0, 0, tokens), k.narrow(0, 0, tokens),
-                                  options.attention_rows, attention_spec(layer, config_, index)));
-        };
-    const int64_t rope = config_.layers[static_cast<size_t>(index)].rope;
-    decoder_layer(layer, x,
-                  {.config = config_,
-                   .sequences = sequences,
-                   .rope = rope < 0 ? nullptr : &ropes[static_cast<size_t>(rope)],
-                   .num_variants = variants_here,
-                   .mask = index >= fork ? options.mask : nullptr,
-                   .index = index,
-                   .observer = options.observer ? &observe : nullptr});
+    const std::optional<int64_t> rope = config_.layers[index].rope;
+    LayerContext context{.config = config_,
+                         .sequences = sequences,
+                         .rope = rope ? &ropes[*rope] : nullptr,
+                         .num_variants = variants_here,
+                         .mask = index >= fork ? options.mask : nullptr,
+                         .index = index};
+    if (options.observer)
+      context.observer = [&](const at::Tensor& q, const at::Tensor& k) {
+        const int64_t tokens = given.num_tokens();
+        options.observer(index, air::attention_rows(q.narrow(0, 0, tokens), k.narrow(0, 0, tokens),
+                                                    options.attention_rows,
+                                                    attention_spec(layer, config_, index)));
+      };
+    apply_decoder_layer(layer, x, context);
   }
   x = x.view({variants_here, batch.num_tokens(), config_.hidden_size});
   if (!options.output_rows.empty()) {
@@ -131,6 +131,21 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
   // to know of it.
   if (config_.logit_multiplier != 1.0) x = x * config_.logit_multiplier;
   return variants_here == num_variants ? x : x.expand({num_variants, x.size(1), x.size(2)});
+}
+
+std::vector<TokenNll> CausalLM::span_nll(std::span<const int32_t> ids, int64_t begin, int64_t end,
+                                         ForwardOptions options) const {
+  AIR_CHECK(begin >= 1 && begin < end);
+  options.output_rows.resize(end - begin);
+  std::iota(options.output_rows.begin(), options.output_rows.end(), begin - 1);
+  const std::array sequences = {ids};
+  const at::Tensor hidden = hidden_states(make_batch(sequences, device()), options);
+  const std::vector<int64_t> targets(ids.begin() + begin, ids.begin() + end);
+  std::vector<TokenNll> variants;
+  for (const at::Tensor& variant : hidden.unbind())
+    variants.push_back(
+        token_nll(variant, at::tensor(targets, at::TensorOptions().dtype(at::kLong))));
+  return variants;
 }
 
 TokenNll CausalLM::token_nll(const at::Tensor& hidden, const at::Tensor& targets) const {

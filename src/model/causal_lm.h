@@ -20,14 +20,15 @@ namespace air {
 
 /// What a forward pass is asked for beside the hidden states.
 struct ForwardOptions {
-  /// Variants of the model; null: the base model alone (V = 1).
+  /// Variants of the model, M of them; null: the base model alone.
   const HeadMask* mask = nullptr;
   /// Rows of the batch whose hidden states are returned, [R]; empty: all.
   std::vector<int64_t> output_rows;
   /// Rows whose attention probabilities are shown to `observer`, [A]; the batch must hold one
   /// sequence.
   std::vector<int64_t> attention_rows;
-  /// Called layer by layer with probabilities [H, A, T] of the base model (variant 0), float32.
+  /// Called for each layer with attention, with probabilities [H, A, T] of the base model (variant
+  /// 0), float32.
   std::function<void(int64_t layer, const at::Tensor& rows)> observer;
 };
 
@@ -53,15 +54,21 @@ class CausalLM {
   at::Device device() const { return embed_tokens_.device(); }
   at::ScalarType dtype() const { return embed_tokens_.scalar_type(); }
 
-  /// Whether sequences of a batch may go on from a common prefix (PackedSequences) and get the same
+  /// Whether sequences of a batch may continue a common prefix (PackedSequences) and get the same
   /// result.
   bool can_share_prefixes() const;
 
-  /// Hidden states after the last norm, [V, R, hidden_size].
+  /// Hidden states after the last norm, [M, R, hidden_size].
   at::Tensor hidden_states(const Batch& batch, const ForwardOptions& options) const;
 
-  /// Losses of the tokens that the rows predict. @param hidden [R, hidden_size]   @param targets
-  /// [R] int64.
+  /// Losses of the tokens [begin, end) of one text, each given all before it, in every variant:
+  /// [M].
+  /// @param begin at least 1   @param options what `output_rows` says is ignored
+  std::vector<TokenNll> span_nll(std::span<const int32_t> ids, int64_t begin, int64_t end,
+                                 ForwardOptions options = {}) const;
+
+  /// Losses of the tokens that the rows predict.
+  /// @param hidden [R, hidden_size]   @param targets [R] int64
   TokenNll token_nll(const at::Tensor& hidden, const at::Tensor& targets) const;
 
   /// All logits [R, vocab_size], float32: for tests and tiny models only.

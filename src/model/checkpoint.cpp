@@ -104,11 +104,11 @@ std::string fingerprint_of(const Files& tensors) {
 }  // namespace
 
 Checkpoint::Checkpoint(const std::filesystem::path& folder)
-    : folder_(folder), where_(open_weights(folder)), fingerprint_(fingerprint_of(where_)) {}
+    : folder_(folder), file_of_(open_weights(folder)), fingerprint_(fingerprint_of(file_of_)) {}
 
 at::Tensor Checkpoint::checked_view(const std::string& name, at::IntArrayRef shape, bool floating) {
-  const auto it = where_.find(name);
-  if (it == where_.end())
+  const auto it = file_of_.find(name);
+  if (it == file_of_.end())
     throw Error(ErrorKind::kModel, folder_.string(),
                 "tensor \"" + name + "\" of shape " + shape_text(shape) + " is missing");
   const std::shared_ptr<const SafetensorsFile> file = it->second;
@@ -137,25 +137,27 @@ at::Tensor Checkpoint::bytes_view(const std::string& name, at::IntArrayRef shape
   return checked_view(name, shape, false);
 }
 
-void Checkpoint::forget(const std::string& name) const { where_.at(name)->forget(name); }
+void Checkpoint::release_pages(const std::string& name) const {
+  file_of_.at(name)->release_pages(name);
+}
 
 void Checkpoint::ignore(const std::string& name) { taken_.insert(name); }
 
 void Checkpoint::ignore_prefix(const std::string& prefix) {
-  for (const auto& [name, file] : where_)
+  for (const auto& [name, file] : file_of_)
     if (name.starts_with(prefix)) taken_.insert(name);
 }
 
 void Checkpoint::ignore_suffix(const std::string& suffix) {
-  for (const auto& [name, file] : where_)
+  for (const auto& [name, file] : file_of_)
     if (name.ends_with(suffix)) taken_.insert(name);
 }
 
 std::map<std::string, int64_t> Checkpoint::bytes_by_dtype() const {
   std::map<std::string, int64_t> bytes;
-  for (const auto& [name, file] : where_) {
+  for (const auto& [name, file] : file_of_) {
     const auto& entry = file->entries().at(name);
-    bytes[entry.dtype] += static_cast<int64_t>(entry.end - entry.begin);
+    bytes[entry.dtype] += entry.end - entry.begin;
   }
   return bytes;
 }
@@ -163,7 +165,7 @@ std::map<std::string, int64_t> Checkpoint::bytes_by_dtype() const {
 void Checkpoint::finish() const {
   std::string left;
   int64_t count = 0;
-  for (const auto& [name, file] : where_) {
+  for (const auto& [name, file] : file_of_) {
     if (taken_.contains(name)) continue;
     if (++count <= 5) left += (left.empty() ? "\"" : ", \"") + name + "\"";
   }

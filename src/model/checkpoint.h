@@ -15,14 +15,14 @@
 
 namespace air {
 
-/// All tensors of a folder by name. Tensors are taken one by one; finish() refuses what nobody
+/// All tensors of a folder by name. Tensors are taken one by one; finish() refuses those that nobody
 /// took.
 class Checkpoint {
  public:
   /// @throws Error(kModel) when there are no weights, or the index and its files do not agree.
   explicit Checkpoint(const std::filesystem::path& folder);
 
-  bool has(const std::string& name) const { return where_.contains(name); }
+  bool has(const std::string& name) const { return file_of_.contains(name); }
   /// The tensor as it lies in the file, floating point. The view keeps the file open.
   /// @throws Error(kModel) naming it when it is missing, of another shape or not of a
   ///   floating-point type.
@@ -30,7 +30,7 @@ class Checkpoint {
   /// The same for a tensor of bytes (dtype U8).
   at::Tensor bytes_view(const std::string& name, at::IntArrayRef shape);
   /// Gives the file's pages of a tensor back: it is not needed soon. Views of it stay valid.
-  void forget(const std::string& name) const;
+  void release_pages(const std::string& name) const;
 
   /// Marks tensors as known and not needed: one, all whose names begin or end so.
   void ignore(const std::string& name);
@@ -50,7 +50,7 @@ class Checkpoint {
  private:
   at::Tensor checked_view(const std::string& name, at::IntArrayRef shape, bool floating);
   std::filesystem::path folder_;
-  std::map<std::string, std::shared_ptr<const SafetensorsFile>> where_;
+  std::map<std::string, std::shared_ptr<const SafetensorsFile>> file_of_;
   std::set<std::string> taken_;
   std::string fingerprint_;
 };

@@ -39,7 +39,7 @@ double ConfigReader::number(const std::string& key) {
   return value->get<double>();
 }
 
-std::string ConfigReader::text(const std::string& key) {
+std::string ConfigReader::string(const std::string& key) {
   const Json* value = find(key);
   if (value == nullptr) fail("no key \"" + key + "\"");
   if (!value->is_string()) fail("\"" + key + "\" is " + value->dump() + ", a string is expected");
@@ -48,6 +48,12 @@ std::string ConfigReader::text(const std::string& key) {
 
 int64_t ConfigReader::integer(const std::string& key, int64_t fallback) {
   return find(key) == nullptr ? fallback : integer(key);
+}
+
+int64_t ConfigReader::positive_integer(const std::string& key, int64_t fallback) {
+  const int64_t value = integer(key, fallback);
+  if (value <= 0) fail("\"" + key + "\" must be positive, not " + std::to_string(value));
+  return value;
 }
 
 double ConfigReader::number(const std::string& key, double fallback) {
@@ -62,8 +68,8 @@ bool ConfigReader::boolean(const std::string& key, bool fallback) {
   return value->get<bool>();
 }
 
-std::string ConfigReader::text(const std::string& key, const std::string& fallback) {
-  return find(key) == nullptr ? fallback : text(key);
+std::string ConfigReader::string(const std::string& key, const std::string& fallback) {
+  return find(key) == nullptr ? fallback : string(key);
 }
 
 std::optional<int64_t> ConfigReader::optional_integer(const std::string& key,
@@ -105,7 +111,7 @@ std::vector<double> ConfigReader::numbers(const std::string& key) {
   return values;
 }
 
-std::vector<std::string> ConfigReader::texts(const std::string& key) {
+std::vector<std::string> ConfigReader::strings(const std::string& key) {
   std::vector<std::string> values;
   for (const Json& item : list(key)) {
     if (!item.is_string()) fail("\"" + key + "\" holds " + item.dump() + ", strings are expected");

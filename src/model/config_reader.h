@@ -1,4 +1,4 @@
-// Reads a config.json key by key and refuses what nobody asked for: a key that is not understood
+// Reads a config.json key by key and refuses what nobody reads: a key that is not understood
 // may change the maths.
 #pragma once
 
@@ -25,21 +25,23 @@ class ConfigReader {
   /// @throws Error(kModel) when the key is missing or of another type.
   int64_t integer(const std::string& key);
   double number(const std::string& key);
-  std::string text(const std::string& key);
+  std::string string(const std::string& key);
   /// The default stands for a missing or null key: what transformers' config class of the family
   /// says.
   int64_t integer(const std::string& key, int64_t fallback);
   double number(const std::string& key, double fallback);
+  /// @throws Error(kModel) also when it is 0 or less.
+  int64_t positive_integer(const std::string& key, int64_t fallback);
   bool boolean(const std::string& key, bool fallback);
-  std::string text(const std::string& key, const std::string& fallback);
-  /// For keys where null says something else than a missing key: nothing when it is null, `missing`
-  /// when it is not there.
+  std::string string(const std::string& key, const std::string& fallback);
+  /// For keys where null means something else than a missing key: nothing when it is null,
+  /// `missing` when the key is missing.
   std::optional<int64_t> optional_integer(const std::string& key, std::optional<int64_t> missing);
   std::optional<double> optional_number(const std::string& key, std::optional<double> missing);
   /// A list; empty when missing or null.
   std::vector<int64_t> integers(const std::string& key);
   std::vector<double> numbers(const std::string& key);
-  std::vector<std::string> texts(const std::string& key);
+  std::vector<std::string> strings(const std::string& key);
   /// The raw value, for objects and lists; null when missing.
   const Json& raw(const std::string& key);
 

@@ -16,19 +16,19 @@ namespace {
 // enough that its wide buffers stay small.
 constexpr int64_t kMixtureRows = 2048;
 
-/// Multiplies the rows of each variant by that variant's 0/1 per head. @param x [V · N, H, D],
-/// changed in place.
+/// Multiplies the rows of each variant by that variant's 0/1 per head.
+/// @param x [M · N, H, D], changed in place
 void mask_heads(at::Tensor& x, const at::Tensor& mask, int64_t num_variants) {
   x.view({num_variants, x.size(0) / num_variants, x.size(1), x.size(2)}).mul_(mask);
 }
 
 /// Queries or keys of all heads, [rows, heads, D], normalised as the family does.
-at::Tensor project_heads(const Linear& proj, const Norm& norm, const at::Tensor& x, int64_t heads,
-                         const ModelConfig& config) {
-  at::Tensor projected = apply(proj, x);
+at::Tensor project_heads(const Linear& proj, const Norm& norm, const at::Tensor& x,
+                         int64_t head_dim, const ModelConfig& config) {
+  at::Tensor projected = apply_linear(proj, x);
   if (config.qk_norm == QkNorm::kProjection) projected = apply_norm(projected, norm, config.norm);
   if (config.clip_qkv > 0) projected.clamp_(-config.clip_qkv, config.clip_qkv);
-  projected = projected.view({x.size(0), heads, config.head_dim});
+  projected = projected.view({x.size(0), -1, head_dim});
   return config.qk_norm == QkNorm::kProjection ? projected
                                                : apply_norm(projected, norm, config.norm);
 }
@@ -41,26 +41,26 @@ void store(at::Tensor& whole, const at::Tensor& part, int64_t begin) {
     whole = part;
 }
 
-/// What attention reads: q [rows, H, D], k and v [rows, K, D], after RoPE.
+/// What attention reads: q [rows, H, D], k [rows, K, D] after RoPE, v [rows, K, E].
 struct QueryKeyValue {
   at::Tensor q, k, v;
 };
 
 QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const LayerContext& context) {
   const ModelConfig& config = context.config;
-  const int64_t rows = x.size(0), heads = config.num_attention_heads,
-                kv_heads = config.num_key_value_heads;
+  const AttentionSizes& sizes = context.layer().attention;
+  const int64_t rows = x.size(0);
   QueryKeyValue all;
   if (!is_one_block(rows, x.device()))
-    all = {at::empty({rows, heads, config.head_dim}, x.options()),
-           at::empty({rows, kv_heads, config.head_dim}, x.options()),
-           at::empty({rows, kv_heads, config.head_dim}, x.options())};
+    all = {at::empty({rows, sizes.num_heads, sizes.head_dim}, x.options()),
+           at::empty({rows, sizes.num_key_value_heads, sizes.head_dim}, x.options()),
+           at::empty({rows, sizes.num_key_value_heads, sizes.v_head_dim}, x.options())};
   for_row_blocks(rows, x.device(), [&](int64_t begin, int64_t length) {
     const at::Tensor normed =
         apply_norm(x.narrow(0, begin, length), layer.attention_norm, config.norm);
-    at::Tensor q = project_heads(layer.q_proj, layer.q_norm, normed, heads, config);
-    at::Tensor k = project_heads(layer.k_proj, layer.k_norm, normed, kv_heads, config);
-    at::Tensor v = apply(layer.v_proj, normed).view({length, kv_heads, config.head_dim});
+    at::Tensor q = project_heads(layer.q_proj, layer.q_norm, normed, sizes.head_dim, config);
+    at::Tensor k = project_heads(layer.k_proj, layer.k_norm, normed, sizes.head_dim, config);
+    at::Tensor v = apply_linear(layer.v_proj, normed).view({length, -1, sizes.v_head_dim});
     if (config.clip_qkv > 0) v.clamp_(-config.clip_qkv, config.clip_qkv);
     if (context.rope != nullptr) {
       const RopeTable rope = rows_of(*context.rope, begin, length);
@@ -74,11 +74,12 @@ QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const Laye
   return all;
 }
 
-/// Heads' outputs, [rows, H, D].
-at::Tensor attend(const DecoderLayer& layer, QueryKeyValue& in, const LayerContext& context) {
-  if (context.observer != nullptr) {
+/// Heads' outputs, [rows, H · E].
+at::Tensor attend(const DecoderLayer& layer, const at::Tensor& x, const LayerContext& context) {
+  QueryKeyValue in = project(layer, x, context);
+  if (context.observer) {
     const int64_t base_rows = in.q.size(0) / context.num_variants;
-    (*context.observer)(in.q.narrow(0, 0, base_rows), in.k.narrow(0, 0, base_rows));
+    context.observer(in.q.narrow(0, 0, base_rows), in.k.narrow(0, 0, base_rows));
   }
   const at::Tensor mask =
       context.mask != nullptr ? context.mask->layer(context.index) : at::Tensor();
@@ -91,7 +92,7 @@ at::Tensor attend(const DecoderLayer& layer, QueryKeyValue& in, const LayerConte
                                          attention_spec(layer, context.config, context.index));
   if (mask.defined() && context.mask->mode() == MaskMode::kZero)
     mask_heads(attended, mask, context.num_variants);
-  return attended;
+  return attended.view({x.size(0), context.layer().attention.out_size()});
 }
 
 /// Adds the feed-forward part to rows of x. @param normed what a parallel block reads in place of
@@ -99,8 +100,9 @@ at::Tensor attend(const DecoderLayer& layer, QueryKeyValue& in, const LayerConte
 void add_mlp(const DecoderLayer& layer, at::Tensor& x, const at::Tensor& normed,
              const ModelConfig& config) {
   const at::Tensor input = normed.defined() ? normed : apply_norm(x, layer.mlp_norm, config.norm);
-  const at::Tensor output = layer.experts.experts.empty() ? mlp(layer.mlp, input, config)
-                                                          : mixture(layer.experts, input, config);
+  const at::Tensor output = layer.experts.experts.empty()
+                                ? apply_mlp(layer.mlp, input, config)
+                                : apply_mixture(layer.experts, input, config);
   x.add_(apply_norm(output, layer.mlp_post_norm, config.norm), config.residual_multiplier);
 }
 
@@ -108,25 +110,26 @@ void add_mlp(const DecoderLayer& layer, at::Tensor& x, const at::Tensor& normed,
 
 AttentionSpec attention_spec(const DecoderLayer& layer, const ModelConfig& config, int64_t index) {
   return {.scale = config.attention_scale,
-          .window = config.layers[static_cast<size_t>(index)].window,
+          .window = config.layers[index].window,
           .softcap = config.attention_softcap,
           .sinks = layer.sinks};
 }
 
-void decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerContext& context) {
+void apply_decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerContext& context) {
   const ModelConfig& config = context.config;
-  QueryKeyValue qkv = project(layer, x, context);
   const at::Tensor attended =
-      attend(layer, qkv, context).view({x.size(0), config.num_attention_heads * config.head_dim});
+      context.layer().has_heads() ? attend(layer, x, context) : at::Tensor();
   const bool has_experts = !layer.experts.experts.empty();
   AIR_CHECK(!(has_experts && config.parallel_blocks));
   for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {
     at::Tensor rows = x.narrow(0, begin, length);
     const at::Tensor normed =
         config.parallel_blocks ? apply_norm(rows, layer.attention_norm, config.norm) : at::Tensor();
-    const at::Tensor added = apply(layer.o_proj, attended.narrow(0, begin, length));
-    rows.add_(apply_norm(added, layer.attention_post_norm, config.norm),
-              config.residual_multiplier);
+    if (attended.defined()) {
+      const at::Tensor added = apply_linear(layer.o_proj, attended.narrow(0, begin, length));
+      rows.add_(apply_norm(added, layer.attention_post_norm, config.norm),
+                config.residual_multiplier);
+    }
     if (!has_experts) add_mlp(layer, rows, normed, config);
   });
   // An expert gets few rows of a block, so a mixture takes many at once and leaves the threads to

@@ -20,31 +20,34 @@ namespace air {
 struct DecoderLayer {
   Norm attention_norm;            ///< of what attention reads
   Norm attention_post_norm;       ///< of what attention adds
-  Linear q_proj, k_proj, v_proj;  ///< [H · D, hidden], [K · D, hidden] twice
+  Linear q_proj, k_proj, v_proj;  ///< [H · D, hidden], [K · D, hidden], [K · E, hidden]
   Norm q_norm, k_norm;            ///< as ModelConfig::qk_norm says
   at::Tensor sinks;               ///< [H]
-  Linear o_proj;                  ///< [hidden, H · D]
+  Linear o_proj;                  ///< [hidden, H · E]
   Norm mlp_norm;                  ///< of what the MLP reads
   Norm mlp_post_norm;             ///< of what the MLP adds
   Mlp mlp;                        ///< where the layer has no experts
   ExpertMixture experts;
 };
 
-/// What a block needs to know of the batch. All rows: V variants × N tokens, one variant behind
+/// What a block needs to know of the batch. All rows: M variants × N tokens, one variant after
 /// another.
 struct LayerContext {
   const ModelConfig& config;
-  const PackedSequences& sequences;  ///< of all rows, V · B
+  const PackedSequences& sequences;  ///< of all rows, M · B
   const RopeTable* rope = nullptr;   ///< of all rows; null: this layer has no positions
-  int64_t num_variants = 1;          ///< V at this layer: 1 below the fork
+  int64_t num_variants = 1;          ///< M at this layer: 1 below the fork
   const HeadMask* mask = nullptr;    ///< null below the fork
   int64_t index = 0;                 ///< of this layer
-  /// When set: called with q [N, H, D] and k [N, K, D] after RoPE, before masking.
-  const std::function<void(const at::Tensor& q, const at::Tensor& k)>* observer = nullptr;
+  /// When set: called with q [N, H, D] and k [N, K, D] after RoPE, before masking. A layer without
+  /// attention does not call it.
+  std::function<void(const at::Tensor& q, const at::Tensor& k)> observer;
+
+  const LayerConfig& layer() const { return config.layers[index]; }
 };
 
-/// @param x [V · N, hidden_size], changed in place to the block's output.
-void decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerContext& context);
+/// @param x [M · N, hidden_size], changed in place to the block's output.
+void apply_decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerContext& context);
 
 /// What attention does in layer `index`.
 AttentionSpec attention_spec(const DecoderLayer& layer, const ModelConfig& config, int64_t index);

@@ -100,7 +100,7 @@ std::string dtype_name(c10::ScalarType dtype) {
 
 at::Tensor upload(const at::Tensor& host, c10::Device device) {
   if (!device.is_cuda()) return host.to(device);
-  // Only page-locked memory is copied while the host goes on; libtorch keeps it until the copy is
+  // Only page-locked memory is copied while the host continues; libtorch keeps it until the copy is
   // done.
   return host.pin_memory().to(device, /*non_blocking=*/true);
 }

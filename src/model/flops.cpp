@@ -1,23 +1,23 @@
 #include "model/flops.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace air {
 
 namespace {
 
 /// Keys that the queries of all sequences see, in sum.
-double visible_pairs(const PackedSequences& sequences, int64_t window) {
+double visible_pairs(const PackedSequences& sequences, std::optional<int64_t> window) {
   double pairs = 0;
   for (int64_t i = 0; i < sequences.size(); ++i) {
     const auto first = static_cast<double>(sequences.prefix_length(i)),
                end = first + static_cast<double>(sequences.length(i));
-    const auto all = [](double n) {
-      return n * (n + 1) / 2;
-    };  // queries 0 … n − 1, each seeing itself and all before it
-    const auto widest = static_cast<double>(window);
+    // Of the queries 0 … n − 1, each seeing itself and all before it.
+    const auto all = [](double n) { return n * (n + 1) / 2; };
     const auto up_to = [&](double n) {
-      return window > 0 && n > widest ? all(widest) + (n - widest) * widest : all(n);
+      const double widest = window ? static_cast<double>(*window) : n;
+      return n > widest ? all(widest) + (n - widest) * widest : all(n);
     };
     pairs += up_to(end) - up_to(first);
   }
@@ -25,18 +25,18 @@ double visible_pairs(const PackedSequences& sequences, int64_t window) {
 }
 
 /// Scores and sums of one layer's attention.
-double attention_flops_of(const ModelConfig& config, const LayerConfig& layer,
-                          const PackedSequences& sequences) {
-  return 4 * static_cast<double>(config.num_attention_heads * config.head_dim) *
+double attention_flops_of(const LayerConfig& layer, const PackedSequences& sequences) {
+  if (!layer.has_heads()) return 0;
+  return 2 * static_cast<double>(layer.attention.q_size() + layer.attention.out_size()) *
          visible_pairs(sequences, layer.window);
 }
 
 /// Of one token in one layer, attention's scores and values apart.
 double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
   const auto hidden = static_cast<double>(config.hidden_size);
-  const auto q = static_cast<double>(config.num_attention_heads * config.head_dim);
-  const auto kv = static_cast<double>(config.num_key_value_heads * config.head_dim);
-  const double attention = hidden * (q + 2 * kv) + q * hidden;
+  const AttentionSizes& sizes = layer.attention;
+  const int64_t projected = sizes.q_size() + sizes.k_size() + sizes.v_size() + sizes.out_size();
+  const double attention = layer.has_heads() ? hidden * static_cast<double>(projected) : 0;
   const double matrices = config.mlp_gate ? 3 : 2;
   const ExpertConfig& experts = config.experts;
   const double mlp = layer.experts
@@ -51,8 +51,7 @@ double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
 
 double attention_flops(const ModelConfig& config, const PackedSequences& sequences) {
   double flops = 0;
-  for (const LayerConfig& layer : config.layers)
-    flops += attention_flops_of(config, layer, sequences);
+  for (const LayerConfig& layer : config.layers) flops += attention_flops_of(layer, sequences);
   return flops;
 }
 
@@ -61,9 +60,8 @@ double forward_flops(const ModelConfig& config, const PackedSequences& sequences
   const auto tokens = static_cast<double>(sequences.num_tokens());
   double flops = 0;
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    const LayerConfig& layer = config.layers[static_cast<size_t>(i)];
-    const double once =
-        tokens * layer_flops(config, layer) + attention_flops_of(config, layer, sequences);
+    const LayerConfig& layer = config.layers[i];
+    const double once = tokens * layer_flops(config, layer) + attention_flops_of(layer, sequences);
     flops += once * static_cast<double>(i < fork_layer ? 1 : num_variants);
   }
   return flops + 2 * static_cast<double>(config.hidden_size * config.vocab_size) *

@@ -8,15 +8,15 @@ namespace air {
 
 HeadMask::HeadMask(std::span<const HeadSet> variants, MaskMode mode, const HeadGrid& grid,
                    at::Device device, at::ScalarType dtype)
-    : num_variants_(static_cast<int64_t>(variants.size())),
+    : num_variants_(variants.size()),
       mode_(mode),
       fork_layer_(grid.num_layers()),
-      layers_(static_cast<size_t>(grid.num_layers())) {
+      layers_(grid.num_layers()) {
   AIR_CHECK(!variants.empty());
   for (int64_t variant = 0; variant < num_variants_; ++variant) {
     check_heads(variants[variant], grid, "heads");
     for (const Head head : variants[variant]) {
-      at::Tensor& layer = layers_[static_cast<size_t>(head.layer)];
+      at::Tensor& layer = layers_[head.layer];
       if (!layer.defined())
         layer = at::ones({num_variants_, 1, grid.num_heads(head.layer), 1},
                          at::TensorOptions().dtype(dtype));

@@ -22,7 +22,7 @@ enum class MaskMode {
 /// (the empty set). Layers below fork_layer() are the same in all variants and run once.
 class HeadMask {
  public:
-  /// @param variants head sets, V of them.
+  /// @param variants head sets, M of them.
   /// @throws Error(kModel) for a head that the model does not have.
   HeadMask(std::span<const HeadSet> variants, MaskMode mode, const HeadGrid& grid,
            at::Device device, at::ScalarType dtype);
@@ -31,7 +31,7 @@ class HeadMask {
   MaskMode mode() const { return mode_; }
   /// The first layer where a variant has a masked head; L when none has.
   int64_t fork_layer() const { return fork_layer_; }
-  /// [V, 1, H, 1] of 0 (masked) and 1, or undefined when no variant masks a head of this layer.
+  /// [M, 1, H, 1] of 0 (masked) and 1, or undefined when no variant masks a head of this layer.
   const at::Tensor& layer(int64_t index) const { return layers_.at(index); }
 
  private:

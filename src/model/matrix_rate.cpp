@@ -8,7 +8,7 @@
 #include <chrono>
 #include <vector>
 
-#include "model/matrix_product.h"
+#include "model/linear.h"
 
 namespace air {
 
@@ -26,7 +26,7 @@ double matrix_product_rate(const ModelConfig& config, c10::Device device, c10::S
   c10::InferenceMode guard;
   constexpr int64_t kRows = 2048;
   constexpr double kSeconds = 1.0;
-  constexpr size_t kLeastRepeats = 5;
+  constexpr size_t kMinRepeats = 5;
   const int64_t inner = std::max(config.intermediate_size, config.experts.intermediate_size);
   const auto options = at::TensorOptions().device(device).dtype(dtype);
   const at::Tensor x = at::rand({kRows, config.hidden_size}, options),
@@ -38,7 +38,7 @@ double matrix_product_rate(const ModelConfig& config, c10::Device device, c10::S
   product();  // the first one also makes what the others find ready
   std::vector<double> seconds;
   for (const auto begin = Clock::now();
-       seconds.size() < kLeastRepeats || seconds_since(begin) < kSeconds;) {
+       seconds.size() < kMinRepeats || seconds_since(begin) < kSeconds;) {
     const auto start = Clock::now();
     product();
     seconds.push_back(seconds_since(start));

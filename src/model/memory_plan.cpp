@@ -23,12 +23,12 @@ namespace {
 // Beyond these, more tokens make nothing faster.
 constexpr int64_t kCpuBatchTokens = 4096;
 constexpr int64_t kAcceleratorBatchTokens = 65536;
-constexpr int64_t kLeastBatchTokens = 256;
+constexpr int64_t kMinBatchTokens = 256;
 // What a pass of one long trace may take of the free memory: the estimate is from above, others
 // want some too.
 constexpr double kShareOfOneTrace = 0.9;
 
-/// A number behind a name ("MemAvailable:  123 kB") in a file of such lines; −1: not there.
+/// The number after a name ("MemAvailable:  123 kB") in a file of such lines; −1: not there.
 int64_t number_in(const std::string& path, const std::string& name) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
@@ -87,12 +87,15 @@ int64_t free_host_memory() {
 
 PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Device device,
                        c10::ScalarType dtype) {
-  const auto size = static_cast<int64_t>(c10::elementSize(dtype));
+  const int64_t size = c10::elementSize(dtype);
   // States; queries and attended values; keys and values, and their copies with the rows of a head
   // together. After the last layer: states, those of the output rows, and their norm.
-  const int64_t in_layer = config.hidden_size + config.head_dim * (2 * config.num_attention_heads +
-                                                                   4 * config.num_key_value_heads);
-  int64_t row = std::max(in_layer, 3 * config.hidden_size);
+  int64_t row = 3 * config.hidden_size;
+  for (const int64_t index : config.attention_layers()) {
+    const AttentionSizes& sizes = config.layers[index].attention;
+    row = std::max(row, config.hidden_size + sizes.q_size() + sizes.out_size() +
+                            2 * (sizes.k_size() + sizes.v_size()));
+  }
   for (const RopeConfig& rope : config.ropes) row += rope.rotary_dim;
   const int64_t inner = config.mlp_gate ? 2 * config.intermediate_size : config.intermediate_size;
   const int64_t expert_inner =
@@ -120,7 +123,7 @@ int64_t free_memory(c10::Device device) {
 int64_t default_batch_tokens(const PassMemory& memory, int64_t free, c10::Device device) {
   const int64_t most = device.is_cpu() ? kCpuBatchTokens : kAcceleratorBatchTokens;
   if (free <= 0) return device.is_cpu() ? kCpuBatchTokens : 4 * kCpuBatchTokens;
-  int64_t tokens = kLeastBatchTokens;
+  int64_t tokens = kMinBatchTokens;
   while (tokens < most && 2 * tokens <= memory.tokens_in(free / 2)) tokens *= 2;
   return tokens;
 }

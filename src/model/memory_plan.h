@@ -24,7 +24,7 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
                        c10::ScalarType dtype);
 
 /// Bytes that can still be had: of the machine, the process's limits and its control group, or of
-/// the accelerator. 0: can't be told.
+/// the accelerator. 0: not known.
 int64_t free_memory(c10::Device device);
 
 /// What --max-batch-tokens is when it is not given: as many tokens as make the device run at full

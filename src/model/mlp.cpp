@@ -3,77 +3,28 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/argsort.h>
 #include <ATen/ops/bincount.h>
-#include <ATen/ops/gelu.h>
-#include <ATen/ops/sigmoid.h>
-#include <ATen/ops/silu.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/topk.h>
 #include <ATen/ops/zeros_like.h>
 
-#include "base/error.h"
-#include "model/matrix_product.h"
-#include "model/row_kernels.h"
+#include "model/activation.h"
 
 namespace air {
 
-namespace {
-
-void activate(at::Tensor& x, Activation activation) {
-  switch (activation) {
-    case Activation::kSilu:
-      at::silu_(x);
-      return;
-    case Activation::kGelu:
-      at::gelu_(x, "none");
-      return;
-    case Activation::kGeluTanh:
-      at::gelu_(x, "tanh");
-      return;
-    case Activation::kClampedSwiglu:
-      break;  // not of one input
-  }
-  AIR_CHECK(!"this activation needs a gate");
-}
-
-/// gate becomes act(gate) · up.
-void activate_gate(at::Tensor& gate, at::Tensor up, const ModelConfig& config) {
-  if (config.hidden_act == Activation::kClampedSwiglu) {
-    gate.clamp_max_(config.swiglu_limit);
-    gate.mul_(at::sigmoid(gate * config.swiglu_alpha));
-    gate.mul_(up.clamp_(-config.swiglu_limit, config.swiglu_limit).add_(1.0));
-    return;
-  }
-  const bool plain = gate.is_cpu() && gate.scalar_type() == at::kFloat && gate.is_contiguous() &&
-                     up.is_contiguous();
-  if (plain && config.hidden_act == Activation::kSilu) {
-    silu_gate(gate.data_ptr<float>(), up.const_data_ptr<float>(), gate.numel());
-  } else if (plain && config.hidden_act == Activation::kGeluTanh) {
-    gelu_tanh_gate(gate.data_ptr<float>(), up.const_data_ptr<float>(), gate.numel());
+at::Tensor apply_mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& config) {
+  at::Tensor hidden = apply_linear(mlp.up_proj, x);
+  if (mlp.gate_proj.weight.defined()) {
+    at::Tensor gate = apply_linear(mlp.gate_proj, x);
+    apply_gate(gate, hidden, {config.hidden_act, config.swiglu_alpha, config.swiglu_limit});
+    hidden = gate;
   } else {
-    activate(gate, config.hidden_act);
-    gate.mul_(up);
-  }
-}
-
-}  // namespace
-
-at::Tensor apply(const Linear& linear, const at::Tensor& x) {
-  return linear_product(x, linear.weight, linear.bias);
-}
-
-at::Tensor mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& config) {
-  if (!mlp.gate_proj.weight.defined()) {
-    at::Tensor hidden = apply(mlp.up_proj, x);
     activate(hidden, config.hidden_act);
-    return apply(mlp.down_proj, hidden);
   }
-  at::Tensor hidden = apply(mlp.gate_proj, x);
-  activate_gate(hidden, apply(mlp.up_proj, x), config);
-  return apply(mlp.down_proj, hidden);
+  return apply_linear(mlp.down_proj, hidden);
 }
 
 Routing route(const Linear& router, const at::Tensor& x, const ExpertConfig& config) {
-  const at::Tensor logits = apply(router, x);
+  const at::Tensor logits = apply_linear(router, x);
   if (config.softmax_after_top_k) {
     const auto [best, experts] = at::topk(logits, config.num_experts_per_tok, -1);
     return {experts, at::softmax(best, -1)};
@@ -84,7 +35,8 @@ Routing route(const Linear& router, const at::Tensor& x, const ExpertConfig& con
   return {experts, weights.to(x.scalar_type())};
 }
 
-at::Tensor mixture(const ExpertMixture& mixture, const at::Tensor& x, const ModelConfig& config) {
+at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x,
+                         const ModelConfig& config) {
   const Routing routing = route(mixture.router, x, config.experts);
   const int64_t k = config.experts.num_experts_per_tok;
   // Slots (token, choice) in the order of their experts: each expert's are one run of them.
@@ -100,8 +52,7 @@ at::Tensor mixture(const ExpertMixture& mixture, const at::Tensor& x, const Mode
     const at::Tensor mine = order.narrow(0, begin, count);
     begin += count;
     const at::Tensor rows = mine.floor_divide(k);
-    at::Tensor result =
-        mlp(mixture.experts[static_cast<size_t>(expert)], x.index_select(0, rows), config);
+    at::Tensor result = apply_mlp(mixture.experts[expert], x.index_select(0, rows), config);
     out.index_add_(0, rows, result.mul_(weights.index_select(0, mine).unsqueeze(1)));
   }
   return out;

@@ -5,17 +5,10 @@
 
 #include <vector>
 
+#include "model/linear.h"
 #include "model/model_config.h"
 
 namespace air {
-
-/// A linear map: y = x · weightᵀ + bias.
-struct Linear {
-  at::Tensor weight;  ///< [out, in]
-  at::Tensor bias;    ///< [out] or undefined
-};
-
-at::Tensor apply(const Linear& linear, const at::Tensor& x);
 
 /// down(act(gate(x)) · up(x)), or down(act(up(x))) where gate is undefined.
 struct Mlp {
@@ -30,7 +23,7 @@ struct ExpertMixture {
 };
 
 /// @param x [N, hidden]   @return [N, hidden]
-at::Tensor mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& config);
+at::Tensor apply_mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& config);
 
 /// Which experts a token goes to, and with what weights.
 struct Routing {
@@ -41,9 +34,9 @@ struct Routing {
 /// @param x [N, hidden]
 Routing route(const Linear& router, const at::Tensor& x, const ExpertConfig& config);
 
-/// Rows are gathered expert by expert, so that each expert's weights are read once. @param x [N,
-/// hidden]
-/// @return [N, hidden]
-at::Tensor mixture(const ExpertMixture& mixture, const at::Tensor& x, const ModelConfig& config);
+/// Rows are gathered expert by expert, so that each expert's weights are read once.
+/// @param x [N, hidden]   @return [N, hidden]
+at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x,
+                         const ModelConfig& config);
 
 }  // namespace air

@@ -21,6 +21,16 @@ const char* name_of(Activation activation) {
   return "";
 }
 
+const char* name_of(Mixer mixer) {
+  switch (mixer) {
+    case Mixer::kAttention:
+      return "attention";
+    case Mixer::kNone:
+      return "none";
+  }
+  return "";
+}
+
 const char* name_of(QkNorm norm) {
   switch (norm) {
     case QkNorm::kNone:
@@ -36,27 +46,28 @@ const char* name_of(QkNorm norm) {
 }
 
 Json to_json(const RopeConfig& rope) {
-  Json json = {{"rope_type", rope.rope_type},
+  Json json = {{"rope_type", name_of(rope.type)},
                {"rope_theta", rope.theta},
                {"rotary_dim", rope.rotary_dim},
                {"interleaved", rope.interleaved}};
-  if (rope.rope_type == "default") return json;
+  if (rope.type == RopeType::kDefault) return json;
   json["factor"] = rope.factor;
-  if (rope.rope_type == "dynamic") json["max_position_embeddings"] = rope.max_position_embeddings;
+  if (rope.type == RopeType::kDynamic)
+    json["max_position_embeddings"] = rope.max_position_embeddings;
   if (rope.original_max_position_embeddings > 0)
     json["original_max_position_embeddings"] = rope.original_max_position_embeddings;
-  if (rope.rope_type == "llama3") {
+  if (rope.type == RopeType::kLlama3) {
     json["low_freq_factor"] = rope.low_freq_factor;
     json["high_freq_factor"] = rope.high_freq_factor;
   }
-  if (rope.rope_type == "yarn") {
+  if (rope.type == RopeType::kYarn) {
     json["beta_fast"] = rope.beta_fast;
     json["beta_slow"] = rope.beta_slow;
     json["truncate"] = rope.truncate;
   }
-  if (rope.rope_type == "yarn" || rope.rope_type == "longrope")
+  if (rope.type == RopeType::kYarn || rope.type == RopeType::kLongrope)
     json["attention_factor"] = rope.attention_factor;
-  if (rope.rope_type == "longrope") {
+  if (rope.type == RopeType::kLongrope) {
     json["short_factor"] = rope.short_factor;
     json["long_factor"] = rope.long_factor;
   }
@@ -84,13 +95,52 @@ Json to_json(const NormConfig& norm) {
 
 }  // namespace
 
+const char* name_of(RopeType type) {
+  switch (type) {
+    case RopeType::kDefault:
+      return "default";
+    case RopeType::kLinear:
+      return "linear";
+    case RopeType::kDynamic:
+      return "dynamic";
+    case RopeType::kLlama3:
+      return "llama3";
+    case RopeType::kYarn:
+      return "yarn";
+    case RopeType::kLongrope:
+      return "longrope";
+  }
+  return "";
+}
+
+Json to_json(const LayerConfig& layer) {
+  const auto or_null = [](const std::optional<int64_t>& value) {
+    return value ? Json(*value) : Json(nullptr);
+  };
+  return {{"mixer", name_of(layer.mixer)},
+          {"window", or_null(layer.window)},
+          {"rope", or_null(layer.rope)},
+          {"experts", layer.experts}};
+}
+
+std::vector<int64_t> ModelConfig::attention_layers() const {
+  std::vector<int64_t> indices;
+  for (size_t i = 0; i < layers.size(); ++i)
+    if (layers[i].has_heads()) indices.push_back(i);
+  return indices;
+}
+
+HeadGrid ModelConfig::head_grid() const {
+  std::vector<int64_t> heads_per_layer(layers.size());
+  for (const int64_t layer : attention_layers())
+    heads_per_layer[layer] = layers[layer].attention.num_heads;
+  return HeadGrid(heads_per_layer);
+}
+
 Json to_json(const ModelConfig& c) {
   Json ropes = Json::array(), layers = Json::array();
   for (const RopeConfig& rope : c.ropes) ropes.push_back(to_json(rope));
-  for (const LayerConfig& layer : c.layers)
-    layers.push_back({{"window", layer.window > 0 ? Json(layer.window) : Json(nullptr)},
-                      {"rope", layer.rope >= 0 ? Json(layer.rope) : Json(nullptr)},
-                      {"experts", layer.experts}});
+  for (const LayerConfig& layer : c.layers) layers.push_back(to_json(layer));
   return {{"model_type", c.model_type},
           {"vocab_size", c.vocab_size},
           {"hidden_size", c.hidden_size},
@@ -127,7 +177,7 @@ Json to_json(const ModelConfig& c) {
 
 ModelConfig model_config_from_json(const Json& json, const std::string& where) {
   ConfigReader reader(json, where);
-  const std::string model_type = reader.text("model_type");
+  const std::string model_type = reader.string("model_type");
   const Family* family = find_family(model_type);
   if (family == nullptr)
     reader.fail("unknown model_type \"" + model_type + "\"", "known: " + known_model_types());

@@ -3,25 +3,26 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "heads/head_grid.h"
+#include "model/activation.h"
 #include "model/tensor_names.h"
 
 namespace air {
 
-enum class Activation {
-  kSilu,
-  kGelu,
-  kGeluTanh,
-  kClampedSwiglu,  ///< gpt_oss: (up + 1) · gate · sigmoid(α · gate), both clamped; needs a gate
-};
+/// How a rotary embedding is stretched to longer contexts.
+enum class RopeType { kDefault, kLinear, kDynamic, kLlama3, kYarn, kLongrope };
+
+/// "default", …: as config.json spells it.
+const char* name_of(RopeType type);
 
 /// Rotary position embedding of a group of layers. Only the fields of its type are used.
 struct RopeConfig {
-  std::string rope_type = "default";  ///< default, linear, dynamic, llama3, yarn, longrope
+  RopeType type = RopeType::kDefault;
   double theta = 10000.0;
   int64_t rotary_dim = 0;    ///< leading dimensions of a head that are rotated
   bool interleaved = false;  ///< pairs (0, 1), (2, 3), … instead of (0, d/2), (1, d/2 + 1), …
@@ -71,11 +72,35 @@ struct ExpertConfig {
   bool bias = false;
 };
 
+/// What lets the tokens of a layer see each other.
+enum class Mixer {
+  kAttention,  ///< softmax attention: the only one with heads
+  kNone,       ///< nothing: the layer is its MLP alone
+};
+
+/// The heads of a layer with softmax attention.
+struct AttentionSizes {
+  int64_t num_heads = 0;            ///< query heads, H
+  int64_t num_key_value_heads = 0;  ///< K; H is a multiple
+  int64_t head_dim = 0;             ///< D, of queries and keys
+  int64_t v_head_dim = 0;           ///< E, of values and of what a head puts out
+
+  int64_t q_size() const { return num_heads * head_dim; }
+  int64_t k_size() const { return num_key_value_heads * head_dim; }
+  int64_t v_size() const { return num_key_value_heads * v_head_dim; }
+  int64_t out_size() const { return num_heads * v_head_dim; }
+};
+
 /// What differs from layer to layer.
 struct LayerConfig {
-  int64_t window = 0;    ///< a key at distance < window is visible; 0: every earlier one
-  int64_t rope = 0;      ///< index into ModelConfig::ropes; −1: no positions (NoPE)
-  bool experts = false;  ///< a mixture instead of one MLP
+  Mixer mixer = Mixer::kAttention;
+  AttentionSizes attention;  ///< kAttention
+  std::optional<int64_t>
+      window;                   ///< a key at distance < window is visible; none: every earlier one
+  std::optional<int64_t> rope;  ///< index into ModelConfig::ropes; none: no positions (NoPE)
+  bool experts = false;         ///< a mixture instead of one MLP
+
+  bool has_heads() const { return mixer == Mixer::kAttention; }
 };
 
 /// The decoder, whatever its family. Set by one function a family from config.json; nothing here
@@ -86,9 +111,10 @@ struct ModelConfig {
   int64_t hidden_size = 0;
   int64_t intermediate_size = 0;
   int64_t num_hidden_layers = 0;
-  int64_t num_attention_heads = 0;  ///< query heads, H
-  int64_t num_key_value_heads = 0;  ///< K; H is a multiple
-  int64_t head_dim = 0;             ///< D
+  /// Of config.json, for all layers alike; what a layer has, LayerConfig says.
+  int64_t num_attention_heads = 0;
+  int64_t num_key_value_heads = 0;
+  int64_t head_dim = 0;
   int64_t max_position_embeddings = 0;
   bool tie_word_embeddings = false;
 
@@ -121,8 +147,10 @@ struct ModelConfig {
   std::vector<LayerConfig> layers;  ///< [num_hidden_layers]
   TensorNames names;
 
-  /// The query heads of its layers.
-  HeadGrid head_grid() const { return HeadGrid::full(num_hidden_layers, num_attention_heads); }
+  /// The layers with softmax attention, by index: the only ones with heads.
+  std::vector<int64_t> attention_layers() const;
+  /// The query heads of all layers.
+  HeadGrid head_grid() const;
 };
 
 /// Reads FOLDER/config.json. @throws Error(kModel) for a missing file or key, an unknown
@@ -135,5 +163,6 @@ ModelConfig model_config_from_json(const Json& config, const std::string& where)
 
 /// Every field as JSON, for messages and tests.
 Json to_json(const ModelConfig& config);
+Json to_json(const LayerConfig& layer);
 
 }  // namespace air

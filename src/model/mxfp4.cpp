@@ -35,7 +35,7 @@ Mxfp4Matrix mxfp4_matrix(Checkpoint& checkpoint, const std::string& name, int64_
   if (in % kBlock != 0)
     throw Error(ErrorKind::kModel, checkpoint.folder().string(),
                 "MXFP4 weights \"" + name + "\" of " + std::to_string(in) +
-                    " inputs, which is no multiple of 32");
+                    " inputs, which is not a multiple of 32");
   return {name, checkpoint.bytes_view(name + "_blocks", {count, out, in / kBlock, kBlock / 2}),
           checkpoint.bytes_view(name + "_scales", {count, out, in / kBlock})};
 }

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "model/device.h"
-#include "model/row_kernels.h"
+#include "model/kernels/kernels.h"
 
 namespace air {
 
@@ -96,27 +96,21 @@ at::Tensor angles_of(const at::Tensor& positions, const at::Tensor& frequencies)
          upload(frequencies, positions.device()).unsqueeze(0);
 }
 
-void rotate(at::Tensor first, at::Tensor second, const RopeTable& table) {
-  const at::Tensor rotated = second * table.cos;
-  rotated.addcmul_(first, table.sin);
-  first.mul_(table.cos).addcmul_(second, table.sin, -1);
-  second.copy_(rotated);
-}
-
 }  // namespace
 
 bool depends_on_length(const RopeConfig& config) {
-  return config.rope_type == "dynamic" || config.rope_type == "longrope";
+  return config.type == RopeType::kDynamic || config.type == RopeType::kLongrope;
 }
 
 at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length) {
-  const double theta = config.rope_type == "dynamic" ? dynamic_theta(config, length) : config.theta;
+  const double theta =
+      config.type == RopeType::kDynamic ? dynamic_theta(config, length) : config.theta;
   const at::Tensor powers = powers_of_theta(theta, config.rotary_dim);
   at::Tensor frequencies = powers.reciprocal();
-  if (config.rope_type == "linear") frequencies.div_(config.factor);
-  if (config.rope_type == "llama3") stretch_llama3(config, frequencies);
-  if (config.rope_type == "yarn") stretch_yarn(config, powers, frequencies);
-  if (config.rope_type == "longrope") stretch_longrope(config, length, powers, frequencies);
+  if (config.type == RopeType::kLinear) frequencies.div_(config.factor);
+  if (config.type == RopeType::kLlama3) stretch_llama3(config, frequencies);
+  if (config.type == RopeType::kYarn) stretch_yarn(config, powers, frequencies);
+  if (config.type == RopeType::kLongrope) stretch_longrope(config, length, powers, frequencies);
   return frequencies;
 }
 
@@ -143,15 +137,6 @@ RopeTable rows_of(const RopeTable& table, int64_t begin, int64_t length) {
           table.interleaved};
 }
 
-void apply_rope(at::Tensor& x, const RopeTable& table) {
-  const int64_t half = table.cos.size(-1);
-  if (x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous() && !table.interleaved)
-    rotate_halves(x.data_ptr<float>(), x.size(0), x.size(1), x.size(2), half,
-                  table.cos.const_data_ptr<float>(), table.sin.const_data_ptr<float>());
-  else if (table.interleaved)
-    rotate(x.slice(-1, 0, 2 * half, 2), x.slice(-1, 1, 2 * half, 2), table);
-  else
-    rotate(x.narrow(-1, 0, half), x.narrow(-1, half, half), table);
-}
+void apply_rope(at::Tensor& x, const RopeTable& table) { kernels_of(x).rope(x, table); }
 
 }  // namespace air

@@ -25,12 +25,12 @@ struct RopeTable {
 at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length);
 
 /// Whether the angles of a position depend on how long its sequence is (`dynamic`, `longrope`):
-/// then one prompt can't be computed for several sequences.
+/// then one prompt cannot be computed for several sequences.
 bool depends_on_length(const RopeConfig& config);
 
-/// Angles in float32 as in Hugging Face, then cast. @param positions [N] int64 `dynamic` and
-/// `longrope` take the length of each packed sequence by itself, so that packing changes nothing;
-/// there no sequence may have a prefix.
+/// Angles in float32 as in transformers, then cast. `dynamic` and `longrope` take the length of each
+/// packed sequence by itself, so that packing changes nothing; with them no sequence may have a
+/// prefix. @param positions [N] int64
 RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
                           const PackedSequences& sequences, at::ScalarType dtype);
 

@@ -11,8 +11,8 @@ namespace {
 
 // Rows of a block: a matrix product reaches its full speed from 256 on, and the wide rows of an MLP
 // still fit the cache.
-constexpr int64_t kMostRows = 256;
-constexpr int64_t kLeastRows = 64;  // at least 2 · kRowAlignment: no block is empty
+constexpr int64_t kMaxRows = 256;
+constexpr int64_t kMinRows = 64;  // at least 2 · kRowAlignment: no block is empty
 
 // Elsewhere: enough rows to fill an accelerator, few enough that the wide rows of an MLP leave
 // memory for more tokens.
@@ -22,13 +22,17 @@ int64_t rows_of_a_block(int64_t rows, c10::Device device) {
   if (!device.is_cpu()) return kAcceleratorRows;
   // Few rows are cut smaller, so that every thread has some.
   const int64_t threads = at::get_num_threads();
-  return std::clamp((rows + threads - 1) / threads, kLeastRows, kMostRows);
+  return std::clamp((rows + threads - 1) / threads, kMinRows, kMaxRows);
 }
 
 }  // namespace
 
+int64_t aligned_rows(int64_t rows, c10::Device device) {
+  return device.is_cpu() ? round_up_rows(rows) : rows;
+}
+
 int64_t concurrent_rows(c10::Device device) {
-  return device.is_cpu() ? at::get_num_threads() * kMostRows : kAcceleratorRows;
+  return device.is_cpu() ? at::get_num_threads() * kMaxRows : kAcceleratorRows;
 }
 
 bool is_one_block(int64_t rows, c10::Device device) {

@@ -12,6 +12,14 @@ namespace air {
 /// for every size of matrices, meets few sizes.
 constexpr int64_t kRowAlignment = 32;
 
+/// The next multiple of kRowAlignment.
+inline int64_t round_up_rows(int64_t rows) {
+  return (rows + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
+}
+
+/// Rows that a batch of so many should have: more than that only on the CPU.
+int64_t aligned_rows(int64_t rows, c10::Device device);
+
 /// Rows that are in work at the same time, at most.
 int64_t concurrent_rows(c10::Device device);
 

@@ -37,7 +37,7 @@ std::optional<at::ScalarType> scalar_type_of(const std::string& dtype) {
   return it == kTypes.end() ? std::nullopt : std::optional(it->second);
 }
 
-/// Parses the header and refuses names that stand twice, which JSON parsers would silently merge.
+/// Parses the header and refuses names that appear twice, which JSON parsers would silently merge.
 Json parse_header(std::string_view header, const std::string& where) {
   std::vector<std::set<std::string>> names;
   std::string twice;
@@ -90,13 +90,13 @@ SafetensorsFile::Entry parse_entry(const std::string& name, const Json& json, ui
   for (const Json& dimension : json["shape"]) {
     const auto length = whole_number(dimension);
     if (!length || *length > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-      throw refuse("a dimension that is no length");
+      throw refuse("a dimension that is not a length");
     if (__builtin_mul_overflow(size, *length, &size)) throw refuse("its shape overflows");
-    entry.shape.push_back(static_cast<int64_t>(*length));
+    entry.shape.push_back(*length);
   }
   const auto begin = whole_number(json["data_offsets"][0]);
   const auto end = whole_number(json["data_offsets"][1]);
-  if (!begin || !end || *begin > *end) throw refuse("data_offsets that are no range");
+  if (!begin || !end || *begin > *end) throw refuse("data_offsets that are not a range");
   if (*end > data_size) throw refuse("its data lie outside the file (truncated?)");
   if (*end - *begin != size)
     throw refuse("its shape needs " + std::to_string(size) + " bytes, its data_offsets give " +
@@ -179,7 +179,7 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
   if (address % *bytes_of_dtype(entry.dtype) == 0)
     return at::from_blob(const_cast<char*>(data.data()), entry.shape, options);
   at::Tensor copy =
-      at::empty(entry.shape, options);  // a header whose length is no multiple of the item's
+      at::empty(entry.shape, options);  // a header whose length is not a multiple of the item's
   if (!data.empty()) std::memcpy(copy.data_ptr(), data.data(), data.size());
   return copy;
 }

@@ -35,7 +35,7 @@ class SafetensorsFile {
   /// The raw bytes of a tensor.
   std::string_view bytes(const std::string& name) const;
   /// Gives the pages of a tensor back to the system; they are read again when they are used again.
-  void forget(const std::string& name) const { file_.forget(bytes(name)); }
+  void release_pages(const std::string& name) const { file_.forget(bytes(name)); }
   const std::filesystem::path& path() const { return file_.path(); }
 
  private:

@@ -38,35 +38,34 @@ WeightReader::WeightReader(Checkpoint& checkpoint, const ModelConfig& config, at
     if (part != nullptr) checkpoint_.ignore_prefix(part);
 }
 
-at::Tensor WeightReader::own(const at::Tensor& view, const std::string& name,
-                             at::ScalarType dtype) {
+at::Tensor WeightReader::materialize(const at::Tensor& view, const std::string& name,
+                                     at::ScalarType dtype) {
   num_parameters_ += view.numel();
-  num_bytes_ += view.numel() * static_cast<int64_t>(c10::elementSize(dtype));
+  num_bytes_ += view.numel() * c10::elementSize(dtype);
   const auto options = at::TensorOptions().dtype(dtype).device(device_);
   if (device_.is_meta()) return at::empty(view.sizes(), options);
   if (device_.is_cpu() && view.scalar_type() == dtype && view.is_contiguous()) return view;
   at::Tensor owned = view.to(options, /*non_blocking=*/false, /*copy=*/true).contiguous();
-  checkpoint_.forget(
-      name);  // the file's pages would count as memory until the kernel wants them back
+  // The file's pages would count as memory until the kernel wants them back.
+  checkpoint_.release_pages(name);
   return owned;
 }
 
 at::Tensor WeightReader::tensor(const std::string& name, at::IntArrayRef shape) {
-  return own(checkpoint_.view(name, shape), name, dtype_);
+  return materialize(checkpoint_.view(name, shape), name, dtype_);
 }
 
 Linear WeightReader::linear(const std::string& name, int64_t out, int64_t in, bool bias) {
-  return rows_of(name, out, in, 0, out, bias);
+  return rows_of(name, {0, out, out}, in, bias);
 }
 
-Linear WeightReader::rows_of(const std::string& name, int64_t all_rows, int64_t in, int64_t begin,
-                             int64_t rows, bool bias) {
-  const std::string weight = name + ".weight";
-  Linear linear{
-      own(checkpoint_.view(weight, {all_rows, in}).narrow(0, begin, rows), weight, dtype_), {}};
-  if (bias)
-    linear.bias = own(checkpoint_.view(name + ".bias", {all_rows}).narrow(0, begin, rows),
-                      name + ".bias", dtype_);
+Linear WeightReader::rows_of(const std::string& name, RowRange rows, int64_t in, bool bias) {
+  const auto part = [&](const std::string& tensor_name, at::IntArrayRef shape) {
+    return materialize(checkpoint_.view(tensor_name, shape).narrow(0, rows.begin, rows.count),
+                       tensor_name, dtype_);
+  };
+  Linear linear{part(name + ".weight", {rows.of_all, in}), {}};
+  if (bias) linear.bias = part(name + ".bias", {rows.of_all});
   return linear;
 }
 
@@ -74,32 +73,32 @@ Norm WeightReader::norm(const char* part, at::IntArrayRef shape) {
   if (part == nullptr) return {};
   const std::string name = layer_ + part;
   const at::ScalarType dtype = config_.norm.in_float32 ? at::kFloat : dtype_;
-  Norm norm{own(checkpoint_.view(name + ".weight", shape), name + ".weight", dtype), {}};
+  Norm norm{materialize(checkpoint_.view(name + ".weight", shape), name + ".weight", dtype), {}};
   if (config_.norm.weight_offset != 0 && !device_.is_meta())
     norm.weight = norm.weight + config_.norm.weight_offset;
   if (config_.norm.bias)
-    norm.bias = own(checkpoint_.view(name + ".bias", shape), name + ".bias", dtype);
+    norm.bias = materialize(checkpoint_.view(name + ".bias", shape), name + ".bias", dtype);
   return norm;
 }
 
-Norm WeightReader::each_head_norm(const char* part, int64_t heads) {
+Norm WeightReader::each_head_norm(const char* part, int64_t heads, int64_t head_dim) {
   std::vector<at::Tensor> weights;
   for (int64_t head = 0; head < heads; ++head)
     weights.push_back(
-        tensor(layer_ + part + ".norms." + std::to_string(head) + ".weight", {config_.head_dim}));
+        tensor(layer_ + part + ".norms." + std::to_string(head) + ".weight", {head_dim}));
   return {at::stack(weights), {}};
 }
 
-Norm WeightReader::qk_norm(const char* part, int64_t heads) {
+Norm WeightReader::qk_norm(const char* part, int64_t heads, int64_t head_dim) {
   switch (config_.qk_norm) {
     case QkNorm::kNone:
       return {};
     case QkNorm::kHead:
-      return norm(part, {config_.head_dim});
+      return norm(part, {head_dim});
     case QkNorm::kEachHead:
-      return each_head_norm(part, heads);
+      return each_head_norm(part, heads, head_dim);
     case QkNorm::kProjection:
-      return norm(part, {heads * config_.head_dim});
+      return norm(part, {heads * head_dim});
   }
   return {};
 }
@@ -131,38 +130,41 @@ DecoderLayer WeightReader::layer(int64_t index) {
   layer_ = prefix_ + "layers." + std::to_string(index) + ".";
   const TensorNames& names = config_.names;
   DecoderLayer layer;
-  layer.attention_norm = norm(names.attention_norm, {config_.hidden_size});
-  layer.attention_post_norm = norm(names.attention_post_norm, {config_.hidden_size});
+  const LayerConfig& layer_config = config_.layers[index];
+  if (layer_config.has_heads()) {
+    layer.attention_norm = norm(names.attention_norm, {config_.hidden_size});
+    layer.attention_post_norm = norm(names.attention_post_norm, {config_.hidden_size});
+    read_attention(layer_config.attention, layer);
+  }
   if (!config_.parallel_blocks) layer.mlp_norm = norm(names.mlp_norm, {config_.hidden_size});
   layer.mlp_post_norm = norm(names.mlp_post_norm, {config_.hidden_size});
-  read_attention(layer);
-  if (config_.layers[static_cast<size_t>(index)].experts)
+  if (layer_config.experts)
     read_experts(layer);
   else
     read_mlp(layer);
   return layer;
 }
 
-void WeightReader::read_attention(DecoderLayer& layer) {
+void WeightReader::read_attention(const AttentionSizes& sizes, DecoderLayer& layer) {
   const TensorNames& names = config_.names;
   const int64_t hidden = config_.hidden_size;
-  const int64_t q = config_.num_attention_heads * config_.head_dim;
-  const int64_t kv = config_.num_key_value_heads * config_.head_dim;
+  const int64_t q = sizes.q_size(), k = sizes.k_size(), v = sizes.v_size();
   if (names.qkv_proj != nullptr) {
-    layer.q_proj = rows_of(layer_ + names.qkv_proj, q + 2 * kv, hidden, 0, q, config_.qkv_bias);
-    layer.k_proj = rows_of(layer_ + names.qkv_proj, q + 2 * kv, hidden, q, kv, config_.qkv_bias);
-    layer.v_proj =
-        rows_of(layer_ + names.qkv_proj, q + 2 * kv, hidden, q + kv, kv, config_.qkv_bias);
+    const auto part = [&](int64_t begin, int64_t rows) {
+      return rows_of(layer_ + names.qkv_proj, {begin, rows, q + k + v}, hidden, config_.qkv_bias);
+    };
+    layer.q_proj = part(0, q);
+    layer.k_proj = part(q, k);
+    layer.v_proj = part(q + k, v);
   } else {
     layer.q_proj = linear(layer_ + names.q_proj, q, hidden, config_.qkv_bias);
-    layer.k_proj = linear(layer_ + names.k_proj, kv, hidden, config_.qkv_bias);
-    layer.v_proj = linear(layer_ + names.v_proj, kv, hidden, config_.qkv_bias);
+    layer.k_proj = linear(layer_ + names.k_proj, k, hidden, config_.qkv_bias);
+    layer.v_proj = linear(layer_ + names.v_proj, v, hidden, config_.qkv_bias);
   }
-  layer.o_proj = linear(layer_ + names.o_proj, hidden, q, config_.o_bias);
-  layer.q_norm = qk_norm(names.q_norm, config_.num_attention_heads);
-  layer.k_norm = qk_norm(names.k_norm, config_.num_key_value_heads);
-  if (config_.attention_sinks)
-    layer.sinks = tensor(layer_ + names.sinks, {config_.num_attention_heads});
+  layer.o_proj = linear(layer_ + names.o_proj, hidden, sizes.out_size(), config_.o_bias);
+  layer.q_norm = qk_norm(names.q_norm, sizes.num_heads, sizes.head_dim);
+  layer.k_norm = qk_norm(names.k_norm, sizes.num_key_value_heads, sizes.head_dim);
+  if (config_.attention_sinks) layer.sinks = tensor(layer_ + names.sinks, {sizes.num_heads});
 }
 
 void WeightReader::read_mlp(DecoderLayer& layer) {
@@ -170,9 +172,9 @@ void WeightReader::read_mlp(DecoderLayer& layer) {
   const int64_t hidden = config_.hidden_size, inner = config_.intermediate_size;
   if (names.gate_up_proj != nullptr) {
     layer.mlp.gate_proj =
-        rows_of(layer_ + names.gate_up_proj, 2 * inner, hidden, 0, inner, config_.mlp_bias);
+        rows_of(layer_ + names.gate_up_proj, {0, inner, 2 * inner}, hidden, config_.mlp_bias);
     layer.mlp.up_proj =
-        rows_of(layer_ + names.gate_up_proj, 2 * inner, hidden, inner, inner, config_.mlp_bias);
+        rows_of(layer_ + names.gate_up_proj, {inner, inner, 2 * inner}, hidden, config_.mlp_bias);
   } else {
     if (config_.mlp_gate)
       layer.mlp.gate_proj = linear(layer_ + names.gate_proj, inner, hidden, config_.mlp_bias);
@@ -186,7 +188,7 @@ void WeightReader::read_experts(DecoderLayer& layer) {
   const ExpertConfig& experts = config_.experts;
   layer.experts.router =
       linear(layer_ + names.router, experts.num_experts, config_.hidden_size, experts.router_bias);
-  layer.experts.experts.reserve(static_cast<size_t>(experts.num_experts));
+  layer.experts.experts.reserve(experts.num_experts);
   const std::string name = layer_ + names.experts;
   if (checkpoint_.has(name + ".gate_up_proj_blocks"))
     read_mxfp4_experts(name, layer);
@@ -218,9 +220,9 @@ void WeightReader::read_stacked_experts(const std::string& name, DecoderLayer& l
   const at::Tensor down = checkpoint_.view(down_name, {count, hidden, inner});
   for (int64_t i = 0; i < count; ++i)
     layer.experts.experts.push_back(
-        {{own(gate_up[i].narrow(0, 0, inner), gate_up_name, dtype_), {}},
-         {own(gate_up[i].narrow(0, inner, inner), gate_up_name, dtype_), {}},
-         {own(down[i], down_name, dtype_), {}}});
+        {{materialize(gate_up[i].narrow(0, 0, inner), gate_up_name, dtype_), {}},
+         {materialize(gate_up[i].narrow(0, inner, inner), gate_up_name, dtype_), {}},
+         {materialize(down[i], down_name, dtype_), {}}});
 }
 
 // gpt_oss: input before output, [E, hidden, 2 · inner], gate and up taking turns.
@@ -235,11 +237,12 @@ void WeightReader::read_interleaved_experts(const std::string& name, DecoderLaye
   for (int64_t i = 0; i < count; ++i) {
     const at::Tensor both = gate_up[i].t();  // [2 · inner, hidden]
     layer.experts.experts.push_back(
-        {{own(both.slice(0, 0, 2 * inner, 2), gate_up_name, dtype_),
-          own(gate_up_bias[i].slice(0, 0, 2 * inner, 2), gate_up_name + "_bias", dtype_)},
-         {own(both.slice(0, 1, 2 * inner, 2), gate_up_name, dtype_),
-          own(gate_up_bias[i].slice(0, 1, 2 * inner, 2), gate_up_name + "_bias", dtype_)},
-         {own(down[i].t(), down_name, dtype_), own(down_bias[i], down_name + "_bias", dtype_)}});
+        {{materialize(both.slice(0, 0, 2 * inner, 2), gate_up_name, dtype_),
+          materialize(gate_up_bias[i].slice(0, 0, 2 * inner, 2), gate_up_name + "_bias", dtype_)},
+         {materialize(both.slice(0, 1, 2 * inner, 2), gate_up_name, dtype_),
+          materialize(gate_up_bias[i].slice(0, 1, 2 * inner, 2), gate_up_name + "_bias", dtype_)},
+         {materialize(down[i].t(), down_name, dtype_),
+          materialize(down_bias[i], down_name + "_bias", dtype_)}});
   }
 }
 
@@ -258,15 +261,15 @@ void WeightReader::read_mxfp4_experts(const std::string& name, DecoderLayer& lay
   const auto unpacked = [&](const Mxfp4Matrix& matrix, int64_t expert, int64_t first,
                             int64_t step) {
     const at::Tensor wide = unpack_mxfp4(matrix, expert, first, step, device_);
-    return own(wide, matrix.name + "_blocks", dtype_);
+    return materialize(wide, matrix.name + "_blocks", dtype_);
   };
   for (int64_t i = 0; i < count; ++i)
     layer.experts.experts.push_back(
         {{unpacked(gate_up, i, 0, 2),
-          own(gate_up_bias[i].slice(0, 0, 2 * inner, 2), gate_up_bias_name, dtype_)},
+          materialize(gate_up_bias[i].slice(0, 0, 2 * inner, 2), gate_up_bias_name, dtype_)},
          {unpacked(gate_up, i, 1, 2),
-          own(gate_up_bias[i].slice(0, 1, 2 * inner, 2), gate_up_bias_name, dtype_)},
-         {unpacked(down, i, 0, 1), own(down_bias[i], down_bias_name, dtype_)}});
+          materialize(gate_up_bias[i].slice(0, 1, 2 * inner, 2), gate_up_bias_name, dtype_)},
+         {unpacked(down, i, 0, 1), materialize(down_bias[i], down_bias_name, dtype_)}});
 }
 
 void WeightReader::finish() { checkpoint_.finish(); }

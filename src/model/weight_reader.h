@@ -34,16 +34,18 @@ class WeightReader {
   int64_t num_bytes() const { return num_bytes_; }
 
  private:
-  at::Tensor own(const at::Tensor& view, const std::string& name, at::ScalarType dtype);
+  at::Tensor materialize(const at::Tensor& view, const std::string& name, at::ScalarType dtype);
   at::Tensor tensor(const std::string& name, at::IntArrayRef shape);
   Linear linear(const std::string& name, int64_t out, int64_t in, bool bias);
-  /// Rows [begin, begin + rows) of a fused matrix of `all_rows` rows.
-  Linear rows_of(const std::string& name, int64_t all_rows, int64_t in, int64_t begin, int64_t rows,
-                 bool bias);
+  /// Rows of a matrix that holds several.
+  struct RowRange {
+    int64_t begin, count, of_all;
+  };
+  Linear rows_of(const std::string& name, RowRange rows, int64_t in, bool bias);
   Norm norm(const char* part, at::IntArrayRef shape);
-  Norm each_head_norm(const char* part, int64_t heads);
-  Norm qk_norm(const char* part, int64_t heads);
-  void read_attention(DecoderLayer& layer);
+  Norm each_head_norm(const char* part, int64_t heads, int64_t head_dim);
+  Norm qk_norm(const char* part, int64_t heads, int64_t head_dim);
+  void read_attention(const AttentionSizes& sizes, DecoderLayer& layer);
   void read_mlp(DecoderLayer& layer);
   void read_experts(DecoderLayer& layer);
   Mlp expert(const std::string& name, int64_t index);

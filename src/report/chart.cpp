@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "heads/head_map.h"
 #include "report/html.h"
 
 namespace air {
@@ -327,54 +328,27 @@ std::string place_profile(const PlaceProfile& profile, const ChartText& text) {
 }
 
 std::string head_map(const HeadsFile& heads, const ChartText& text) {
-  const auto layers = static_cast<size_t>(heads.model.grid.num_layers()),
-             rows = static_cast<size_t>(heads.model.grid.max_heads());
-  const double cell = std::clamp(660.0 / static_cast<double>(layers), 8.0, 22.0);
-  const Frame frame{.left = 34,
-                    .top = 6,
-                    .width = cell * static_cast<double>(layers),
-                    .height = cell * static_cast<double>(rows)};
-  const double width = frame.left + frame.width + 8, height = frame.top + frame.height + 36;
-  double most = 0;
-  for (const auto& layer : heads.scores)
-    for (const double score : layer) most = std::max(most, score);
-  std::vector<size_t> levels(layers * rows);
+  const HeadMapLayout layout(heads.scores.grid());
+  const Frame frame{.left = static_cast<double>(layout.x(0)),
+                    .top = static_cast<double>(layout.y(0)),
+                    .width = static_cast<double>(layout.x(layout.columns) - layout.x(0)),
+                    .height = static_cast<double>(layout.y(layout.rows) - layout.y(0))};
   std::string values;
-  for (size_t head = 0; head < rows; ++head)
-    for (size_t layer = 0; layer < layers; ++layer) {
-      const double score = heads.scores[layer][head];
-      levels[head * layers + layer] =
-          most > 0 ? static_cast<size_t>(std::lround(score / most * kLevels)) : 0;
+  for (int64_t layer = 0; layer < layout.rows; ++layer)
+    for (int64_t head = 0; head < layout.columns; ++head) {
       if (head + layer > 0) values += ',';
-      if (score != 0) values += fmt::format("{:.3f}", score);
+      if (!heads.scores.grid().contains({layer, head}))
+        values += '-';
+      else if (const double score = heads.scores[{layer, head}]; score != 0)
+        values += fmt::format("{:.3f}", score);
     }
-  const Axis axis_x{0, static_cast<double>(layers), false},
-      axis_y{0, static_cast<double>(rows), false};
-  std::string out = open_svg(
-      text, width, height,
-      grid_attributes(frame, axis_x, axis_y, layers, rows, text, values) + " data-kind=\"heads\"");
-  out += heat_paths(levels, layers, frame, 1);
-  out += "<path class=\"critical\" d=\"";
-  for (const Head head : heads.heads)
-    out += fmt::format("M{} {}h{}v{}h-{}z",
-                       coordinate(frame.left + static_cast<double>(head.layer) * cell - 0.5),
-                       coordinate(frame.top + static_cast<double>(head.head) * cell - 0.5),
-                       coordinate(cell), coordinate(cell), coordinate(cell));
-  out += "\"/>";
-  const size_t step_x = std::max<size_t>(1, (layers + 14) / 15),
-               step_y = std::max<size_t>(1, (rows + 15) / 16);
-  for (size_t layer = 0; layer < layers; layer += step_x)
-    out += fmt::format("<text class=\"tick\" text-anchor=\"middle\" x=\"{}\" y=\"{}\">{}</text>",
-                       coordinate(frame.left + (static_cast<double>(layer) + 0.5) * cell),
-                       coordinate(frame.top + frame.height + 14), layer);
-  for (size_t head = 0; head < rows; head += step_y)
-    out += fmt::format(
-        "<text class=\"tick\" text-anchor=\"end\" x=\"{}\" y=\"{}\" dy=\"3.5\">{}</text>",
-        coordinate(frame.left - 6),
-        coordinate(frame.top + (static_cast<double>(head) + 0.5) * cell), head);
-  out += fmt::format("<text class=\"label\" text-anchor=\"middle\" x=\"{}\" y=\"{}\">{}</text>",
-                     coordinate(frame.x(0.5)), coordinate(height - 6), escape_html(text.x));
-  return out + "</svg>";
+  const Axis axis_x{0, static_cast<double>(layout.columns), false},
+      axis_y{0, static_cast<double>(layout.rows), false};
+  return open_svg(
+             text, static_cast<double>(layout.width()), static_cast<double>(layout.height()),
+             grid_attributes(frame, axis_x, axis_y, layout.columns, layout.rows, text, values) +
+                 " data-kind=\"heads\"") +
+         head_map_shapes(heads) + "</svg>";
 }
 
 }  // namespace air

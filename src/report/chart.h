@@ -46,7 +46,8 @@ std::string scatter(const std::vector<double>& x, const std::vector<double>& y, 
 /// Mean divergence by place in the trace.
 std::string place_profile(const PlaceProfile& profile, const ChartText& text);
 
-/// Retrieval scores, layers across and heads down; the critical heads outlined.
+/// The map of retrieval scores (heads/head_map.h) as a chart of the page. @param heads must have
+/// scores
 std::string head_map(const HeadsFile& heads, const ChartText& text);
 
 }  // namespace air

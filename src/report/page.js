@@ -76,7 +76,8 @@
     const range = (axis, cell, cells) => `${short(axisValue(axis, cell / cells))} to ${short(axisValue(axis, (cell + 1) / cells))}`;
     const text = () => {
       const value = values[row * columns + column];
-      if (svg.dataset.kind === "heads") return `head ${column}-${row} (layer ${column}, head ${row})\nretrieval score ${short(value)}`;
+      if (svg.dataset.kind === "heads") return `head ${row}-${column} (layer ${row}, head ${column})\n` +
+        (Number.isNaN(value) ? "this layer has no such head" : `retrieval score ${short(value)}`);
       const where = `${svg.dataset.xname} ${range(x, column, columns)}`;
       if (rows === 1) return `${where}\n${short(value).replace(/\.0+$/, "")} ${svg.dataset.yname}`;
       return `${where}\n${svg.dataset.yname} ${range(y, rows - 1 - row, rows)}\n${value} traces`;

@@ -42,10 +42,8 @@ std::string critical_table(const HeadsFile& heads) {
   for (size_t i = 0; i < std::min(heads.heads.size(), kMostHeads); ++i) {
     const Head head = heads.heads[i];
     out += "<tr>" + number_cell(head.layer) + number_cell(head.head);
-    out += heads.scores.empty()
-               ? std::string("<td class=\"n\" data-v=\"0\">not known</td>")
-               : number_cell(
-                     heads.scores[static_cast<size_t>(head.layer)][static_cast<size_t>(head.head)]);
+    out += heads.scores.empty() ? std::string("<td class=\"n\" data-v=\"0\">not known</td>")
+                                : number_cell(heads.scores[head]);
     out += "</tr>";
   }
   return out + "</tbody></table></div></details>\n";
@@ -75,8 +73,8 @@ std::string heads_section(const ReportData& data) {
   std::string out = how_found(*data.heads);
   if (!data.heads->scores.empty())
     out += "<figure class=\"map\"><div class=\"wide\">" +
-           head_map(*data.heads, {"Retrieval score of each query head; layers across, heads down",
-                                  "layer", "head", "head-map"}) +
+           head_map(*data.heads, {"Retrieval score of each query head; layers down, heads across",
+                                  "head", "layer", "head-map"}) +
            "</div><figcaption>" +
            "Retrieval score of each query head: the share of a hidden sentence's tokens that the "
            "head looked up." +

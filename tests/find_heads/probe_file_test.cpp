@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "find_heads/probe_dump.h"
 #include "support/word_tokenizer.h"
 
 namespace air {

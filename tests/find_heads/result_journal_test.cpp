@@ -33,7 +33,7 @@ class ResultJournalTest : public ::testing::Test {
     ProbeResult result;
     result.recall = 1.0 / 3;
     result.nll = 0.1;
-    result.scores = {{0, 2.0 / 7}, {1, 1e-17}};
+    result.scores = HeadScores({{0, 2.0 / 7}, {1, 1e-17}});
     return result;
   }
 

@@ -76,17 +76,17 @@ TEST(RowPeaksTest, TakesTheLowestOfEqualKeysInLongRows) {
   EXPECT_EQ(peaks[1][2].item<int64_t>(), 40000);
 }
 
-ProbeResult result_of(double recall, HeadScores scores) {
+ProbeResult result_of(double recall, const std::vector<std::vector<double>>& scores) {
   ProbeResult result;
   result.recall = recall;
-  result.scores = std::move(scores);
+  result.scores = HeadScores(scores);
   return result;
 }
 
 TEST(MeanScoresTest, LeavesOutUnansweredProbes) {
   const HeadScores mean = mean_scores(
       {result_of(1, {{1, 0}}), result_of(0.49, {{0, 1}}), result_of(0.5, {{0.5, 0.25}})});
-  EXPECT_THAT(mean, ElementsAre(ElementsAre(0.75, 0.125)));
+  EXPECT_THAT(mean.layers(), ElementsAre(ElementsAre(0.75, 0.125)));
 }
 
 TEST(MeanScoresTest, SaysThatNothingWasAnswered) {

@@ -20,7 +20,7 @@ struct SmallRun {
     probes.push_back(probe);
     ProbeResult result;
     result.recall = recall;
-    result.scores = {std::move(scores)};
+    result.scores = HeadScores({std::move(scores)});
     results.push_back(result);
   }
 };
@@ -36,11 +36,11 @@ TEST(BootstrapTest, IsSureOfWhatNeverVaries) {
   SmallRun run;
   for (int i = 0; i < 20; ++i) run.add({0.5, 0, 1});
   const Bootstrap bootstrap = bootstrap_scores(run.results, 1, 0);
-  EXPECT_DOUBLE_EQ(bootstrap.low[0][0], 0.5);
-  EXPECT_DOUBLE_EQ(bootstrap.high[0][0], 0.5);
-  EXPECT_EQ(bootstrap.high[0][1], 0);
-  EXPECT_NEAR(bootstrap.critical[0][2], 1, 1e-9);
-  EXPECT_EQ(bootstrap.critical[0][0], 0);
+  EXPECT_DOUBLE_EQ((bootstrap.low[{0, 0}]), 0.5);
+  EXPECT_DOUBLE_EQ((bootstrap.high[{0, 0}]), 0.5);
+  EXPECT_EQ((bootstrap.high[{0, 1}]), 0);
+  EXPECT_NEAR((bootstrap.critical[{0, 2}]), 1, 1e-9);
+  EXPECT_EQ((bootstrap.critical[{0, 0}]), 0);
 }
 
 TEST(BootstrapTest, CoversTheMeanByItsStandardError) {
@@ -49,14 +49,14 @@ TEST(BootstrapTest, CoversTheMeanByItsStandardError) {
   SmallRun run;
   for (int i = 0; i < 100; ++i) run.add({i % 2 == 0 ? 0.0 : 1.0});
   const Bootstrap bootstrap = bootstrap_scores(run.results, 1, 0);
-  EXPECT_NEAR(bootstrap.low[0][0], 0.402, 0.02);
-  EXPECT_NEAR(bootstrap.high[0][0], 0.598, 0.02);
+  EXPECT_NEAR((bootstrap.low[{0, 0}]), 0.402, 0.02);
+  EXPECT_NEAR((bootstrap.high[{0, 0}]), 0.598, 0.02);
 }
 
 TEST(BootstrapTest, LeavesOutUnansweredProbes) {
   SmallRun run;
   for (int i = 0; i < 10; ++i) run.add({1}), run.add({0}, "needle", 0.2);
-  EXPECT_DOUBLE_EQ(bootstrap_scores(run.results, 1, 0).low[0][0], 1);
+  EXPECT_DOUBLE_EQ((bootstrap_scores(run.results, 1, 0).low[{0, 0}]), 1);
 }
 
 TEST(BootstrapTest, SharesTheCriticalSetBetweenEquals) {
@@ -64,9 +64,9 @@ TEST(BootstrapTest, SharesTheCriticalSetBetweenEquals) {
   for (int i = 0; i < 50; ++i)
     run.add(i % 2 == 0 ? std::vector<double>{1, 0} : std::vector<double>{0, 1});
   const Bootstrap bootstrap = bootstrap_scores(run.results, 1, 0);
-  EXPECT_GT(bootstrap.critical[0][0], 0.3);
-  EXPECT_GT(bootstrap.critical[0][1], 0.3);
-  EXPECT_NEAR(bootstrap.critical[0][0] + bootstrap.critical[0][1], 1, 1e-9);
+  EXPECT_GT((bootstrap.critical[{0, 0}]), 0.3);
+  EXPECT_GT((bootstrap.critical[{0, 1}]), 0.3);
+  EXPECT_NEAR((bootstrap.critical[{0, 0}]) + (bootstrap.critical[{0, 1}]), 1, 1e-9);
 }
 
 TEST(SplitHalfTest, IsOneWhenAllProbesAgree) {

@@ -241,7 +241,7 @@ PUBLISHED = {
          "order_of_interleaved_layers": "local_attn_first", "position_embedding_type": "rope_gptj", "rotary_pct": 1.0,
          "use_embedding_sharing": True, "use_gated_activation": True, "use_parallel_block": True,
          "use_parallel_embedding": True, "cache_implementation": "hybrid", "rope_theta": 50000, "rope_scaling": None},
-        lambda c: c["layers"][3] == {"window": None, "rope": None, "experts": False} and c["layers"][2]["rope"] == 0),
+        lambda c: c["layers"][3] == {"mixer": "attention", "window": None, "rope": None, "experts": False} and c["layers"][2]["rope"] == 0),
     "StarCoder2": (
         {"model_type": "starcoder2", "activation_function": "gelu", "norm_type": "layer_norm", "mlp_type": "default",
          "layer_norm_epsilon": 1e-5, "attention_softmax_in_fp32": True, "scale_attn_weights": True,

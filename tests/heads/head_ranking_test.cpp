@@ -8,11 +8,17 @@ namespace {
 
 using ::testing::ElementsAre;
 
-const HeadScores kScores = {{0.5, 0, 0.9}, {0.5, 0.7, 0.5}};
+const HeadScores kScores({{0.5, 0, 0.9}, {0.5, 0.7, 0.5}});
 
 TEST(HeadRankingTest, PutsTheBestFirstAndBreaksTiesByLayerAndHead) {
   EXPECT_THAT(rank_heads(kScores),
               ElementsAre(Head{0, 2}, Head{1, 1}, Head{0, 0}, Head{1, 0}, Head{1, 2}, Head{0, 1}));
+}
+
+TEST(HeadRankingTest, RanksOnlyHeadsThatExist) {
+  const HeadScores scores({{}, {0.1, 0.9}, {}, {}, {0.5}});
+  EXPECT_THAT(rank_heads(scores), ElementsAre(Head{1, 1}, Head{4, 0}, Head{1, 0}));
+  EXPECT_EQ(describe_cut_off(scores, 1).first_out, 0.5);
 }
 
 TEST(HeadRankingTest, CutsTheCriticalSetFromTheTop) {

@@ -19,7 +19,7 @@ HeadsFile small_file() {
   file.probes = {"needle", 60, 52, {256, 2048}, {0, 0.5, 1}, 7};
   file.fraction = 0.05;
   file.heads = {{1, 2}, {0, 0}};
-  file.scores = {{0.25, 0, 1.0 / 3.0}, {0, 0.1, 1}};
+  file.scores = HeadScores({{0.25, 0, 1.0 / 3.0}, {0, 0.1, 1}});
   return file;
 }
 
@@ -79,24 +79,24 @@ TEST(HeadsFileTest, KeepsLayersWithoutHeads) {
   HeadsFile file = small_file();
   file.model.grid = HeadGrid({0, 3, 0, 3});
   file.heads = {{1, 2}, {3, 0}};
-  file.scores = {{}, {0, 0, 0.5}, {}, {0.25, 0, 0}};
+  file.scores = HeadScores({{}, {0, 0, 0.5}, {}, {0.25, 0, 0}});
   const HeadsFile back = parse_heads_file(to_json(file), "heads.json");
   EXPECT_EQ(back.model.grid, file.model.grid);
   EXPECT_EQ(back.scores, file.scores);
   EXPECT_EQ(to_json(back), to_json(file));
   // The same without scores: the grid does not depend on them.
-  file.scores.clear();
+  file.scores = {};
   EXPECT_EQ(parse_heads_file(to_json(file), "heads.json").model.grid, file.model.grid);
 }
 
 TEST(HeadsFileTest, NamesAHeadOfALayerWithoutHeads) {
   HeadsFile file = small_file();
   file.model.grid = HeadGrid({0, 3});
-  file.scores.clear();
+  file.scores = {};
   file.heads = {{0, 1}};
   EXPECT_THAT(parse_error(to_json(file)), HasSubstr("head 0-1: layer 0"));
   file.heads = {{1, 1}};
-  file.scores = {{0, 0, 0}, {0, 0, 0}};
+  file.scores = HeadScores({{0, 0, 0}, {0, 0, 0}});
   EXPECT_THAT(parse_error(to_json(file)), HasSubstr("2 layers × 3 heads (1 with attention)"));
 }
 

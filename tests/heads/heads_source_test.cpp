@@ -99,7 +99,7 @@ TEST(HeadsSourceTest, CutsAScoredListOfAnotherProgramToItsCriticalPart) {
   three.num_heads = 3;
   const HeadsFile loaded = load_heads(file.path(), model_of(2, 20, "x"), false, three);
   EXPECT_THAT(loaded.heads, ElementsAre(Head{1, 19}, Head{0, 0}, Head{0, 1}));
-  EXPECT_EQ(loaded.scores[1][19], 0.9);
+  EXPECT_EQ((loaded.scores[{1, 19}]), 0.9);
   EXPECT_EQ(loaded.model.fingerprint, "x");
 }
 
@@ -117,8 +117,8 @@ TEST(HeadsSourceTest, CountsOnlyTheHeadsThatExist) {
   const HeadsFile loaded = load_heads(file.path(), hybrid, false);
   EXPECT_THAT(loaded.heads, ElementsAre(Head{5, 19}, Head{2, 0}));
   EXPECT_EQ(loaded.fraction, 2.0 / 40);
-  EXPECT_TRUE(loaded.scores[0].empty());
-  EXPECT_EQ(loaded.scores[2][1], 0.5);
+  EXPECT_EQ(loaded.scores.grid(), hybrid.grid);
+  EXPECT_EQ((loaded.scores[{2, 1}]), 0.5);
 }
 
 TEST(HeadsSourceTest, RefusesAHeadOfALayerWithoutAttention) {

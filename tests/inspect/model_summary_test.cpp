@@ -37,9 +37,8 @@ TEST(ModelSummaryTest, CountsParametersBytesAndOperations) {
 
 TEST(ModelSummaryTest, AWindowBoundsTheWorkOfAttention) {
   ModelConfig config;
-  config.num_attention_heads = 1;
-  config.head_dim = 1;
-  config.layers = {{.window = 0}, {.window = 2}};
+  const AttentionSizes one = {1, 1, 1, 1};
+  config.layers = {{.attention = one}, {.attention = one, .window = 2}, {.mixer = Mixer::kNone}};
   // rows of 3 tokens see 1, 2, 3 keys; within a window of 2: 1, 2, 2
   EXPECT_DOUBLE_EQ(token_flops(config, 0, 3).attention, 4.0 * (2.0 + 5.0 / 3.0));
 }

@@ -12,12 +12,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <optional>
 
 namespace air {
 namespace {
 
 constexpr double kTolerance = 1e-5;
-constexpr int64_t kHeads = 4, kKvHeads = 2, kHeadDim = 8;
+constexpr int64_t kHeads = 4, kKvHeads = 2, kHeadDim = 8, kValueDim = 12;
 
 struct Inputs {
   at::Tensor q, k, v;
@@ -25,10 +26,10 @@ struct Inputs {
 
 Inputs random_inputs(int64_t length, uint64_t seed) {
   const at::Generator generator = at::detail::createCPUGenerator(seed);
-  const auto random = [&](int64_t heads) {
-    return at::randn({length, heads, kHeadDim}, generator, at::TensorOptions().dtype(at::kFloat));
+  const auto random = [&](int64_t heads, int64_t width) {
+    return at::randn({length, heads, width}, generator, at::TensorOptions().dtype(at::kFloat));
   };
-  return {random(kHeads), random(kKvHeads), random(kKvHeads)};
+  return {random(kHeads, kHeadDim), random(kKvHeads, kHeadDim), random(kKvHeads, kValueDim)};
 }
 
 /// One row of probabilities, number by number.
@@ -37,7 +38,7 @@ std::vector<double> expected_row(const Inputs& in, int64_t head, int64_t row,
   std::vector<double> shares(static_cast<size_t>(in.k.size(0)), 0.0);
   double sum = spec.sinks.defined() ? std::exp(spec.sinks[head].item<double>()) : 0.0;
   for (int64_t key = 0; key <= row; ++key) {
-    if (spec.window > 0 && row - key >= spec.window) continue;
+    if (spec.window && row - key >= *spec.window) continue;
     double score =
         (in.q[row][head] * in.k[key][head / (kHeads / kKvHeads)]).sum().item<double>() * spec.scale;
     if (spec.softcap > 0) score = spec.softcap * std::tanh(score / spec.softcap);
@@ -71,8 +72,8 @@ TEST(AttentionTest, CausalRowsAreThoseOfTheMatrix) {
   expect_equal_to_explicit({.scale = 0.3}, 20, {0, 7, 19});
 }
 
-TEST(AttentionTest, LongSequencesSeeNoKeyBehindThemselves) {
-  // So long that a block's keys are no multiple of what they are rounded up to.
+TEST(AttentionTest, LongSequencesSeeNoKeyAfterThemselves) {
+  // So long that a block's keys are not a multiple of what they are rounded up to.
   expect_equal_to_explicit({.scale = 0.3}, 5000,
                            {0, 79, 80, 103, 104, 105, 4159, 4160, 4998, 4999});
 }
@@ -103,11 +104,11 @@ TEST(AttentionTest, ZeroQueriesAreUniformOverTheVisibleKeys) {
   Inputs in = random_inputs(length, 2);
   in.q.zero_();
   for (const double softcap : {0.0, 2.0}) {
-    for (const int64_t window : {int64_t{0}, int64_t{9}}) {
+    for (const std::optional<int64_t> window : {std::optional<int64_t>(), {9}}) {
       const at::Tensor rows =
           attention_rows(in.q, in.k, {3, 40}, {.scale = 0.7, .window = window, .softcap = softcap});
       for (const auto& [row, position] : {std::pair{0, 3}, {1, 40}}) {
-        const int64_t first = window > 0 ? std::max<int64_t>(0, position - window + 1) : 0;
+        const int64_t first = window ? std::max<int64_t>(0, position - *window + 1) : 0;
         at::Tensor expected = at::zeros({length});
         expected.narrow(0, first, position + 1 - first)
             .fill_(1.0 / static_cast<double>(position + 1 - first));
@@ -144,7 +145,7 @@ at::Tensor one_of_them(const at::Tensor& x, int64_t i) {
   return at::cat({x.narrow(0, 0, 90), x.narrow(0, 90 + 70 * i, 70)});
 }
 
-TEST(AttentionTest, APrefixIsSeenByAllThatGoOnFromIt) {
+TEST(AttentionTest, APrefixIsSeenByAllThatContinueIt) {
   const PackedSequences sequences = {{0, 90, 160, 230, 300}, {-1, 0, 0, 0}};
   for (const at::ScalarType dtype :
        {at::kFloat, at::kDouble}) {  // float32 has code of its own, the rest is ATen's

@@ -124,6 +124,39 @@ TEST(CausalLMTest, OutputRowsAreRowsOfTheWhole) {
   EXPECT_EQ(rows.size(1), 3);
 }
 
+// A layer without attention is one whose attention adds nothing, and it has no heads.
+TEST(CausalLMTest, ALayerWithoutAttentionHasNoHeads) {
+  TinyLlama tiny;
+  tiny.tensors["model.layers.1.self_attn.o_proj.weight"].zero_();
+  const Batch batch = batch_of({random_ids(15, 21)});
+  const at::Tensor expected = load(tiny).hidden_states(batch, {});
+  std::erase_if(tiny.tensors, [](const auto& tensor) {
+    return tensor.first.starts_with("model.layers.1.self_attn.") ||
+           tensor.first == "model.layers.1.input_layernorm.weight";
+  });
+  const TemporaryFolder folder;
+  tiny.write(folder.path());
+  ModelConfig config = load_model_config(folder.path());
+  config.layers[1].mixer = Mixer::kNone;
+  const CausalLM model = CausalLM::load(folder.path(), config, at::kCPU, at::kFloat);
+  EXPECT_EQ(config.attention_layers(), (std::vector<int64_t>{0, 2}));
+  EXPECT_EQ(model.head_model().grid, HeadGrid({4, 0, 4}));
+
+  std::vector<int64_t> observed;
+  const at::Tensor hidden = model.hidden_states(
+      batch, {.attention_rows = {3},
+              .observer = [&](int64_t layer, const at::Tensor&) { observed.push_back(layer); }});
+  EXPECT_LT(largest_difference(hidden, expected), kTolerance);
+  EXPECT_EQ(observed, config.attention_layers());
+
+  const HeadMask mask = mask_of(model, {{}, {{2, 1}}});
+  EXPECT_EQ(mask.fork_layer(), 2);
+  const at::Tensor variants = model.hidden_states(batch, {.mask = &mask});
+  EXPECT_LT(largest_difference(variants[0], expected[0]), kTolerance);
+  EXPECT_GT(largest_difference(variants[1], variants[0]), 1e-3);
+  EXPECT_THROW(mask_of(model, {{}, {{1, 0}}}), Error);
+}
+
 TEST(CausalLMTest, ObservedRowsSumToOneOverVisibleKeys) {
   const CausalLM model = load(TinyLlama());
   const Batch batch = batch_of({random_ids(15, 11)});

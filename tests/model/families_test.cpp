@@ -137,14 +137,14 @@ TEST(MixtureTest, EqualsTheWeightedSumOfEachTokensExperts) {
   for (int i = 0; i < 4; ++i)
     experts.experts.push_back({{random({5, 6}), {}}, {random({5, 6}), {}}, {random({6, 5}), {}}});
   const at::Tensor x = random({9, 6});
-  const at::Tensor found = mixture(experts, x, config);
-  const auto [shares, chosen] = at::topk(at::softmax(apply(experts.router, x), -1), 2, -1);
+  const at::Tensor found = apply_mixture(experts, x, config);
+  const auto [shares, chosen] = at::topk(at::softmax(apply_linear(experts.router, x), -1), 2, -1);
   for (int64_t row = 0; row < 9; ++row) {
     at::Tensor expected = at::zeros({1, 6});
     for (int64_t i = 0; i < 2; ++i)
-      expected += mlp(experts.experts[static_cast<size_t>(chosen[row][i].item<int64_t>())],
-                      x.narrow(0, row, 1), config) *
-                  (shares[row][i] / shares[row].sum());
+      expected +=
+          apply_mlp(experts.experts[chosen[row][i].item<int64_t>()], x.narrow(0, row, 1), config) *
+          (shares[row][i] / shares[row].sum());
     EXPECT_LT(largest_difference(found[row], expected[0]), 1e-5);
   }
 }

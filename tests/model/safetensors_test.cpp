@@ -97,11 +97,11 @@ TEST(SafetensorsFileTest, RefusesShapesThatDoNotFitTheirBytes) {
   EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4])"))
                 .find("overflows"),
             std::string::npos);
-  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])")).find("no length"),
+  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])")).find("not a length"),
             std::string::npos);
-  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])")).find("no length"),
+  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])")).find("not a length"),
             std::string::npos);
-  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])")).find("no range"),
+  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])")).find("not a range"),
             std::string::npos);
   EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615])"))
                 .find("outside"),
@@ -115,13 +115,13 @@ TEST(SafetensorsFileTest, RefusesShapesThatDoNotFitTheirBytes) {
   EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1])")).find("data_offsets"), std::string::npos);
 }
 
-TEST(SafetensorsFileTest, RefusesANameThatStandsTwice) {
+TEST(SafetensorsFileTest, RefusesANameThatAppearsTwice) {
   const std::string entry = R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
   EXPECT_NE(refusal(file_of("{" + entry + "," + entry + "}", 4)).find("\"a\" twice"),
             std::string::npos);
 }
 
-TEST(SafetensorsFileTest, RefusesMetadataThatAreNoStrings) {
+TEST(SafetensorsFileTest, RefusesMetadataThatAreNotStrings) {
   EXPECT_NE(refusal(file_of(R"({"__metadata__":{"format":1}})", 0)).find("__metadata__"),
             std::string::npos);
   EXPECT_EQ(refusal(file_of(R"({"__metadata__":{"format":"pt"}})", 0)), "accepted");

@@ -93,9 +93,13 @@ ModelConfig read_sizes(ConfigReader& reader, const SizeDefaults& defaults) {
       reader.integer("max_position_embeddings", defaults.max_position_embeddings);
   config.attention_scale =
       1.0 / std::sqrt(static_cast<double>(std::max<int64_t>(config.head_dim, 1)));
+  const LayerConfig layer{.attention = {.num_heads = config.num_attention_heads,
+                                        .num_key_value_heads = config.num_key_value_heads,
+                                        .head_dim = config.head_dim,
+                                        .v_head_dim = config.head_dim},
+                          .rope = 0};
   // A negative count is an error later on; here it only must not be one of the list.
-  config.layers.resize(
-      static_cast<size_t>(std::clamp<int64_t>(config.num_hidden_layers, 0, 100'000)));
+  config.layers.assign(std::clamp<int64_t>(config.num_hidden_layers, 0, 100'000), layer);
   return config;
 }
 
@@ -110,7 +114,7 @@ NormConfig read_layer_norm(ConfigReader& reader, const std::string& key, double 
 
 Activation read_activation(ConfigReader& reader, const std::string& key,
                            const std::string& fallback) {
-  const std::string name = reader.text(key, fallback);
+  const std::string name = reader.string(key, fallback);
   if (name == "silu" || name == "swish") return Activation::kSilu;
   if (name == "gelu") return Activation::kGelu;
   for (const char* tanh : {"gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_python_tanh"})
@@ -119,24 +123,36 @@ Activation read_activation(ConfigReader& reader, const std::string& key,
               "known: silu, gelu, gelu_pytorch_tanh, gelu_new, gelu_fast");
 }
 
-std::vector<bool> read_layer_types(ConfigReader& reader, int64_t num_hidden_layers) {
-  std::vector<bool> sliding;
-  for (const std::string& type : reader.texts("layer_types")) {
-    if (type != "full_attention" && type != "attention" && type != "sliding_attention")
-      reader.fail("unknown layer type \"" + type + "\"",
-                  "known: full_attention, sliding_attention");
-    sliding.push_back(type == "sliding_attention");
-  }
-  if (static_cast<int64_t>(sliding.size()) != num_hidden_layers)
-    reader.fail("layer_types has " + std::to_string(sliding.size()) +
-                " entries, num_hidden_layers is " + std::to_string(num_hidden_layers));
-  return sliding;
+LayerType sliding_if(bool sliding) {
+  return sliding ? LayerType::kSlidingAttention : LayerType::kFullAttention;
 }
 
-void set_windows(const ConfigReader& reader, ModelConfig& config, const std::vector<bool>& sliding,
-                 std::optional<int64_t> window) {
+std::vector<LayerType> read_layer_types(ConfigReader& reader, int64_t num_hidden_layers,
+                                        const std::function<LayerType(int64_t)>& fallback) {
+  std::vector<LayerType> types;
+  if (!reader.has("layer_types")) {
+    for (int64_t i = 0; i < num_hidden_layers; ++i) types.push_back(fallback(i));
+    return types;
+  }
+  for (const std::string& type : reader.strings("layer_types")) {
+    if (type == "full_attention" || type == "attention")
+      types.push_back(LayerType::kFullAttention);
+    else if (type == "sliding_attention")
+      types.push_back(LayerType::kSlidingAttention);
+    else
+      reader.fail("unknown layer type \"" + type + "\"",
+                  "known: full_attention, sliding_attention");
+  }
+  if (static_cast<int64_t>(types.size()) != num_hidden_layers)
+    reader.fail("layer_types has " + std::to_string(types.size()) +
+                " entries, num_hidden_layers is " + std::to_string(num_hidden_layers));
+  return types;
+}
+
+void set_windows(const ConfigReader& reader, ModelConfig& config,
+                 const std::vector<LayerType>& types, std::optional<int64_t> window) {
   for (size_t i = 0; i < config.layers.size(); ++i) {
-    if (!sliding[i]) continue;
+    if (types[i] != LayerType::kSlidingAttention) continue;
     if (!window)
       reader.fail("layer " + std::to_string(i) +
                   " has sliding attention, and there is no \"sliding_window\"");
@@ -146,8 +162,22 @@ void set_windows(const ConfigReader& reader, ModelConfig& config, const std::vec
   }
 }
 
-void set_window(ConfigReader& reader, ModelConfig& config, std::optional<int64_t> window) {
-  set_windows(reader, config, std::vector<bool>(config.layers.size(), window.has_value()), window);
+void set_window(const ConfigReader& reader, ModelConfig& config, std::optional<int64_t> window) {
+  if (window)
+    set_windows(reader, config,
+                std::vector<LayerType>(config.layers.size(), LayerType::kSlidingAttention), window);
+}
+
+ModelConfig read_llama_like(ConfigReader& reader, const SizeDefaults& sizes,
+                            const LlamaDefaults& defaults) {
+  ModelConfig config = read_sizes(reader, sizes);
+  config.norm = read_rms_norm(reader, defaults.rms_norm_eps);
+  config.hidden_act = read_activation(reader, "hidden_act", "silu");
+  if (defaults.attention_bias)
+    config.qkv_bias = config.o_bias = reader.boolean("attention_bias", *defaults.attention_bias);
+  config.tie_word_embeddings = reader.boolean("tie_word_embeddings", defaults.tie_word_embeddings);
+  if (defaults.rope) config.ropes = {read_rope(reader, config, *defaults.rope)};
+  return config;
 }
 
 }  // namespace air

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,28 +38,22 @@ NormConfig read_layer_norm(ConfigReader& reader, const std::string& key, double 
 Activation read_activation(ConfigReader& reader, const std::string& key,
                            const std::string& fallback);
 
-/// `layer_types`: true for "sliding_attention"; `fallback(i)` for each layer when the key is
-/// missing.
-template <typename Fallback>
-std::vector<bool> read_sliding_layers(ConfigReader& reader, int64_t num_hidden_layers,
-                                      Fallback fallback);
+/// What a layer sees, as `layer_types` says it.
+enum class LayerType { kFullAttention, kSlidingAttention };
 
-/// Which layers have the window `window`. @throws Error(kModel) when one has and there is none.
-void set_windows(const ConfigReader& reader, ModelConfig& config, const std::vector<bool>& sliding,
-                 std::optional<int64_t> window);
+/// kSlidingAttention when `sliding` is true.
+LayerType sliding_if(bool sliding);
+
+/// `layer_types`, or `fallback(i)` for each layer when the key is missing.
+/// @throws Error(kModel) for a type that is not known, or another number of layers.
+std::vector<LayerType> read_layer_types(ConfigReader& reader, int64_t num_hidden_layers,
+                                        const std::function<LayerType(int64_t)>& fallback);
+
+/// Gives the sliding layers the window `window`. @throws Error(kModel) when there is none.
+void set_windows(const ConfigReader& reader, ModelConfig& config,
+                 const std::vector<LayerType>& types, std::optional<int64_t> window);
 /// The same window, if any, in every layer.
-void set_window(ConfigReader& reader, ModelConfig& config, std::optional<int64_t> window);
-
-std::vector<bool> read_layer_types(ConfigReader& reader, int64_t num_hidden_layers);
-
-template <typename Fallback>
-std::vector<bool> read_sliding_layers(ConfigReader& reader, int64_t num_hidden_layers,
-                                      Fallback fallback) {
-  if (reader.has("layer_types")) return read_layer_types(reader, num_hidden_layers);
-  std::vector<bool> sliding;
-  for (int64_t i = 0; i < num_hidden_layers; ++i) sliding.push_back(fallback(i));
-  return sliding;
-}
+void set_window(const ConfigReader& reader, ModelConfig& config, std::optional<int64_t> window);
 
 /// What a family's rotary embedding is when config.json is silent.
 struct RopeDefaults {
@@ -88,5 +83,19 @@ std::vector<RopeConfig> read_ropes_by_layer_type(ConfigReader& reader, const Mod
 
 /// Each layer takes the rotary embedding of its type. @param ropes [full, sliding]
 void set_ropes(ModelConfig& config, std::vector<RopeConfig> ropes);
+
+/// What a family that is Llama with small changes does when config.json is silent.
+struct LlamaDefaults {
+  double rms_norm_eps = 1e-6;
+  /// `attention_bias`, for q, k, v and o; none: the family has no such key.
+  std::optional<bool> attention_bias = false;
+  bool tie_word_embeddings = false;
+  /// None: the family reads its rotary embeddings itself.
+  std::optional<RopeDefaults> rope = RopeDefaults{};
+};
+
+/// Pre-norm blocks with RMSNorm, a gated MLP (`hidden_act`), one rotary embedding.
+ModelConfig read_llama_like(ConfigReader& reader, const SizeDefaults& sizes,
+                            const LlamaDefaults& defaults = {});
 
 }  // namespace air

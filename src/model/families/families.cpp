@@ -1,78 +1,50 @@
 #include "model/families/families.h"
 
+#include <vector>
+
 namespace air {
+
+// A family is a row that a function beside its reader returns (families/*.cpp). This list names
+// them all, a line each.
+// clang-format off
+#define AIR_FAMILIES(ROW) \
+  ROW(cohere2) \
+  ROW(gemma) \
+  ROW(gemma2) \
+  ROW(gemma3) \
+  ROW(gemma3_text) \
+  ROW(glm4) \
+  ROW(gpt_oss) \
+  ROW(granite) \
+  ROW(llama) \
+  ROW(mistral) \
+  ROW(mixtral) \
+  ROW(olmo2) \
+  ROW(olmo3) \
+  ROW(olmoe) \
+  ROW(phi) \
+  ROW(phi3) \
+  ROW(qwen2) \
+  ROW(qwen3) \
+  ROW(qwen3_moe) \
+  ROW(seed_oss) \
+  ROW(smollm3) \
+  ROW(stablelm) \
+  ROW(starcoder2)
+// clang-format on
+
+#define AIR_DECLARE(name) Family name##_family();
+AIR_FAMILIES(AIR_DECLARE)
+#undef AIR_DECLARE
 
 namespace {
 
-constexpr TensorNames kGemma2Names = {.attention_post_norm = "post_attention_layernorm",
-                                      .mlp_norm = "pre_feedforward_layernorm",
-                                      .mlp_post_norm = "post_feedforward_layernorm"};
-
-constexpr TensorNames kGemma3Names = {
-    .prefixes = {"model.language_model.", "language_model.model.", "language_model."},
-    .lm_head = {"lm_head", "language_model.lm_head"},
-    .other_parts = {"vision_tower.", "multi_modal_projector.", "model.vision_tower.",
-                    "model.multi_modal_projector."},
-    .attention_post_norm = "post_attention_layernorm",
-    .mlp_norm = "pre_feedforward_layernorm",
-    .mlp_post_norm = "post_feedforward_layernorm"};
-
-constexpr TensorNames kOlmo2Names = {.attention_norm = nullptr,
-                                     .attention_post_norm = "post_attention_layernorm",
-                                     .mlp_norm = nullptr,
-                                     .mlp_post_norm = "post_feedforward_layernorm"};
-
-constexpr TensorNames kPhi3Names = {.qkv_proj = "self_attn.qkv_proj",
-                                    .gate_up_proj = "mlp.gate_up_proj"};
-
-constexpr TensorNames kGlm4Names = {.attention_post_norm = "post_self_attn_layernorm",
-                                    .mlp_post_norm = "post_mlp_layernorm",
-                                    .gate_up_proj = "mlp.gate_up_proj"};
-
-constexpr TensorNames kStableLmNames = {.q_norm = "self_attn.q_layernorm",
-                                        .k_norm = "self_attn.k_layernorm"};
-
-constexpr TensorNames kStarcoder2Names = {.up_proj = "mlp.c_fc", .down_proj = "mlp.c_proj"};
-
-constexpr TensorNames kPhiNames = {.final_norm = "final_layernorm",
-                                   .o_proj = "self_attn.dense",
-                                   .up_proj = "mlp.fc1",
-                                   .down_proj = "mlp.fc2"};
-
-constexpr TensorNames kMixtralNames = {.router = "block_sparse_moe.gate",
-                                       .experts = "block_sparse_moe.experts",
-                                       .expert_gate_proj = "w1",
-                                       .expert_up_proj = "w3",
-                                       .expert_down_proj = "w2"};
-
-constexpr TensorNames kGptOssNames = {
-    .sinks = "self_attn.sinks", .router = "mlp.router", .interleaved_experts = true};
-
-constexpr Family kFamilies[] = {
-    {"cohere2", read_cohere2},
-    {"gemma", read_gemma},
-    {"gemma2", read_gemma2, kGemma2Names},
-    {"gemma3", read_gemma3, kGemma3Names},
-    {"gemma3_text", read_gemma3_text, kGemma2Names},
-    {"glm4", read_glm4, kGlm4Names},
-    {"gpt_oss", read_gpt_oss, kGptOssNames},
-    {"granite", read_granite},
-    {"llama", read_llama},
-    {"mistral", read_mistral},
-    {"mixtral", read_mixtral, kMixtralNames},
-    {"olmo2", read_olmo2, kOlmo2Names},
-    {"olmo3", read_olmo3, kOlmo2Names},
-    {"olmoe", read_olmoe},
-    {"phi", read_phi, kPhiNames},
-    {"phi3", read_phi3, kPhi3Names},
-    {"qwen2", read_qwen2},
-    {"qwen3", read_qwen3},
-    {"qwen3_moe", read_qwen3_moe},
-    {"seed_oss", read_seed_oss},
-    {"smollm3", read_smollm3},
-    {"stablelm", read_stablelm, kStableLmNames},
-    {"starcoder2", read_starcoder2, kStarcoder2Names},
-};
+const std::vector<Family>& families() {
+#define AIR_CALL(name) name##_family(),
+  static const std::vector<Family> all = {AIR_FAMILIES(AIR_CALL)};
+#undef AIR_CALL
+  return all;
+}
 
 /// gpt_oss is published in MXFP4, which is unpacked while it is loaded; nothing else that is
 /// quantised is read.
@@ -130,14 +102,14 @@ void check_experts(const ModelConfig& config, const ConfigReader& reader) {
 }  // namespace
 
 const Family* find_family(const std::string& model_type) {
-  for (const Family& family : kFamilies)
+  for (const Family& family : families())
     if (model_type == family.model_type) return &family;
   return nullptr;
 }
 
 std::string known_model_types() {
   std::string names;
-  for (const Family& family : kFamilies)
+  for (const Family& family : families())
     names += (names.empty() ? "" : ", ") + std::string(family.model_type);
   return names;
 }

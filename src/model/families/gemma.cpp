@@ -35,7 +35,7 @@ double read_softcap(ConfigReader& reader, const std::string& key, std::optional<
 
 }  // namespace
 
-ModelConfig read_gemma(ConfigReader& reader) {
+static ModelConfig read_gemma(ConfigReader& reader) {
   ModelConfig config = read_gemma_sizes(reader, {256000, 3072, 24576, 28, 16, 16, 256, 8192});
   config.hidden_act = read_activation(reader, "hidden_act", "gelu_pytorch_tanh");
   // The first releases said "gelu" and meant its tanh form.
@@ -45,7 +45,9 @@ ModelConfig read_gemma(ConfigReader& reader) {
   return config;
 }
 
-ModelConfig read_gemma2(ConfigReader& reader) {
+Family gemma_family() { return {"gemma", read_gemma}; }
+
+static ModelConfig read_gemma2(ConfigReader& reader) {
   ModelConfig config = read_gemma_sizes(reader, {256000, 2304, 9216, 26, 8, 4, 256, 8192});
   config.hidden_act = read_activation(reader, "hidden_activation", "gelu_pytorch_tanh");
   reader.harmless({"hidden_act"});  // an older key that nothing reads
@@ -53,13 +55,19 @@ ModelConfig read_gemma2(ConfigReader& reader) {
   config.attention_softcap = read_softcap(reader, "attn_logit_softcapping", 50.0);
   config.logit_softcap = read_softcap(reader, "final_logit_softcapping", 30.0);
   config.ropes = {read_rope(reader, config, {})};
-  const auto sliding =
-      read_sliding_layers(reader, config.num_hidden_layers, [](int64_t i) { return i % 2 == 0; });
-  set_windows(reader, config, sliding, reader.optional_integer("sliding_window", 4096));
+  const auto types = read_layer_types(reader, config.num_hidden_layers,
+                                      [](int64_t i) { return sliding_if(i % 2 == 0); });
+  set_windows(reader, config, types, reader.optional_integer("sliding_window", 4096));
   return config;
 }
 
-ModelConfig read_gemma3_text(ConfigReader& reader) {
+constexpr TensorNames kGemma2Names = {.attention_post_norm = "post_attention_layernorm",
+                                      .mlp_norm = "pre_feedforward_layernorm",
+                                      .mlp_post_norm = "post_feedforward_layernorm"};
+
+Family gemma2_family() { return {"gemma2", read_gemma2, kGemma2Names}; }
+
+static ModelConfig read_gemma3_text(ConfigReader& reader) {
   ModelConfig config = read_gemma_sizes(reader, {262208, 2304, 9216, 26, 8, 4, 256, 131072});
   config.hidden_act = read_activation(reader, "hidden_activation", "gelu_pytorch_tanh");
   config.qk_norm = QkNorm::kHead;
@@ -67,23 +75,24 @@ ModelConfig read_gemma3_text(ConfigReader& reader) {
   reader.expect("attn_logit_softcapping",
                 nullptr);  // transformers has the key and does not apply it
   config.logit_softcap = read_softcap(reader, "final_logit_softcapping", std::nullopt);
-  const int64_t pattern = reader.integer("sliding_window_pattern", 6);
-  if (pattern <= 0)
-    reader.fail("\"sliding_window_pattern\" must be positive, not " + std::to_string(pattern));
+  const int64_t pattern = reader.positive_integer("sliding_window_pattern", 6);
   if (reader.has("layer_types"))
     reader.harmless({"_sliding_window_pattern"});
   else
     reader.expect("_sliding_window_pattern", 6);
-  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers,
-                                           [&](int64_t i) { return (i + 1) % pattern != 0; });
-  set_windows(reader, config, sliding, reader.optional_integer("sliding_window", 4096));
+  const auto types = read_layer_types(reader, config.num_hidden_layers, [&](int64_t i) {
+    return sliding_if((i + 1) % pattern != 0);
+  });
+  set_windows(reader, config, types, reader.optional_integer("sliding_window", 4096));
   const double full_theta = reader.number("rope_theta", 1e6),
                sliding_theta = reader.number("rope_local_base_freq", 1e4);
   set_ropes(config, read_ropes_by_layer_type(reader, config, full_theta, sliding_theta));
   return config;
 }
 
-ModelConfig read_gemma3(ConfigReader& reader) {
+Family gemma3_text_family() { return {"gemma3_text", read_gemma3_text, kGemma2Names}; }
+
+static ModelConfig read_gemma3(ConfigReader& reader) {
   const Json& text = reader.raw("text_config");
   if (text.is_null()) reader.fail("no key \"text_config\"");
   ConfigReader nested(text, reader.where() + ": text_config");
@@ -100,5 +109,16 @@ ModelConfig read_gemma3(ConfigReader& reader) {
                    "image_token_index", "boi_token_id", "eoi_token_id", "image_token_id"});
   return config;
 }
+
+constexpr TensorNames kGemma3Names = {
+    .prefixes = {"model.language_model.", "language_model.model.", "language_model."},
+    .lm_head = {"lm_head", "language_model.lm_head"},
+    .other_parts = {"vision_tower.", "multi_modal_projector.", "model.vision_tower.",
+                    "model.multi_modal_projector."},
+    .attention_post_norm = "post_attention_layernorm",
+    .mlp_norm = "pre_feedforward_layernorm",
+    .mlp_post_norm = "post_feedforward_layernorm"};
+
+Family gemma3_family() { return {"gemma3", read_gemma3, kGemma3Names}; }
 
 }  // namespace air

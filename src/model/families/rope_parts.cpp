@@ -38,7 +38,7 @@ void read_yarn(ConfigReader& reader, RopeConfig& rope) {
 void read_longrope(ConfigReader& reader, RopeConfig& rope) {
   rope.short_factor = reader.numbers("short_factor");
   rope.long_factor = reader.numbers("long_factor");
-  const auto half = static_cast<size_t>(rope.rotary_dim / 2);
+  const size_t half = rope.rotary_dim / 2;
   for (const auto& [key, size] : {std::pair{"short_factor", rope.short_factor.size()},
                                   {"long_factor", rope.long_factor.size()}})
     if (size != half)
@@ -60,16 +60,19 @@ void read_llama3(ConfigReader& reader, RopeConfig& rope) {
     reader.fail("high_freq_factor equals low_freq_factor");
 }
 
-std::string read_rope_type(ConfigReader& reader, const RopeDefaults& defaults) {
+RopeType read_rope_type(ConfigReader& reader, const RopeDefaults& defaults) {
   // Older checkpoints say "type".
-  const std::string old_type = reader.text("type", "default");
-  const std::string type = reader.text("rope_type", old_type);
+  const std::string old_name = reader.string("type", "default");
+  const std::string name = reader.string("rope_type", old_name);
   for (const std::string& alias : defaults.longrope_aliases)
-    if (type == alias) return "longrope";
-  for (const char* known : {"default", "linear", "dynamic", "llama3", "yarn", "longrope"})
-    if (type == known) return type;
-  reader.fail("unknown rope_type \"" + type + "\"",
-              "known: default, linear, dynamic, llama3, yarn, longrope");
+    if (name == alias) return RopeType::kLongrope;
+  std::string known;
+  for (const RopeType type : {RopeType::kDefault, RopeType::kLinear, RopeType::kDynamic,
+                              RopeType::kLlama3, RopeType::kYarn, RopeType::kLongrope}) {
+    if (name == name_of(type)) return type;
+    known += (known.empty() ? "" : ", ") + std::string(name_of(type));
+  }
+  reader.fail("unknown rope_type \"" + name + "\"", "known: " + known);
 }
 
 /// Values outside the object of RoPE parameters; those inside come first.
@@ -95,13 +98,39 @@ int64_t original_length(ConfigReader& reader, const OuterRopeKeys& outer,
   return length;
 }
 
+/// The parameters of the embedding's type.
+void read_stretch(ConfigReader& reader, const ModelConfig& config, const OuterRopeKeys& outer,
+                  RopeConfig& rope) {
+  const auto read_original = [&] {
+    rope.original_max_position_embeddings =
+        original_length(reader, outer, config.max_position_embeddings);
+  };
+  switch (rope.type) {
+    case RopeType::kDefault:
+      return;
+    case RopeType::kLinear:
+    case RopeType::kDynamic:
+      rope.factor = reader.number("factor");
+      return;
+    case RopeType::kLlama3:
+      read_original();
+      return read_llama3(reader, rope);
+    case RopeType::kYarn:
+      read_original();
+      return read_yarn(reader, rope);
+    case RopeType::kLongrope:
+      read_original();
+      return read_longrope(reader, rope);
+  }
+}
+
 /// One object of RoPE parameters.
 RopeConfig read_parameters(ConfigReader& reader, const ModelConfig& config,
                            const RopeDefaults& defaults, const OuterRopeKeys& outer) {
   RopeConfig rope;
   rope.interleaved = defaults.interleaved;
   rope.max_position_embeddings = config.max_position_embeddings;
-  rope.rope_type = read_rope_type(reader, defaults);
+  rope.type = read_rope_type(reader, defaults);
   rope.theta = reader.number("rope_theta", outer.theta);
   if (rope.theta <= 0) reader.fail("\"rope_theta\" must be positive");
   const double share =
@@ -110,14 +139,7 @@ RopeConfig read_parameters(ConfigReader& reader, const ModelConfig& config,
     reader.fail("\"partial_rotary_factor\" is " + std::to_string(share) +
                 ", this model type rotates whole heads");
   rope.rotary_dim = static_cast<int64_t>(static_cast<double>(config.head_dim) * share);
-  if (rope.rope_type == "llama3" || rope.rope_type == "yarn" || rope.rope_type == "longrope")
-    rope.original_max_position_embeddings =
-        original_length(reader, outer, config.max_position_embeddings);
-  if (rope.rope_type == "linear" || rope.rope_type == "dynamic")
-    rope.factor = reader.number("factor");
-  if (rope.rope_type == "llama3") read_llama3(reader, rope);
-  if (rope.rope_type == "yarn") read_yarn(reader, rope);
-  if (rope.rope_type == "longrope") read_longrope(reader, rope);
+  read_stretch(reader, config, outer, rope);
   reader.finish();
   return rope;
 }
@@ -160,32 +182,39 @@ std::vector<RopeConfig> read_ropes_by_layer_type(ConfigReader& reader, const Mod
   const std::string where = reader.where() + ": " + key;
   reader.expect("partial_rotary_factor", 1.0);
   reader.expect("original_max_position_embeddings", nullptr);
+  // rope_scaling holds the parameters of the full layers, rope_parameters those of each type.
+  const bool by_type = key == "rope_parameters";
+  if (by_type && !object.is_null()) {
+    ConfigReader types(object, where);
+    types.harmless({"full_attention", "sliding_attention"});
+    types.finish();
+  }
   static const Json kNone = Json::object();
+  const auto parameters_of = [&](const char* type) -> const Json& {
+    return by_type && object.contains(type) && !object[type].is_null() ? object[type] : kNone;
+  };
+  struct Part {
+    std::string where;
+    const Json& parameters;
+    double theta;
+  };
+  const Part parts[] = {
+      {by_type ? where + ".full_attention" : where,
+       by_type ? parameters_of("full_attention") : object, full_theta},
+      {where + ".sliding_attention", parameters_of("sliding_attention"), sliding_theta}};
   std::vector<RopeConfig> ropes;
-  for (const char* type : {"full_attention", "sliding_attention"}) {
-    const bool full = type == std::string("full_attention");
-    const Json* parameters = &kNone;
-    if (key == "rope_scaling") {
-      if (full) parameters = &object;
-    } else if (!object.is_null()) {
-      ConfigReader types(object, where);
-      types.harmless({"full_attention", "sliding_attention"});
-      types.finish();
-      if (types.has(type)) parameters = &types.raw(type);
-    }
-    ConfigReader nested(*parameters,
-                        where + (parameters == &object ? "" : std::string(".") + type));
+  for (const Part& part : parts) {
+    ConfigReader nested(part.parameters, part.where);
     // transformers looks for it one level higher, where it never is
     nested.expect("truncate", true);
-    ropes.push_back(read_parameters(
-        nested, config, {}, {full ? full_theta : sliding_theta, std::nullopt, std::nullopt}));
+    ropes.push_back(read_parameters(nested, config, {}, {part.theta, std::nullopt, std::nullopt}));
   }
   return ropes;
 }
 
 void set_ropes(ModelConfig& config, std::vector<RopeConfig> ropes) {
   config.ropes = std::move(ropes);
-  for (LayerConfig& layer : config.layers) layer.rope = layer.window > 0 ? 1 : 0;
+  for (LayerConfig& layer : config.layers) layer.rope = layer.window ? 1 : 0;
 }
 
 }  // namespace air

@@ -1,10 +1,8 @@
-#include "find_heads/verify.h"
+#include "find_heads/masking_effect.h"
 
-#include <ATen/ops/from_blob.h>
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
-#include <numeric>
 #include <span>
 
 #include "base/rng.h"
@@ -29,20 +27,12 @@ std::vector<HeadSet> all_variants(const MaskingPlan& plan) {
 
 void add_sample(const CausalLM& model, const HeadMask& mask, const LossSample& sample,
                 std::vector<Sums>& sums) {
-  const std::vector<std::span<const int32_t>> sequences = {sample.ids};
-  const Batch batch = make_batch(sequences, model.device());
-  ForwardOptions options;
-  options.mask = &mask;
-  for (int64_t t = sample.begin; t < sample.end; ++t) options.output_rows.push_back(t - 1);
-  const at::Tensor hidden = model.hidden_states(batch, options);
-  std::vector<int64_t> gold(sample.ids.begin() + sample.begin, sample.ids.begin() + sample.end);
-  const at::Tensor targets =
-      at::from_blob(gold.data(), {static_cast<int64_t>(gold.size())}, at::kLong);
-  for (size_t variant = 0; variant < sums.size(); ++variant) {
-    const TokenNll token_nll = model.token_nll(hidden[static_cast<int64_t>(variant)], targets);
-    sums[variant].nll += std::accumulate(token_nll.nll.begin(), token_nll.nll.end(), 0.0);
-    for (size_t i = 0; i < gold.size(); ++i)
-      sums[variant].num_right += token_nll.top1[i] == gold[i];
+  const std::vector<TokenNll> variants =
+      model.span_nll(sample.ids, sample.begin, sample.end, {.mask = &mask});
+  const std::span gold = std::span(sample.ids).subspan(sample.begin, sample.end - sample.begin);
+  for (size_t i = 0; i < variants.size(); ++i) {
+    sums[i].nll += variants[i].nll_sum();
+    sums[i].num_right += variants[i].num_right(gold);
   }
 }
 
@@ -82,7 +72,7 @@ std::vector<LossSample> samples_of(const std::vector<int32_t>& ids, int64_t max_
   return samples;
 }
 
-bool MaskingEffect::is_special() const {
+bool MaskingEffect::exceeds_random() const {
   double most = 0, sum = 0;
   size_t num_draws = 0;
   for (const auto* draws : {&random, &same_layers}) {
@@ -141,7 +131,7 @@ Json to_json(const MaskingEffect& effect) {
           {"critical", to_json(effect.critical)},
           {"random", to_json(effect.random)},
           {"same_layers", to_json(effect.same_layers)},
-          {"special", effect.is_special()}};
+          {"special", effect.exceeds_random()}};
 }
 
 std::string describe(const MaskingEffect& effect) {

@@ -4,7 +4,7 @@
 
 namespace air {
 
-ModelConfig read_stablelm(ConfigReader& reader) {
+static ModelConfig read_stablelm(ConfigReader& reader) {
   ModelConfig config = read_sizes(reader, {50304, 2560, 6912, 32, 32, 32, {}, 4096});
   config.norm = read_layer_norm(reader, "layer_norm_eps", 1e-5, /*bias=*/true);
   config.hidden_act = read_activation(reader, "hidden_act", "silu");
@@ -18,7 +18,12 @@ ModelConfig read_stablelm(ConfigReader& reader) {
   return config;
 }
 
-ModelConfig read_starcoder2(ConfigReader& reader) {
+constexpr TensorNames kStableLmNames = {.q_norm = "self_attn.q_layernorm",
+                                        .k_norm = "self_attn.k_layernorm"};
+
+Family stablelm_family() { return {"stablelm", read_stablelm, kStableLmNames}; }
+
+static ModelConfig read_starcoder2(ConfigReader& reader) {
   ModelConfig config = read_sizes(reader, {49152, 3072, 12288, 30, 24, 2, {}, 4096});
   config.norm = read_layer_norm(reader, "norm_epsilon", 1e-5, /*bias=*/true);
   config.hidden_act = read_activation(reader, "hidden_act", "gelu_pytorch_tanh");
@@ -36,7 +41,11 @@ ModelConfig read_starcoder2(ConfigReader& reader) {
   return config;
 }
 
-ModelConfig read_cohere2(ConfigReader& reader) {
+constexpr TensorNames kStarcoder2Names = {.up_proj = "mlp.c_fc", .down_proj = "mlp.c_proj"};
+
+Family starcoder2_family() { return {"starcoder2", read_starcoder2, kStarcoder2Names}; }
+
+static ModelConfig read_cohere2(ConfigReader& reader) {
   ModelConfig config = read_sizes(reader, {256000, 8192, 22528, 40, 64, {}, {}, 8192});
   config.norm = read_layer_norm(reader, "layer_norm_eps", 1e-5, /*bias=*/false);
   config.norm.in_float32 = true;
@@ -45,15 +54,15 @@ ModelConfig read_cohere2(ConfigReader& reader) {
   config.parallel_blocks = true;
   config.tie_word_embeddings = reader.boolean("tie_word_embeddings", true);
   config.logit_multiplier = reader.number("logit_scale", 0.0625);
-  const int64_t pattern = reader.integer("sliding_window_pattern", 4);
-  if (pattern <= 0)
-    reader.fail("\"sliding_window_pattern\" must be positive, not " + std::to_string(pattern));
-  const auto sliding = read_sliding_layers(reader, config.num_hidden_layers,
-                                           [&](int64_t i) { return (i + 1) % pattern != 0; });
-  set_windows(reader, config, sliding, reader.optional_integer("sliding_window", 4096));
+  const int64_t pattern = reader.positive_integer("sliding_window_pattern", 4);
+  const auto types = read_layer_types(reader, config.num_hidden_layers, [&](int64_t i) {
+    return sliding_if((i + 1) % pattern != 0);
+  });
+  set_windows(reader, config, types, reader.optional_integer("sliding_window", 4096));
   config.ropes = {read_rope(reader, config, {.interleaved = true})};
   // Only layers with a window have positions.
-  for (LayerConfig& layer : config.layers) layer.rope = layer.window > 0 ? 0 : -1;
+  for (LayerConfig& layer : config.layers)
+    if (!layer.window) layer.rope = std::nullopt;
   reader.expect("use_qk_norm", false);
   reader.expect("use_parallel_block", true);
   reader.expect("use_gated_activation", true);
@@ -64,7 +73,9 @@ ModelConfig read_cohere2(ConfigReader& reader) {
   return config;
 }
 
-ModelConfig read_phi(ConfigReader& reader) {
+Family cohere2_family() { return {"cohere2", read_cohere2}; }
+
+static ModelConfig read_phi(ConfigReader& reader) {
   ModelConfig config = read_sizes(reader, {51200, 2048, 8192, 24, 32, {}, {}, 2048});
   config.norm = read_layer_norm(reader, "layer_norm_eps", 1e-5, /*bias=*/true);
   config.hidden_act = read_activation(reader, "hidden_act", "gelu_new");
@@ -76,5 +87,12 @@ ModelConfig read_phi(ConfigReader& reader) {
   reader.expect("qk_layernorm", false);
   return config;
 }
+
+constexpr TensorNames kPhiNames = {.final_norm = "final_layernorm",
+                                   .o_proj = "self_attn.dense",
+                                   .up_proj = "mlp.fc1",
+                                   .down_proj = "mlp.fc2"};
+
+Family phi_family() { return {"phi", read_phi, kPhiNames}; }
 
 }  // namespace air

@@ -43,7 +43,7 @@ struct MaskingEffect {
   double rise(const Prediction& masked) const { return masked.nll - base.nll; }
   /// Masking the critical heads costs more than any of the random draws and more than twice their
   /// mean.
-  bool is_special() const;
+  bool exceeds_random() const;
 };
 
 /// Which heads the variants mask.

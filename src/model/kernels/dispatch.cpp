@@ -1,0 +1,9 @@
+#include "model/kernels/kernels.h"
+
+namespace air {
+
+const Kernels& kernels_of(const at::Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == at::kFloat ? cpu_float_kernels() : aten_kernels();
+}
+
+}  // namespace air

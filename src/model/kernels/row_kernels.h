@@ -1,0 +1,57 @@
+// Passes over rows of float32 on the CPU that ATen would make in several: each reads and writes its
+// rows once.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+namespace air {
+
+/// [rows, width] floats.
+struct FloatRows {
+  const float* data;
+  int64_t rows, width;
+};
+
+/// out = x / sqrt(mean(x²) + eps) · weight, row by row.
+/// @param weight [width]   @param out [rows, width]; may be x
+void rms_norm_rows(FloatRows x, const float* weight, float eps, float* out);
+
+/// gate = silu(gate) · up. @param gate, up [count]
+void silu_gate(float* gate, const float* up, int64_t count);
+
+/// gate = gelu(gate) · up, GELU by its tanh formula. @param gate, up [count]
+void gelu_tanh_gate(float* gate, const float* up, int64_t count);
+
+/// [rows, heads, head_dim] floats.
+struct FloatHeads {
+  float* data;
+  int64_t rows, heads, head_dim;
+};
+
+/// Rotates the pairs (i, i + half) of every head. @param cos, sin [rows, half]
+void rotate_halves(FloatHeads x, int64_t half, const float* cos, const float* sin);
+
+/// Softmax of one row of attention scores, not yet divided by its sum: `count` scores become
+/// e^(x − max). `sink`, when not null, is one more score that takes its share and has no key.
+/// @param softcap scores become c · tanh(x / c) first; 0: they stay   @return the row's sum
+float exponentiate_scores(float* scores, int64_t count, float softcap, const float* sink);
+
+/// Online softmax statistics (Milakov and Gimelshein 2018, arXiv:1805.02867), with the entropy's
+/// sum beside them.
+struct LogitStats {
+  float max = -std::numeric_limits<float>::infinity();
+  int32_t top1 = -1;    ///< where the maximum appears first
+  double sum_exp = 0;   ///< Σ e^(x − max)
+  double weighted = 0;  ///< Σ (x − max) e^(x − max)
+
+  double log_sum_exp() const { return static_cast<double>(max) + std::log(sum_exp); }
+  double entropy() const { return std::log(sum_exp) - weighted / sum_exp; }
+};
+
+/// Takes in `count` logits of the tokens first_id, first_id + 1, …; vectorised for the processor
+/// that runs it.
+void accumulate_logits(const float* logits, int64_t count, int32_t first_id, LogitStats& stats);
+
+}  // namespace air

@@ -1,0 +1,22 @@
+// Linear maps.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace air {
+
+/// y = x · weightᵀ + bias.
+struct Linear {
+  at::Tensor weight;  ///< [out, in]
+  at::Tensor bias;    ///< [out] or undefined
+};
+
+/// By the fastest matrix product that libtorch has for the device.
+/// @param x [rows, in]   @param weight [out, in]   @param bias [out] or undefined
+/// @return [rows, out]
+at::Tensor linear_product(const at::Tensor& x, const at::Tensor& weight,
+                          const at::Tensor& bias = {});
+
+at::Tensor apply_linear(const Linear& linear, const at::Tensor& x);
+
+}  // namespace air
