@@ -25,11 +25,7 @@ void add_record_flags(CLI::App& verb, RecordFlags& flags) {
   verb.add_option("--id-field", flags.fields.id, "Field of the record's id")
       ->group(group)
       ->type_name("NAME");
-  verb.add_option("--chat-template", flags.chat_template,
-                  "auto: the model's own chat format, none: prompt, newline, response; or a "
-                  "built-in name, or a format file")
-      ->group(group)
-      ->type_name("WHICH");
+  add_chat_flags(verb, flags.chat, group);
   verb.add_option("--turns", flags.fields.turns,
                   "Turns of the assistant that are scored: last, or all (a trace for each)")
       ->check(CLI::IsMember({"last", "all"}))
@@ -69,9 +65,7 @@ TraceOptions make_trace_options(const RecordFlags& flags,
   options.step_rule = StepRule::parse(flags.steps);
   options.min_step_tokens = flags.min_step_tokens;
   options.max_steps = flags.max_steps;
-  options.chat_format = flags.chat_template == "auto"   ? ChatFormat::of_model(model_folder)
-                        : flags.chat_template == "none" ? ChatFormat::none()
-                                                        : ChatFormat::named(flags.chat_template);
+  options.chat_template = make_chat_template(flags.chat, model_folder);
   return options;
 }
 

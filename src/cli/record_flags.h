@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/chat_flags.h"
 #include "data/trace.h"
 #include "data/trace_record.h"
 
@@ -16,7 +17,7 @@ namespace air {
 struct RecordFlags {
   std::vector<std::string> inputs;
   RecordFields fields;
-  std::string chat_template = "auto";
+  ChatFlags chat;
   std::string steps = "blank-line";
   int64_t min_step_tokens = 1;
   int64_t max_steps = 0;

@@ -23,7 +23,6 @@ struct ReportFlags {
   SharedFlags shared;
   std::vector<std::string> inputs;
   std::string heads, output = "-", title, group_by, manifest;
-  std::string chat_template = "auto";
   int64_t max_traces = 30;
   RecordFields fields;
 };
@@ -62,10 +61,6 @@ void add_flags(CLI::App& verb, ReportFlags& flags) {
   verb.add_option("--id-field", flags.fields.id, "Field of the record's id")
       ->group(group)
       ->type_name("NAME");
-  verb.add_option("--chat-template", flags.chat_template,
-                  "Chat format that joined thinking and answer; auto: the manifest's")
-      ->group(group)
-      ->type_name("WHICH");
 }
 
 std::vector<std::string> inputs_of(const ReportFlags& flags) {
@@ -111,7 +106,7 @@ void run_report(const ReportFlags& flags) {
   options.max_traces = flags.max_traces;
   options.group_by = flags.group_by;
   const std::vector<Json> manifests = read_manifests(flags, options.inputs);
-  options.reading = make_scored_reading(flags.fields, flags.chat_template,
+  options.reading = make_scored_reading(flags.fields,
                                         manifests.empty() ? Json() : manifests.front());
   std::optional<HeadsFile> heads;
   if (!flags.heads.empty()) heads = read_heads_file(flags.heads);

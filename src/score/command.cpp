@@ -194,7 +194,7 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
             {"response", fields.response},
             {"messages", fields.messages},
             {"id", fields.id}}},
-          {"chat_format", options.trace.chat_format.name()},
+          {"chat_template", options.trace.chat_template.identity()},
           {"steps", flags.records.steps},
           {"min_step_tokens", flags.records.min_step_tokens},
           {"max_steps", flags.records.max_steps},
@@ -319,10 +319,10 @@ ScoreOptions check_flags(const ScoreFlags& flags) {
 
 /// What runs, on what.
 void describe_run(const CausalLM& model, const HeadSet& heads, const ScoreOptions& options) {
-  spdlog::info("{} with {} layers × {} heads, {} masked; {} on {}; chat format {}",
+  spdlog::info("{} with {} layers × {} heads, {} masked; {} on {}; chat template {}",
                model.config().model_type, model.config().num_hidden_layers,
                model.config().num_attention_heads, heads.size(), dtype_name(model.dtype()),
-               model.device().str(), options.trace.chat_format.name());
+               model.device().str(), options.trace.chat_template.describe());
 }
 
 /// How many tokens go into a batch, and which traces are too long for this machine.

@@ -104,6 +104,10 @@ std::string air_object(const Trace& trace, const TokenScores& tokens, const Trac
   append_field(out, "num_prompt_tokens", trace.response_begin);
   append_field(out, "num_steps", static_cast<int64_t>(trace.steps.size()));
   if (trace.truncated) out += ",\"truncated\":true";
+  if (trace.joined_response) {
+    out += ",\"response\":";
+    append_string(out, *trace.joined_response);
+  }
   out += ",\"steps\":[";
   for (size_t i = 0; i < trace.steps.size(); ++i) {
     out += i > 0 ? ",{\"begin\":" : "{\"begin\":";
@@ -134,8 +138,8 @@ std::string with_rank(std::string_view scored_line, int64_t rank) {
 }
 
 std::string_view find_air_object(std::string_view scored_line) {
-  // The object holds numbers and fixed words only, so that its schema can't stand again behind its
-  // own begin.
+  // The marker cannot occur inside the object: its one text escapes its quotes. So the last match
+  // is ours.
   const std::string marker = std::string(kKey) + std::string(kSchema);
   const size_t at = scored_line.rfind(marker);
   const size_t close = scored_line.rfind('}');

@@ -60,11 +60,10 @@ void read_scores(const Json& air, ScoredTrace& trace, const std::string& where) 
 }
 
 [[noreturn]] void throw_other_response(int64_t steps_end, size_t size, const std::string& where) {
-  throw Error(
-      ErrorKind::kInput, where,
-      "the scored steps end at byte " + std::to_string(steps_end) + ", the response at " +
-          std::to_string(size),
-      "give the --prompt-field, --response-field and --chat-template that air score was given");
+  throw Error(ErrorKind::kInput, where,
+              "the scored steps end at byte " + std::to_string(steps_end) + ", the response at " +
+                  std::to_string(size),
+              "give the --prompt-field and --response-field that air score was given");
 }
 
 void check_tiling(const ScoredTrace& trace, const std::string& where) {
@@ -76,10 +75,18 @@ void check_tiling(const ScoredTrace& trace, const std::string& where) {
   }
 }
 
+/// The response as `air score` joined it, where the record keeps its parts apart.
+std::optional<std::string> joined_response(std::string_view line, const std::string& where) {
+  const std::string_view air = air_value_of(line, where);
+  if (air.find("\"response\"") == std::string_view::npos) return std::nullopt;
+  const Json object = Json::parse(air, nullptr, /*allow_exceptions=*/false);
+  const Json response = object.is_object() ? object.value("response", Json()) : Json();
+  return response.is_string() ? std::optional(response.get<std::string>()) : std::nullopt;
+}
+
 }  // namespace
 
-ScoredReading make_scored_reading(const RecordFields& flags, const std::string& chat_template,
-                                  const Json& manifest) {
+ScoredReading make_scored_reading(const RecordFields& flags, const Json& manifest) {
   ScoredReading reading{.fields = flags};
   const Json fields =
       manifest.is_object() ? manifest.value("fields", Json::object()) : Json::object();
@@ -91,10 +98,6 @@ ScoredReading make_scored_reading(const RecordFields& flags, const std::string& 
   fill(reading.fields.response, "response");
   fill(reading.fields.messages, "messages");
   fill(reading.fields.id, "id");
-  std::string format = chat_template;
-  if (format == "auto")
-    format = manifest.is_object() ? manifest.value("chat_format", "none") : "none";
-  reading.chat_format = ChatFormat::named(format);
   return reading;
 }
 
@@ -113,7 +116,12 @@ ScoredText read_scored_text(std::string_view line, const ScoredReading& reading,
                 "the scores are of trace " + std::to_string(trace) + ", the record has " +
                     std::to_string(parsed.traces.size()));
   ScoredText text{.record = std::move(parsed.traces[static_cast<size_t>(trace)]), .response = {}};
-  text.response = response_text(text.record, reading.chat_format);
+  if (std::optional<std::string> joined = joined_response(line, where)) {
+    text.record.response = std::move(*joined);
+    text.record.reasoning.clear();
+    text.record.turn = {};
+  }
+  text.response = text.record.response;
   const auto size = static_cast<int64_t>(text.response.size());
   if (in_part ? steps_end > size : steps_end != size)
     throw_other_response(steps_end, text.response.size(), where);

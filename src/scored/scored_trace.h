@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "data/step_splitter.h"
 #include "data/trace_record.h"
-#include "text/chat_format.h"
+#include "text/chat_template.h"
 
 namespace air {
 
@@ -48,21 +48,18 @@ struct ScoredTrace {
 /// How the lines were read when they were scored.
 struct ScoredReading {
   RecordFields fields;
-  ChatFormat chat_format = ChatFormat::none();  ///< matters where a record keeps its thinking apart
 };
 
-/// What the flags say, then what the manifest of the scored file says ("fields", "chat_format"),
-/// then the defaults.
-/// @param chat_template  `auto`: the manifest's.   @param manifest  null: there is none.
-/// @throws Error(kUsage) for a chat format that is not known.
-ScoredReading make_scored_reading(const RecordFields& flags, const std::string& chat_template,
-                                  const Json& manifest);
+/// What the flags say, then what the manifest of the scored file says ("fields"), then the
+/// defaults.   @param manifest  null: there is none.
+ScoredReading make_scored_reading(const RecordFields& flags, const Json& manifest);
 
 /// The numbers of a scored line: the value of its key `air`.
 /// @throws Error(kInput) when the line was not written by `air score`.
 Json parse_air_object(std::string_view line, const std::string& where);
 
-/// What a scored line's scores are of.
+/// What a scored line's scores are of. The record's response is the joined one: what was rendered
+/// by a chat template then needs none now.
 struct ScoredText {
   TraceRecord record;
   std::string response;  ///< thinking and answer joined, as they were scored

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/output_file.h"
+#include "cli/chat_flags.h"
 #include "cli/help.h"
 #include "cli/shared_flags.h"
 #include "scored/ranking.h"
@@ -158,10 +159,7 @@ void add_export_flags(CLI::App& verb, SelectFlags& flags) {
   verb.add_option("--messages-field", flags.records.messages, "Field of a list of messages")
       ->group(records)
       ->type_name("NAME");
-  verb.add_option("--chat-template", options.chat_template,
-                  "Chat format; auto: the tokenizer folder's, or the manifest's")
-      ->group(records)
-      ->type_name("WHICH");
+  add_chat_flags(verb, options.chat, records);
 }
 
 bool given(const CLI::App& verb, const char* flag) { return verb.get_option(flag)->count() > 0; }
@@ -373,10 +371,10 @@ std::optional<InfluenceKind> ranked_by(const Json& manifest) {
 void select(const CLI::App& verb, const SelectFlags& flags) {
   check_flags(verb, flags);
   const Json manifest = read_manifest(flags);
-  const ScoredReading reading =
-      make_scored_reading(flags.records, flags.exporting.chat_template, manifest);
+  const ScoredReading reading = make_scored_reading(flags.records, manifest);
   ExportOptions exporting = flags.exporting;
   exporting.step_weights = !flags.no_step_weights;
+  take_chat_flags_of(manifest, exporting.chat);
   const Exporter exporter(exporting, reading);
   Pool pool;
   read_pool(flags, reading, pool);

@@ -45,7 +45,7 @@ void append_list(std::string& out, const char* key, size_t size, Item item) {
 void append(std::string& out, const ScoredTrace& scored, const ExportContext& context) {
   const Trace trace =
       make_trace(scored.record, *context.tokenizer,
-                 {.chat_format = context.chat_format, .step_rule = {}}, context.where);
+                 {.chat_template = context.chat_template, .step_rule = {}}, context.where);
   std::vector<double> weights(static_cast<size_t>(trace.response_begin), 0.0);
   const std::vector<double> of_response = token_weights(scored, trace, context);
   weights.insert(weights.end(), of_response.begin(), of_response.end());
