@@ -31,8 +31,8 @@ class HelpFormatter : public CLI::Formatter {
     std::istringstream lines(text_.example);
     for (std::string line; std::getline(lines, line);) out += "  " + line + "\n";
     out += "\n" + wrapped(CLI::Formatter::make_description(app));
-    if (!text_.details.empty()) out += wrapped(text_.details) + "\n";
-    return out;
+    if (!text_.details.empty()) out += "\n" + wrapped(text_.details) + "\n";
+    return out + "\n";
   }
 
   std::string make_option(const CLI::Option* option, bool is_positional) const override {

@@ -23,11 +23,7 @@ void add_record_flags(CLI::App& verb, RecordFlags& flags) {
   verb.add_option("traces", flags.inputs, "Files of one JSON object a line; - is stdin")
       ->type_name("FILE");
   add_field_flags(verb, flags.fields, group);
-  verb.add_option("--chat-template", flags.chat_template,
-                  "auto: the model's own chat format, none: prompt, newline, response; or a "
-                  "built-in name, or a format file")
-      ->group(group)
-      ->type_name("WHICH");
+  add_chat_flags(verb, flags.chat, group);
   verb.add_option("--turns", flags.fields.turns,
                   "Turns of the assistant that are scored: last, or all (a trace for each)")
       ->check(CLI::IsMember({"last", "all"}))
@@ -61,13 +57,8 @@ void add_record_flags(CLI::App& verb, RecordFlags& flags) {
       ->type_name("WHAT");
 }
 
-void add_scored_record_flags(CLI::App& verb, RecordFields& fields, std::string& chat_template,
-                             const std::string& chat_template_help) {
-  const std::string group = "Records (as given to air score; default: as its manifest says)";
-  add_field_flags(verb, fields, group);
-  verb.add_option("--chat-template", chat_template, chat_template_help)
-      ->group(group)
-      ->type_name("WHICH");
+void add_scored_record_flags(CLI::App& verb, RecordFields& fields) {
+  add_field_flags(verb, fields, kScoredRecords);
 }
 
 TraceOptions make_trace_options(const RecordFlags& flags,
@@ -76,9 +67,7 @@ TraceOptions make_trace_options(const RecordFlags& flags,
   options.step_rule = in_context("--steps", [&] { return StepRule::parse(flags.steps); });
   options.min_step_tokens = flags.min_step_tokens;
   options.max_steps = flags.max_steps;
-  options.chat_format = flags.chat_template == "auto"   ? ChatFormat::of_model(model_folder)
-                        : flags.chat_template == "none" ? ChatFormat::none()
-                                                        : ChatFormat::named(flags.chat_template);
+  options.chat_template = make_chat_template(flags.chat, model_folder);
   return options;
 }
 

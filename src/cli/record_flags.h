@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/chat_flags.h"
 #include "data/trace.h"
 #include "data/trace_record.h"
 
@@ -16,7 +17,7 @@ namespace air {
 struct RecordFlags {
   std::vector<std::string> inputs;
   RecordFields fields;
-  std::string chat_template = "auto";
+  ChatFlags chat;
   std::string steps = "blank-line";
   int64_t min_step_tokens = 1;
   int64_t max_steps = 0;
@@ -34,10 +35,11 @@ void add_record_flags(CLI::App& verb, RecordFlags& flags);
 TraceOptions make_trace_options(const RecordFlags& flags,
                                 const std::filesystem::path& model_folder);
 
-/// Adds the flags that say how the records of scored lines were read.
-/// @param chat_template_help  of --chat-template.
-void add_scored_record_flags(CLI::App& verb, RecordFields& fields, std::string& chat_template,
-                             const std::string& chat_template_help);
+/// The group of the flags that say how the records of scored lines were read.
+inline constexpr const char* kScoredRecords =
+    "Records (as given to air score; default: as its manifest says)";
+/// Adds those that name fields.
+void add_scored_record_flags(CLI::App& verb, RecordFields& fields);
 
 /// What to do without any input, for checked_inputs().
 inline constexpr const char* kTracesHint = "name a file of traces, or pipe one in";

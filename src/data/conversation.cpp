@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "data/template_value.h"
+#include "text/jinja/runtime.h"
+
 namespace air {
 
 namespace {
@@ -16,6 +19,19 @@ std::string role_name(const std::string& name) {
   if (name == "human") return "user";
   if (name == "gpt" || name == "model" || name == "bot") return "assistant";
   return name;
+}
+
+/// The message as a template sees it: all its fields, role and content by these names.
+jinja::Value fields_of(const RecordValue& message, std::string_view role, std::string_view content,
+                       const std::string& role_value) {
+  jinja::Budget budget{jinja::Limits()};
+  auto out = std::make_shared<jinja::Dict>();
+  for (const auto& [name, value] : message.members) {
+    const std::string key = name == role ? "role" : name == content ? "content" : name;
+    out->set(budget, jinja::Value::text(key),
+             name == role ? jinja::Value::text(role_value) : template_value(value));
+  }
+  return jinja::Value::of(jinja::Value::Kind::kDict, std::move(out));
 }
 
 ChatMessage read_message(const RecordView& record, const RecordValue& item, std::string_view field,
@@ -36,9 +52,10 @@ ChatMessage read_message(const RecordView& record, const RecordValue& item, std:
   for (const std::string_view key : kReasoningKeys)
     if (out.role == "assistant" && out.reasoning.empty() && message.has(key))
       out.reasoning = message.text(key);
+  out.fields = fields_of(item, role, content, out.role);
   if (message.has(content))
     out.content = content_text(record, *message.find(content), field);
-  else if (out.reasoning.empty())
+  else if (out.reasoning.empty() && !calls_tools(out))
     record.fail(field,
                 "holds a message of \"" + out.role + "\" without \"" + std::string(content) + "\"");
   return out;
@@ -49,6 +66,7 @@ TraceRecord trace_of_turn(const std::vector<ChatMessage>& messages, size_t turn)
   trace.messages.assign(messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(turn));
   trace.reasoning = messages[turn].reasoning;
   trace.response = messages[turn].content;
+  trace.turn = messages[turn].fields;
   return trace;
 }
 

@@ -118,6 +118,7 @@ class LineParser {
     if (!line_.substr(i_).starts_with(word)) fail("a value was expected");
     i_ += word.size();
     value.kind = kind;
+    value.truth = word == "true";
   }
 
   void read_digits() {

@@ -15,6 +15,7 @@ struct RecordValue {
   enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
   Kind kind = Kind::kNull;
   std::string text;        ///< a string's characters; a number as it is written
+  bool truth = false;      ///< of kBool
   bool is_broken = false;  ///< a string with half a surrogate pair: no text
   size_t begin = 0;        ///< span in the line, in bytes
   size_t end = 0;

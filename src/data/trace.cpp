@@ -58,11 +58,9 @@ std::vector<Step> join_to_limit(const std::vector<Step>& steps, int64_t max_step
   return out;
 }
 
-ThinkingFrom thinking_from(const TraceRecord& record, const std::string& response,
-                           const ChatFormat& format) {
+ThinkingFrom thinking_from(std::string_view prompt, std::string_view response) {
   if (opens_thinking(response)) return ThinkingFrom::kResponse;
-  return !record.messages.empty() && !format.thinking_opening().empty() ? ThinkingFrom::kFormat
-                                                                        : ThinkingFrom::kNowhere;
+  return ends_with_open_thought(prompt) ? ThinkingFrom::kFormat : ThinkingFrom::kNowhere;
 }
 
 /// Cuts off the tokens beyond the first `length`. @throws Error(kInput) when the prompt alone has
@@ -92,28 +90,38 @@ void encode(const std::string& text, bool add_special_tokens, const Tokenizer& t
     encoding.begin.pop_back();
     encoding.ids.pop_back();
   }
+  // A text that was rendered before begins with the token that the tokenizer puts before it.
+  const auto& [ids, begin] = encoding;
+  if (ids.size() > 1 && begin[0] < 0 && begin[1] == 0 && ids[0] == ids[1]) {
+    encoding.ids.erase(encoding.ids.begin());
+    encoding.begin.erase(encoding.begin.begin());
+  }
   trace.ids = std::move(encoding.ids);
   trace.begin = std::move(encoding.begin);
 }
 
 }  // namespace
 
-std::string response_text(const TraceRecord& record, const ChatFormat& format) {
-  return format.join_reasoning(record.reasoning, record.response);
+std::string response_text(const TraceRecord& record, const ChatTemplate& chat_template) {
+  const ChatMessage turn{"assistant", record.response, record.reasoning, record.turn};
+  if (record.reasoning.empty() && !calls_tools(turn)) return record.response;
+  return chat_template.write_turn(record.messages, record.context, turn);
 }
 
 Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer,
                  const TraceOptions& options) {
   const bool is_document = record.messages.empty();
-  const std::string response = response_text(record, options.chat_format);
+  const std::string response = response_text(record, options.chat_template);
   std::string text =
-      is_document ? "" : options.chat_format.render_prompt(record.messages, response);
+      is_document ? ""
+                  : options.chat_template.render_prompt(record.messages, record.context, response);
   Trace trace;
   trace.id = record.id;
-  trace.thinking_from = thinking_from(record, response, options.chat_format);
+  trace.thinking_from = thinking_from(text, response);
+  if (response != record.response) trace.joined_response = response;
   trace.response_byte = static_cast<int64_t>(text.size());
   text += response;
-  encode(text, is_document || !options.chat_format.writes_bos(), tokenizer, trace);
+  encode(text, is_document || !options.chat_template.writes_special_tokens(), tokenizer, trace);
 
   const auto in_response = [&](int64_t begin) { return begin >= trace.response_byte; };
   const auto first = std::find_if(trace.begin.begin(), trace.begin.end(), in_response);

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/step_splitter.h"
 #include "data/trace_record.h"
-#include "text/chat_format.h"
+#include "text/chat_template.h"
 #include "text/tokenizer.h"
 
 namespace air {
@@ -31,6 +32,9 @@ struct Trace {
                                ///< without context has no loss
   int64_t response_byte = 0;   ///< where the response begins in the encoded text
   std::vector<Step> steps;
+  /// The response, where it is not what the record has by that name: thinking or tool calls were
+  /// joined with it.
+  std::optional<std::string> joined_response;
   ThinkingFrom thinking_from = ThinkingFrom::kNowhere;
   bool truncated =
       false;  ///< trailing tokens were dropped; the last step holds the last kept token
@@ -41,7 +45,7 @@ struct Trace {
 
 /// How a record becomes a trace.
 struct TraceOptions {
-  ChatFormat chat_format = ChatFormat::none();
+  ChatTemplate chat_template = ChatTemplate::none();
   StepRule step_rule;
   int64_t min_step_tokens = 1;  ///< a step of fewer tokens joins its neighbour
   int64_t max_steps = 0;        ///< more steps than these are joined in even groups; 0: no limit
@@ -50,7 +54,7 @@ struct TraceOptions {
 
 /// The response that is scored: thinking and answer as the chat format joins them. Steps are spans
 /// of it.
-std::string response_text(const TraceRecord& record, const ChatFormat& format);
+std::string response_text(const TraceRecord& record, const ChatTemplate& chat_template);
 
 /// Encodes prompt and response as one text and assigns tokens to steps. A token that holds bytes of
 /// both belongs to the prompt, and so does the very first token, which has no loss (a document

@@ -1,10 +1,12 @@
 #include "data/trace_record.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
 #include "data/conversation.h"
 #include "data/record_shapes.h"
+#include "data/template_value.h"
 
 namespace air {
 
@@ -92,6 +94,40 @@ std::vector<std::string> read_steps(const RecordView& record) {
   return steps;
 }
 
+/// A list or object of the record; of a text that holds one, what it holds. Null when absent.
+jinja::Value read_template_field(const RecordView& record, std::string_view field) {
+  const RecordValue* value = record.find(field);
+  if (!value || (value->is_string() && value->text.empty())) return {};
+  try {
+    if (!value->is_string()) return template_value(*value);
+    const RecordValue inner = parse_record_line("{\"value\":" + value->text + "}");
+    return template_value(inner.members.front().value);
+  } catch (const Error& e) {
+    record.fail(field, std::string("holds what is not JSON for a chat template: ") + e.what());
+  }
+}
+
+/// `tools` and `chat_template_kwargs`, by the names that transformers and TRL give them.
+ChatContext read_context(const RecordView& record) {
+  using jinja::Value;
+  ChatContext out;
+  out.tools = read_template_field(record, "tools");
+  const auto is_object = [](const Value& value) { return value.is(Value::Kind::kDict); };
+  if (!out.tools.is_undefined() &&
+      (!out.tools.is(Value::Kind::kList) ||
+       !std::all_of(out.tools.items().begin(), out.tools.items().end(), is_object)))
+    record.fail("tools", "is not a list of objects, as a chat template needs it");
+  const Value kwargs = read_template_field(record, "chat_template_kwargs");
+  if (kwargs.is_undefined()) return out;
+  if (!is_object(kwargs)) record.fail("chat_template_kwargs", "is not an object");
+  for (const auto& [name, value] : kwargs.as<jinja::Dict>().entries()) {
+    if (name.as_text() == "messages" || name.as_text() == "add_generation_prompt")
+      record.fail("chat_template_kwargs", "sets \"" + name.as_text() + "\", which is air's to set");
+    out.kwargs.emplace_back(name.as_text(), value);
+  }
+  return out;
+}
+
 }  // namespace
 
 ParsedRecord parse_record(std::string_view line, const RecordFields& fields) {
@@ -104,10 +140,13 @@ ParsedRecord parse_record(std::string_view line, const RecordFields& fields) {
   const std::string id = read_id(record, fields.id);
   const std::vector<std::string> steps =
       out.traces.size() == 1 ? read_steps(record) : std::vector<std::string>();
+  const ChatContext context = read_context(record);
   for (TraceRecord& trace : out.traces) {
-    if (trace.response.empty() && trace.reasoning.empty())
+    const bool calls = calls_tools({"assistant", "", "", trace.turn});
+    if (trace.response.empty() && trace.reasoning.empty() && !calls)
       throw Error(ErrorKind::kInput, "", "the response is empty");
     trace.id = id;
+    trace.context = context;
     trace.steps = steps;
   }
   return out;

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "text/chat_format.h"
+#include "text/chat_template.h"
 
 namespace air {
 
@@ -26,6 +26,9 @@ struct TraceRecord {
       messages;  ///< the conversation before the response; empty for a document (`text` alone)
   std::string reasoning;  ///< thinking that the record keeps apart from the response; empty: none
   std::string response;   ///< decoded bytes, without `reasoning`
+  /// All that the record says of the scored turn, as a dict; undefined where it is no message.
+  jinja::Value turn = {};
+  ChatContext context;             ///< what the record gives the chat template beside its messages
   std::vector<std::string> steps;  ///< the record's own steps, when it has them (`--steps record`)
 };
 

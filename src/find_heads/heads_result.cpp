@@ -98,7 +98,7 @@ HeadsFile heads_file_without_scores(const CausalLM& model, const FindHeadsFlags&
                                     const std::vector<ProbeResult>& results) {
   HeadsFile file{.model = model.head_model()};
   file.probes = summarise(flags, probes, results);
-  file.details["chat_format"] = probe_format(flags).chat_format.name();
+  file.details["chat_template"] = probe_format(flags).chat_template.identity();
   file.details["answered"] = answered_json(probes, results);
   return file;
 }

@@ -54,11 +54,7 @@ void add_probe_group(CLI::App& verb, FindHeadsFlags& flags) {
                   "Text file to hide needles in; made-up sentences when not given")
       ->group(probes)
       ->type_name("FILE");
-  verb.add_option("--chat-template", flags.chat_template,
-                  "none: plain text, auto: the model's own chat format; or a built-in name, or a "
-                  "format file")
-      ->group(probes)
-      ->type_name("WHICH");
+  add_chat_flags(verb, flags.chat, probes);
   verb.add_option("--probes-file", flags.probes_file,
                   "Probes of your own in place of made ones (as --dump-probes writes)")
       ->group(probes)

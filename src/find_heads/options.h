@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/chat_flags.h"
 #include "cli/shared_flags.h"
 #include "heads/heads_source.h"
 #include "model/model_config.h"
@@ -22,7 +23,7 @@ struct FindHeadsFlags {
   std::vector<double> depths = {0, 0.25, 0.5, 0.75, 1};
   std::string haystack;
   bool beyond_context = false;  ///< lengths may exceed the model's context
-  std::string chat_template = "none";
+  ChatFlags chat = {.chat_template = "none"};
   CriticalSize critical;
   std::string import;  ///< heads from elsewhere, in place of probes
   bool force = false;

@@ -31,8 +31,8 @@ std::string probe_prompt(const std::string& text, const std::string& question,
   // A model that answers as it was trained to chat begins with the lead itself; a plain text needs
   // a word for it.
   const std::string prompt =
-      format.chat_format.render_prompt({{"user", text + "\n\nQuestion: " + question}});
-  const bool plain = format.chat_format.name() == ChatFormat::none().name();
+      format.chat_template.render_prompt({{"user", text + "\n\nQuestion: " + question}});
+  const bool plain = format.chat_template.is_none();
   return prompt + (plain ? "Answer: " : "") + answer_lead;
 }
 
@@ -51,7 +51,8 @@ ProbeText write_probe(const ProbeParts& parts, const ProbeFormat& format) {
 
 Probe encode_probe(const ProbeText& text, const Tokenizer& tokenizer, const ProbeFormat& format,
                    const std::string& where) {
-  const Encoding encoding = tokenizer.encode(text.text, !format.chat_format.writes_bos());
+  const Encoding encoding =
+      tokenizer.encode(text.text, !format.chat_template.writes_special_tokens());
   Probe probe;
   probe.ids = encoding.ids;
   probe.needle = token_span(encoding.begin, text.needle, where);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "data/step_splitter.h"
-#include "text/chat_format.h"
+#include "text/chat_template.h"
 #include "text/tokenizer.h"
 
 namespace air {
@@ -36,11 +36,11 @@ struct Probe {
 
 /// How the text around a probe is written.
 struct ProbeFormat {
-  ChatFormat chat_format = ChatFormat::none();
+  ChatTemplate chat_template = ChatTemplate::none();
 };
 
 /// A question about a text, and the words that its answer begins with, as one text in the format;
-/// the answer itself follows. Without a chat format: "TEXT\n\nQuestion: …\nAnswer: LEAD".
+/// the answer itself follows. Without a chat template: "TEXT\n\nQuestion: …\nAnswer: LEAD".
 std::string probe_prompt(const std::string& text, const std::string& question,
                          const std::string& answer_lead, const ProbeFormat& format);
 

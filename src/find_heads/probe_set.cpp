@@ -30,12 +30,7 @@ std::vector<Probe> make_kind(const std::string& kind, int64_t num_probes, uint64
 }  // namespace
 
 ProbeFormat probe_format(const FindHeadsFlags& flags) {
-  ProbeFormat format;
-  if (flags.chat_template == "auto")
-    format.chat_format = ChatFormat::of_model(flags.shared.model);
-  else if (flags.chat_template != "none")
-    format.chat_format = ChatFormat::named(flags.chat_template);
-  return format;
+  return {.chat_template = make_chat_template(flags.chat, flags.shared.model)};
 }
 
 std::vector<Probe> make_probes(const FindHeadsFlags& flags, const ModelConfig& config,

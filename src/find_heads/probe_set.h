@@ -11,7 +11,7 @@
 
 namespace air {
 
-/// `--chat-template` as a format.
+/// The flags of the chat template as a format.
 ProbeFormat probe_format(const FindHeadsFlags& flags);
 
 /// The probes of `--probes-file`, or `--num-probes` made ones, shared evenly between the kinds, and

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/line_reader.h"
 #include "base/progress.h"
+#include "data/trace.h"
 #include "data/trace_record.h"
 #include "find_heads/measure_probe.h"
 #include "find_heads/probe_set.h"
@@ -43,8 +44,14 @@ std::vector<std::string> texts_of_records(const std::string& path, const ProbeFo
   for (std::string_view line; lines.next(line);) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     in_context(lines.where(), [&] {
-      for (const TraceRecord& trace : parse_record(line, {}).traces)
-        texts.push_back(format.chat_format.render_prompt(trace.messages) + trace.response);
+      for (const TraceRecord& trace : parse_record(line, {}).traces) {
+        const std::string response = response_text(trace, format.chat_template);
+        const std::string prompt =
+            trace.messages.empty()
+                ? ""
+                : format.chat_template.render_prompt(trace.messages, trace.context, response);
+        texts.push_back(prompt + response);
+      }
     });
   }
   return texts;
@@ -61,7 +68,8 @@ std::vector<LossSample> ordinary_text(const FindHeadsFlags& flags, const Tokeniz
   std::vector<LossSample> samples;
   size_t num_left = kMaxTextTokens;
   for (const std::string& text : texts) {
-    std::vector<int32_t> ids = tokenizer.encode(text, !format.chat_format.writes_bos()).ids;
+    std::vector<int32_t> ids =
+        tokenizer.encode(text, !format.chat_template.writes_special_tokens()).ids;
     ids.resize(std::min(ids.size(), num_left));
     num_left -= ids.size();
     for (LossSample& sample : samples_of(ids, kMaxPiece)) samples.push_back(std::move(sample));

@@ -11,7 +11,7 @@
 #include "model/checkpoint.h"
 #include "model/flops.h"
 #include "model/memory_plan.h"
-#include "text/chat_format.h"
+#include "text/chat_template.h"
 #include "text/tokenizer.h"
 
 namespace air {
@@ -187,7 +187,7 @@ Json summarise_model(const std::filesystem::path& folder) {
   summary["flops_per_token"] = {
       {"context", kContext}, {"weights", flops.weights}, {"attention", flops.attention}};
   summary["tokenizer"] = or_error([&] { return load_tokenizer(folder)->describe(); });
-  summary["chat_format"] = or_error([&] { return ChatFormat::of_model(folder).name(); });
+  summary["chat_template"] = or_error([&] { return ChatTemplate::of_model(folder).describe(); });
   summary["fingerprint"] = model.fingerprint();
   return summary;
 }
@@ -231,7 +231,7 @@ std::string summary_table(const Json& s) {
                    flops_text(s["flops_per_token"]["attention"]) + " more in a text of " +
                    s["flops_per_token"]["context"].dump());
   line("tokenizer", s["tokenizer"].get<std::string>());
-  line("chat format", s["chat_format"].get<std::string>());
+  line("chat template", s["chat_template"].get<std::string>());
   line("fingerprint", s["fingerprint"].get<std::string>());
   return table;
 }

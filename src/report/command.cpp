@@ -26,7 +26,6 @@ struct ReportFlags {
   std::vector<std::string> inputs;
   std::string output = "-";
   std::optional<std::string> heads, title, group_by, manifest;
-  std::string chat_template = "auto";
   int64_t max_traces = 30;
   RecordFields fields;
 };
@@ -56,8 +55,7 @@ void add_flags(CLI::App& verb, ReportFlags& flags) {
                   "added up)")
       ->type_name("FILE")
       ->default_str("");
-  add_scored_record_flags(verb, flags.fields, flags.chat_template,
-                          "Chat format that joined thinking and answer; auto: the manifest's");
+  add_scored_record_flags(verb, flags.fields);
 }
 
 /// The one that was given, else those beside the inputs.
@@ -91,8 +89,8 @@ ReportOptions check(const ReportFlags& flags) {
 
 void run(const ReportFlags& flags, ReportOptions options) {
   const std::vector<Manifest> manifests = read_manifests(flags, options.inputs);
-  options.reading = make_scored_reading(flags.fields, flags.chat_template,
-                                        manifests.empty() ? nullptr : &manifests.front());
+  options.reading =
+      make_scored_reading(flags.fields, manifests.empty() ? nullptr : &manifests.front());
   std::optional<HeadsFile> heads;
   if (flags.heads) heads = read_heads_file(*flags.heads);
 

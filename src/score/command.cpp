@@ -24,10 +24,10 @@ namespace {
 
 /// What runs, on what.
 void describe_run(const CausalLM& model, const HeadSet& heads, const ScoreOptions& options) {
-  spdlog::info("{} with {} layers × {} heads, {} masked; {} on {}; chat format {}",
+  spdlog::info("{} with {} layers × {} heads, {} masked; {} on {}; chat template {}",
                model.config().model_type, model.config().num_hidden_layers,
                model.config().num_attention_heads, heads.size(), dtype_name(model.dtype()),
-               model.device().str(), options.source.trace.chat_format.name());
+               model.device().str(), options.source.trace.chat_template.describe());
 }
 
 /// How many tokens go into a batch, and which traces are too long for this machine.

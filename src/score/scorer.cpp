@@ -38,28 +38,36 @@ bool comes_before(Ids a, Ids b) {
 /// Lays out traces as packed sequences.
 class Layout {
  public:
-  /// A trace by itself. @return the first row that predicts a response token
-  int64_t add(const Trace& trace) {
-    const int64_t begin = next_row_;
+  /// A prompt that several traces continue.
+  struct Prompt {
+    int64_t sequence;  ///< its index
+    int64_t last_row;
+  };
+
+  /// A trace by itself. @return the rows that predict its response tokens
+  std::vector<int64_t> add_alone(const Trace& trace) {
+    const int64_t first = next_row_ + trace.response_begin - 1;
     push(scored_ids(trace), -1);
-    return begin + trace.response_begin - 1;
+    std::vector<int64_t> rows(static_cast<size_t>(trace.num_response_tokens()));
+    std::iota(rows.begin(), rows.end(), first);
+    return rows;
   }
 
-  /// A trace that goes on from a prompt that was laid out before. @return its first own row
-  int64_t add(const Trace& trace, int64_t prompt) {
-    const int64_t begin = next_row_;
+  /// A trace that continues a prompt. @return the rows that predict its response tokens: the
+  /// prompt's last one, then its own
+  std::vector<int64_t> add_continuation(const Trace& trace, const Prompt& prompt) {
+    std::vector<int64_t> rows(static_cast<size_t>(trace.num_response_tokens()), prompt.last_row);
+    std::iota(rows.begin() + 1, rows.end(), next_row_);
     const Ids own = scored_ids(trace).subspan(static_cast<size_t>(trace.response_begin));
-    if (!own.empty()) push(own, prompt);
-    return begin;
+    if (!own.empty()) push(own, prompt.sequence);
+    return rows;
   }
 
-  /// A prompt of several traces. @return its index
-  int64_t add_prompt(Ids prompt) {
+  Prompt add_prompt(Ids prompt) {
     push(prompt, -1);
-    return static_cast<int64_t>(sequences_.size()) - 1;
+    return {static_cast<int64_t>(sequences_.size()) - 1, next_row_ - 1};
   }
 
-  int64_t next_row() const { return next_row_; }
   Batch batch(at::Device device) const { return make_batch(sequences_, device, prefix_); }
 
  private:
@@ -94,21 +102,12 @@ std::vector<std::vector<int64_t>> lay_out(std::span<const Trace* const> traces,
            std::ranges::equal(prompt_of(order[begin]), prompt_of(order[end])))
       ++end;
     if (end - begin == 1) {
-      const Trace& trace = *traces[order[begin]];
-      const int64_t first = layout.add(trace);
-      for (int64_t t = 0; t < trace.num_response_tokens(); ++t)
-        rows[order[begin]].push_back(first + t);
+      rows[order[begin]] = layout.add_alone(*traces[order[begin]]);
       continue;
     }
-    const int64_t prompt = layout.add_prompt(prompt_of(order[begin]));
-    const int64_t last_of_prompt = layout.next_row() - 1;
-    for (size_t i = begin; i < end; ++i) {
-      const Trace& trace = *traces[order[i]];
-      const int64_t first = layout.add(trace, prompt);
-      rows[order[i]].push_back(last_of_prompt);
-      for (int64_t t = 1; t < trace.num_response_tokens(); ++t)
-        rows[order[i]].push_back(first + t - 1);
-    }
+    const Layout::Prompt prompt = layout.add_prompt(prompt_of(order[begin]));
+    for (size_t i = begin; i < end; ++i)
+      rows[order[i]] = layout.add_continuation(*traces[order[i]], prompt);
   }
   return rows;
 }
@@ -133,9 +132,11 @@ ScoringBatch make_scoring_batch(std::span<const Trace* const> traces, int64_t nu
   return {layout.batch(device), std::move(rows), std::move(repeated)};
 }
 
-std::vector<double> mean_of_variants(const std::vector<double>& nll, int64_t first_variant,
-                                     int64_t num_variants, int64_t rows, int64_t begin,
-                                     int64_t end) {
+/// Means over the variants from `first_variant` on. @param nll [variants, rows]   @return of the
+/// rows [begin, end)
+std::vector<double> mean_of_variants(const std::vector<double>& nll, int64_t rows,
+                                     int64_t first_variant, int64_t begin, int64_t end) {
+  const int64_t num_variants = static_cast<int64_t>(nll.size()) / rows;
   std::vector<double> mean(static_cast<size_t>(end - begin), 0.0);
   const auto count = static_cast<double>(num_variants - first_variant);
   for (int64_t variant = first_variant; variant < num_variants; ++variant)
@@ -186,7 +187,7 @@ std::vector<TokenScores> Scorer::score(std::span<const Trace* const> traces) {
                           result.nll.begin() + reference * rows + end);
     if (mask_.num_variants() > 2)
       tokens.control_nll =
-          forked ? mean_of_variants(result.nll, 2, computed, rows, begin, end) : tokens.base_nll;
+          forked ? mean_of_variants(result.nll, rows, 2, begin, end) : tokens.base_nll;
     scores.push_back(std::move(tokens));
     begin = end;
   }

@@ -109,12 +109,7 @@ RecordFields Manifest::fields() const {
   return fields;
 }
 
-std::string Manifest::chat_format() const {
-  const std::string file = text(manifest_key::kChatFormatFile);
-  if (!file.empty()) return file;
-  const std::string name = text(manifest_key::kChatFormat);
-  return name.empty() ? "none" : name;
-}
+Json Manifest::chat_template() const { return json_.value(manifest_key::kChatTemplate, Json()); }
 
 std::optional<InfluenceKind> Manifest::influence() const {
   const std::string kind = text(manifest_key::kInfluence);

@@ -15,8 +15,7 @@ namespace air {
 
 // Keys that readers of a scored file ask for; whoever writes a manifest spells them as these.
 namespace manifest_key {
-inline constexpr const char* kChatFormat = "chat_format";
-inline constexpr const char* kChatFormatFile = "chat_format_file";
+inline constexpr const char* kChatTemplate = "chat_template";
 inline constexpr const char* kFields = "fields";
 inline constexpr const char* kHeads = "heads";
 inline constexpr const char* kInfluence = "influence";
@@ -61,8 +60,8 @@ class Manifest {
 
   /// How records were read.
   RecordFields fields() const;
-  /// Name of a built-in chat format, or the file of another one; "none" when it is not said.
-  std::string chat_format() const;
+  /// The identity of the chat template that prompts were rendered by; null when it is not said.
+  Json chat_template() const;
   /// What the lines were ranked by; none when it is not said.
   std::optional<InfluenceKind> influence() const;
   std::optional<Shard> shard() const;

@@ -116,6 +116,7 @@ std::string air_object(const ScoredResult& result, const RecordStyle& style) {
   json.member("num_prompt_tokens", trace.response_begin);
   json.member("num_steps", trace.steps.size());
   if (trace.truncated) json.member("truncated", true);
+  if (trace.joined_response) json.member("response", *trace.joined_response);
   write_steps(json, result, style.loss_floor);
   if (style.token_losses) write_tokens(json, trace, result.tokens);
   json.end_object();

@@ -92,6 +92,7 @@ class AirHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirHan
   }
   bool String(const char* text, rapidjson::SizeType size, bool) {
     if (depth_ == 1 && key_ == "schema") schema.assign(text, size);
+    if (depth_ == 1 && key_ == "response") numbers_.response.emplace(text, size);
     return true;
   }
   bool RawNumber(const char* text, rapidjson::SizeType size, bool) {

@@ -31,7 +31,9 @@ struct ScoredNumbers {
   std::optional<double> line, trace, rank;
   std::optional<double> influence, divergence, base_nll, ref_nll, entropy, controlled;
   std::optional<double> num_tokens, num_prompt_tokens, num_steps;
-  bool truncated = false;           ///< `air score --overlong truncate` cut the trace
+  bool truncated = false;  ///< `air score --overlong truncate` cut the trace
+  /// The response as it was joined, where the record keeps its parts apart.
+  std::optional<std::string> response;
   std::optional<double> steps_end;  ///< byte of the response at which the last step ends
   std::vector<ScoredStep> steps;    ///< when they were asked for
 

@@ -9,11 +9,10 @@ namespace air {
 namespace {
 
 [[noreturn]] void throw_other_response(int64_t steps_end, size_t size) {
-  throw Error(
-      ErrorKind::kInput, "",
-      "the scored steps end at byte " + std::to_string(steps_end) + ", the response at " +
-          std::to_string(size),
-      "give the --prompt-field, --response-field and --chat-template that air score was given");
+  throw Error(ErrorKind::kInput, "",
+              "the scored steps end at byte " + std::to_string(steps_end) + ", the response at " +
+                  std::to_string(size),
+              "give the --prompt-field and --response-field that air score was given");
 }
 
 void check_tiling(const ScoredTrace& trace) {
@@ -43,33 +42,10 @@ ScoredTrace trace_of(ScoredNumbers numbers) {
   return trace;
 }
 
-/// The format that the manifest says the lines were scored with.
-ChatFormat format_of(const Manifest& manifest) {
-  try {
-    return ChatFormat::named(manifest.chat_format());
-  } catch (const Error& e) {
-    throw Error(
-        ErrorKind::kInput, manifest.path(),
-        "the chat format \"" + manifest.chat_format() + "\" is not to be found: " + e.what(),
-        "--chat-template names the format that air score was given");
-  }
-}
-
 }  // namespace
 
-const ChatFormat& LazyChatFormat::get() const {
-  if (!format_) format_ = find_ ? find_() : ChatFormat::none();
-  return *format_;
-}
-
-ScoredReading make_scored_reading(const RecordFields& flags, const std::string& chat_template,
-                                  const Manifest* manifest) {
-  ScoredReading reading{.fields = flags, .chat_format = {}};
-  if (chat_template != "auto") {
-    reading.chat_format = LazyChatFormat(ChatFormat::named(chat_template));
-  } else if (manifest != nullptr) {
-    reading.chat_format = LazyChatFormat([manifest = *manifest] { return format_of(manifest); });
-  }
+ScoredReading make_scored_reading(const RecordFields& flags, const Manifest* manifest) {
+  ScoredReading reading{.fields = flags};
   if (manifest == nullptr) return reading;
   const RecordFields scored = manifest->fields();
   const auto fill = [](std::string& field, const std::string& of_manifest) {
@@ -91,10 +67,12 @@ ScoredText read_scored_text(std::string_view line, const ScoredReading& reading,
                 "the scores are of trace " + std::to_string(index) + ", the record has " +
                     std::to_string(parsed.traces.size()));
   ScoredText text{.record = std::move(parsed.traces[static_cast<size_t>(index)]), .response = {}};
-  // Without thinking of its own the response is what the record says, in every chat format.
-  text.response = text.record.reasoning.empty()
-                      ? text.record.response
-                      : response_text(text.record, reading.chat_format.get());
+  if (numbers.response) {
+    text.record.response = *numbers.response;
+    text.record.reasoning.clear();
+    text.record.turn = {};
+  }
+  text.response = text.record.response;
   const auto size = static_cast<int64_t>(text.response.size());
   const auto steps_end = static_cast<int64_t>(numbers.steps_end.value_or(0));
   if (numbers.truncated ? steps_end > size : steps_end != size)

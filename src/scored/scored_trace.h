@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,7 +11,7 @@
 #include "data/trace_record.h"
 #include "scored/manifest.h"
 #include "scored/scored_numbers.h"
-#include "text/chat_format.h"
+#include "text/chat_template.h"
 
 namespace air {
 
@@ -32,34 +31,17 @@ struct ScoredTrace {
   std::vector<ScoredStep> steps;  ///< they tile the response; of a truncated trace, its scored part
 };
 
-/// A chat format that is looked up when it is first needed: most readers of scored lines never do.
-class LazyChatFormat {
- public:
-  /// The format `none`.
-  LazyChatFormat() = default;
-  explicit LazyChatFormat(ChatFormat format) : format_(std::move(format)) {}
-  /// @param find  may throw; the error ends the run where the format is needed.
-  explicit LazyChatFormat(std::function<ChatFormat()> find) : find_(std::move(find)) {}
-
-  const ChatFormat& get() const;
-
- private:
-  std::function<ChatFormat()> find_;
-  mutable std::optional<ChatFormat> format_;
-};
-
 /// How the lines were read when they were scored.
 struct ScoredReading {
   RecordFields fields;
-  LazyChatFormat chat_format;  ///< needed where a record keeps its thinking apart
 };
 
 /// What the flags say, then what the manifest of the scored file says, then the defaults.
-/// @param chat_template  `auto`: the manifest's.   @param manifest  null: there is none.
-ScoredReading make_scored_reading(const RecordFields& flags, const std::string& chat_template,
-                                  const Manifest* manifest);
+/// @param manifest  null: there is none.
+ScoredReading make_scored_reading(const RecordFields& flags, const Manifest* manifest);
 
-/// What a scored line's scores are of.
+/// What a scored line's scores are of. The record's response is the joined one: what was rendered
+/// by a chat template then needs none now.
 struct ScoredText {
   TraceRecord record;
   std::string response;  ///< thinking and answer joined, as they were scored

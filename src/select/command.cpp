@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/output_file.h"
+#include "cli/chat_flags.h"
 #include "cli/help.h"
 #include "scored/manifest.h"
 #include "scored/ranking.h"
@@ -152,10 +153,9 @@ std::string written_line(const Pool& pool, int64_t row, const std::vector<int64_
 
 void run(const SelectFlags& flags, const SelectOptions& options) {
   const auto manifest = Manifest::beside(options.inputs.front());
-  const ScoredReading reading =
-      make_scored_reading(flags.records, flags.chat_template, manifest ? &*manifest : nullptr);
+  const ScoredReading reading = make_scored_reading(flags.records, manifest ? &*manifest : nullptr);
   ExportOptions exporting = flags.exporting;
-  exporting.chat_template = flags.chat_template;
+  if (manifest) take_chat_flags_of(manifest->chat_template(), exporting.chat);
   exporting.step_weights = !flags.no_step_weights;
   const Exporter exporter(exporting, reading);
   Pool pool;

@@ -34,7 +34,7 @@ std::vector<double> token_weights(const ScoredTrace& scored, const Trace& trace,
 
 void write(JsonWriter& json, const ScoredTrace& scored, const ExportContext& context) {
   const Trace trace = make_trace(scored.record, *context.tokenizer,
-                                 {.chat_format = context.chat_format, .step_rule = {}});
+                                 {.chat_template = context.chat_template, .step_rule = {}});
   std::vector<double> weights(static_cast<size_t>(trace.response_begin), 0.0);
   const std::vector<double> of_response = token_weights(scored, trace, context);
   weights.insert(weights.end(), of_response.begin(), of_response.end());

@@ -15,7 +15,7 @@ namespace {
 /// end is one.
 std::vector<int64_t> token_cuts(const ScoredTrace& scored, const ExportContext& context) {
   const Trace trace = make_trace(scored.record, *context.tokenizer,
-                                 {.chat_format = context.chat_format, .step_rule = {}});
+                                 {.chat_template = context.chat_template, .step_rule = {}});
   std::vector<int64_t> cuts;
   for (int64_t i = trace.response_begin; i < trace.num_tokens(); ++i) {
     const int64_t byte = trace.begin[static_cast<size_t>(i)] - trace.response_byte;

@@ -52,11 +52,6 @@ std::optional<int32_t> find_end_token(const ExportOptions& options, const Tokeni
   return id;
 }
 
-ChatFormat find_chat_format(const ExportOptions& options) {
-  if (options.chat_template == "auto") return ChatFormat::of_model(options.tokenizer);
-  return ChatFormat::named(options.chat_template);
-}
-
 }  // namespace
 
 Exporter::Exporter(const ExportOptions& options, ScoredReading reading)
@@ -73,8 +68,7 @@ Exporter::Exporter(const ExportOptions& options, ScoredReading reading)
   }
   tokenizer_ = load_tokenizer(options.tokenizer);
   context_.tokenizer = tokenizer_.get();
-  context_.chat_format = find_chat_format(options);
-  reading_.chat_format = LazyChatFormat(context_.chat_format);
+  context_.chat_template = make_chat_template(options.chat, options.tokenizer);
   if (format_->needs_tokenizer) context_.end_token = find_end_token(options, *tokenizer_);
 }
 

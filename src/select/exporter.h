@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/json_writer.h"
+#include "cli/chat_flags.h"
 #include "scored/scored_trace.h"
 #include "text/tokenizer.h"
 
@@ -20,8 +21,7 @@ namespace air {
 struct ExportOptions {
   std::string format = "jsonl";
   std::filesystem::path tokenizer = {};  ///< folder; empty: none
-  std::string chat_template =
-      "auto";  ///< of the pretokenized text; auto: the tokenizer folder's own
+  ChatFlags chat;  ///< of the pretokenized text; auto: the tokenizer folder's own template
   std::string end_token =
       "auto";  ///< after the response; auto: eos_token of tokenizer_config.json; none; or a token
   double train_above =
@@ -33,7 +33,7 @@ struct ExportOptions {
 struct ExportContext {
   double train_above = 1.0;
   const Tokenizer* tokenizer = nullptr;  ///< null: none was given
-  ChatFormat chat_format = ChatFormat::none();
+  ChatTemplate chat_template = ChatTemplate::none();
   std::optional<int32_t> end_token;
 };
 

@@ -187,8 +187,8 @@ void add_select_flags(CLI::App& verb, SelectFlags& flags) {
   add_rules(verb, flags);
   add_order(verb, flags);
   add_export(verb, flags);
-  add_scored_record_flags(verb, flags.records, flags.chat_template,
-                          "Chat format; auto: the tokenizer folder's, or the manifest's");
+  add_scored_record_flags(verb, flags.records);
+  add_chat_flags(verb, flags.exporting.chat, kScoredRecords);
 }
 
 SelectOptions check(const SelectFlags& flags) {

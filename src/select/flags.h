@@ -41,7 +41,6 @@ struct SelectFlags {
   ExportOptions exporting;
   bool no_step_weights = false;
   RecordFields records;
-  std::string chat_template = "auto";
 };
 
 /// Checked.

@@ -1,12 +1,11 @@
 """What one verb leaves for the next, and how a verb behaves while it waits for a pipe."""
-import json
 import os
 import signal
 import subprocess
 import time
 
 import pytest
-from air_runner import REPOSITORY, air_binary, clean_environment, fail, records, succeed, write_records
+from air_runner import air_binary, clean_environment, fail, records, succeed, write_records
 
 USAGE, INTERRUPTED = 2, 130
 
@@ -30,24 +29,20 @@ def wait_until(condition):
         time.sleep(0.01)
 
 
-def test_select_and_report_need_no_chat_format_of_ones_own(model, traces, tmp_path):
-    own = json.loads((REPOSITORY / "configs" / "chat" / "chatml.json").read_text()) | {"name": "my-format"}
-    (tmp_path / "my.json").write_text(json.dumps(own))
+def test_select_and_report_need_no_chat_template(model, traces, tmp_path):
+    own = tmp_path / "my.jinja"
+    own.write_text("{% for m in messages %}<{{ m.role }}>{% if m.reasoning %}{{ m.reasoning }}|{% endif %}{{ m.content }}</{{ m.role }}>{% endfor %}"
+                   "{% if add_generation_prompt %}<assistant>{% endif %}")
     scored = tmp_path / "scored.jsonl"
-    succeed("score", "--model", model, "--heads", "1-5", traces, "-o", scored, "--chat-template", tmp_path / "my.json")
-    assert json.loads((tmp_path / "scored.jsonl.manifest.json").read_text())["chat_format"] == "my-format"
-    assert len(records(succeed("select", scored, "--top-k", "2"))) == 2
-    assert len(records(succeed("select", scored, "--top-k", "2", "--format", "openai"))) == 2
-    assert b"<html" in succeed("report", scored)
-    # Where thinking was joined to the answer by that format, it is found again by its file.
     thinking = write_records(tmp_path / "thinking.jsonl", [
         {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "reasoning": "Since.", "content": "So."}]}])
-    succeed("score", "--model", model, "--heads", "1-5", thinking, "-o", scored, "--chat-template", tmp_path / "my.json")
-    assert len(records(succeed("select", scored, "--top-k", "1", "--format", "openai"))) == 1
-    (tmp_path / "my.json").unlink()
+    for records_of in (traces, thinking):
+        succeed("score", "--model", model, "--heads", "1-5", records_of, "-o", scored, "--chat-template", own)
+    own.unlink()
     assert len(records(succeed("select", scored, "--top-k", "1"))) == 1
-    message = fail(3, "select", scored, "--top-k", "1", "--format", "openai")
-    assert "my.json" in message and "scored.jsonl" in message
+    [exported] = records(succeed("select", scored, "--top-k", "1", "--format", "openai"))
+    assert exported["messages"][-1]["content"] == "Since.|So."
+    assert b"<html" in succeed("report", scored)
 
 
 def test_a_field_means_the_same_to_every_verb(model, traces, tmp_path):

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "base/error.h"
+#include "support/temporary_folder.h"
 
 namespace air {
 namespace {
@@ -37,6 +40,17 @@ TraceRecord record(std::string prompt, std::string response) {
   out.messages.push_back({"user", std::move(prompt)});
   out.response = std::move(response);
   return out;
+}
+
+/// One that opens the thought of an answer, and writes a thought that is kept apart.
+ChatTemplate thinking_template() {
+  const test::TemporaryFolder folder;
+  std::ofstream(folder.path() / "chat_template.jinja")
+      << "{% for m in messages %}{{ '[' + m.role + ']' }}{% if m.reasoning_content %}{{ "
+         "'<think>\n' "
+         "+ m.reasoning_content + '\n</think>\n\n' }}{% endif %}{{ m.content + '[/]' }}{% endfor "
+         "%}{% if add_generation_prompt %}[assistant]<think>\n{% endif %}";
+  return ChatTemplate::of_model(folder.path());
 }
 
 Trace trace_of(const TraceRecord& record, TraceOptions options = {}) {
@@ -147,15 +161,48 @@ TEST(TraceTest, SaysWhoOpenedTheThinking) {
   TraceOptions options;
   EXPECT_EQ(trace_of(record("a", "<think>\nb"), options).thinking_from, ThinkingFrom::kResponse);
   EXPECT_EQ(trace_of(record("a", "bb"), options).thinking_from, ThinkingFrom::kNowhere);
-  options.chat_format = ChatFormat::named("deepseek-r1");
+  options.chat_template = thinking_template();
   EXPECT_EQ(trace_of(record("a", "bb"), options).thinking_from, ThinkingFrom::kFormat);
   EXPECT_EQ(trace_of(record("a", "<think>\nb"), options).thinking_from, ThinkingFrom::kResponse);
 }
 
-TEST(TraceTest, JoinsReasoningAsTheFormatDoes) {
+TEST(TraceTest, JoinsReasoningAsTheTemplateDoes) {
   TraceRecord with = record("a", "answer");
   with.reasoning = "why";
-  EXPECT_EQ(response_text(with, ChatFormat::none()), "<think>\nwhy\n</think>\n\nanswer");
+  EXPECT_EQ(response_text(with, ChatTemplate::none()), "<think>\nwhy\n</think>\n\nanswer");
+  EXPECT_EQ(response_text(with, thinking_template()), "why\n</think>\n\nanswer");
+}
+
+TEST(TraceTest, KeepsTheJoinedResponseWhereItIsNotTheRecords) {  // select and report read it
+  TraceRecord with = record("a", "answer");
+  EXPECT_FALSE(trace_of(with).joined_response);
+  with.reasoning = "why";
+  EXPECT_EQ(trace_of(with).joined_response, "<think>\nwhy\n</think>\n\nanswer");
+}
+
+/// Adds token 2 before the text, which is a pair of bytes too.
+class PrefixTokenizer : public PairTokenizer {
+ public:
+  Encoding encode(std::string_view text, bool add_special_tokens) const override {
+    Encoding out = PairTokenizer::encode(text, false);
+    if (add_special_tokens)
+      out.ids.insert(out.ids.begin(), 2), out.begin.insert(out.begin.begin(), -1);
+    return out;
+  }
+};
+
+TEST(TraceTest, ATokenThatTheTextBeginsWithIsNotAddedAgain) {  // case T02: one BOS
+  const Trace trace = make_trace(record("ab", "cd"), PrefixTokenizer(), {});
+  EXPECT_EQ(trace.begin.front(), 0);
+}
+
+TEST(TraceTest, RawPromptsAreFollowedByTheResponseAsTheyAre) {  // case D28
+  TraceOptions options;
+  options.chat_template = ChatTemplate::raw();
+  EXPECT_EQ(trace_of(record("[u]q[a]", "answer"), options).response_byte, 7);
+  TraceRecord talk = record("q", "answer");
+  talk.messages.push_back({"user", "r"});
+  EXPECT_THROW(trace_of(talk, options), Error);
 }
 
 TEST(TraceTest, AResponseInsideThePromptsLastTokenIsAnError) {

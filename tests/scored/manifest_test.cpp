@@ -34,17 +34,17 @@ TEST(ManifestTest, SaysWhatReadersAskFor) {
                                       {"influence", "absolute"},
                                       {"shard", "1/4"},
                                       {"heads", "1-2"},
-                                      {"chat_format", "chatml"}});
+                                      {"chat_template", {{"source", "none"}}}});
   EXPECT_EQ(full.fields().prompt, "q");
   EXPECT_EQ(full.influence(), InfluenceKind::kAbsolute);
   EXPECT_EQ(full.shard()->text(), "1/4");
   EXPECT_EQ(full.heads(), "1-2");
-  EXPECT_EQ(full.chat_format(), "chatml");
+  EXPECT_EQ(full.chat_template(), Json({{"source", "none"}}));
   const Manifest bare = read(folder, Json::object());
   EXPECT_EQ(bare.fields().prompt, "");
   EXPECT_FALSE(bare.influence());
   EXPECT_FALSE(bare.shard());
-  EXPECT_EQ(bare.chat_format(), "none");
+  EXPECT_TRUE(bare.chat_template().is_null());
 }
 
 TEST(ManifestTest, IsAnObject) {
@@ -53,26 +53,19 @@ TEST(ManifestTest, IsAnObject) {
   EXPECT_FALSE(Manifest::beside((folder.path() / "none.jsonl").string()));
 }
 
-// A format that cannot be found matters only to a record that keeps its thinking apart.
-TEST(ScoredReadingTest, LooksUpTheManifestsChatFormatWhereItIsNeeded) {
-  const test::TemporaryFolder folder;
-  const Manifest manifest = read(folder, {{"chat_format", "my-own"}});
-  const ScoredReading reading = make_scored_reading({}, "auto", &manifest);
-  const std::string air =
-      R"("air":{"schema":"air.score/1","influence":1,"base_nll":1,"ref_nll":2,"entropy":1,"num_tokens":1,)"
-      R"("num_prompt_tokens":1,"steps":[{"begin":0,"end":2,"num_tokens":1,"base_nll":1,"ref_nll":2,)"
-      R"("entropy":1,"influence":1,"weight":1}]}})";
-  EXPECT_EQ(read_scored_trace(R"({"prompt":"p","response":"ab",)" + air, reading).response, "ab");
+// Neither reading nor exporting needs the template that a line was scored with.
+TEST(ScoredReadingTest, TakesTheJoinedResponseFromTheScores) {
+  const std::string scores =
+      R"("influence":1,"base_nll":1,"ref_nll":2,"entropy":1,"num_tokens":1,"num_prompt_tokens":1,)"
+      R"("steps":[{"begin":0,"end":2,"num_tokens":1,"base_nll":1,"ref_nll":2,"entropy":1,)"
+      R"("influence":1,"weight":1}]}})";
   const std::string apart =
-      R"({"messages":[{"role":"user","content":"p"},{"role":"assistant","content":"b","reasoning":"a"}],)";
-  try {
-    read_scored_trace(apart + air, reading);
-    FAIL() << "no error";
-  } catch (const Error& e) {
-    EXPECT_EQ(e.kind(), ErrorKind::kInput);
-    EXPECT_NE(e.where().find("m.json"), std::string::npos) << "it is the manifest that names it";
-    EXPECT_NE(std::string(e.what()).find("my-own"), std::string::npos);
-  }
+      R"({"messages":[{"role":"user","content":"p"},{"role":"assistant","content":"b","reasoning":"a"}],)"
+      R"("air":{"schema":"air.score/1",)";
+  const ScoredTrace joined = read_scored_trace(apart + R"("response":"ab",)" + scores, {});
+  EXPECT_EQ(joined.response, "ab");
+  EXPECT_EQ(joined.record.reasoning, "");
+  EXPECT_THROW(read_scored_trace(apart + scores, {}), Error) << "b alone ends at byte 1";
 }
 
 }  // namespace

@@ -208,16 +208,13 @@ TEST(ScoredTraceTest, RefusesALineWithoutScores) {
   EXPECT_THROW(read_scored_trace(kRecord, {}), Error);
 }
 
-TEST(ScoredTraceTest, TakesFieldsAndChatFormatFromTheManifestUnlessFlagsSayOtherwise) {
-  const Manifest manifest(
-      Json{{"fields", {{"prompt", "q"}, {"response", "r"}}}, {"chat_format", "none"}},
-      RunResults{});
+TEST(ScoredTraceTest, TakesFieldsFromTheManifestUnlessFlagsSayOtherwise) {
+  const Manifest manifest(Json{{"fields", {{"prompt", "q"}, {"response", "r"}}}}, RunResults{});
   RecordFields flags;
   flags.response = "other";
-  const ScoredReading reading = make_scored_reading(flags, "auto", &manifest);
+  const ScoredReading reading = make_scored_reading(flags, &manifest);
   EXPECT_EQ(reading.fields.prompt, "q");
   EXPECT_EQ(reading.fields.response, "other");
-  EXPECT_THROW(make_scored_reading(flags, "no-such-format", &manifest), Error);
 }
 
 }  // namespace

@@ -1,0 +1,500 @@
+#include "text/jinja/interpreter.h"
+
+#include <algorithm>
+
+#include "text/jinja/attributes.h"
+#include "text/jinja/loop.h"
+#include "text/jinja/operators.h"
+
+namespace air::jinja {
+
+namespace {
+
+using Kind = Value::Kind;
+
+struct Macro : Function {
+  Interpreter* interpreter = nullptr;
+  std::shared_ptr<const MacroDefinition> definition;
+  std::shared_ptr<Scope> closure;
+  Value call(Runtime&, Arguments& arguments) override {
+    if (!interpreter) throw RenderError("a macro is called after the rendering");
+    return interpreter->call_macro(*definition, closure, arguments);
+  }
+  void release() override { closure.reset(), interpreter = nullptr; }
+};
+
+/// Sets a variable for the time of a block.
+template <typename Type>
+class Replaced {
+ public:
+  Replaced(Type& variable, Type value)
+      : variable_(variable), before_(std::exchange(variable, std::move(value))) {}
+  ~Replaced() { variable_ = std::move(before_); }
+  Replaced(const Replaced&) = delete;
+  Replaced& operator=(const Replaced&) = delete;
+
+ private:
+  Type& variable_;
+  Type before_;
+};
+
+std::shared_ptr<Scope> inside(const std::shared_ptr<Scope>& parent) {
+  auto scope = std::make_shared<Scope>();
+  scope->parent = parent;
+  return scope;
+}
+
+}  // namespace
+
+Interpreter::Interpreter(const SyntaxTree& tree, std::vector<std::optional<Value>> variables,
+                         const Limits& limits, const std::tm& date)
+    : Runtime(limits, date), tree_(tree), variables_(std::move(variables)) {}
+
+std::string Interpreter::run() {
+  std::string out;
+  const Replaced<std::string*> output(out_, &out);
+  execute(tree_.body);
+  return out;
+}
+
+// ---- variables ----
+
+const Value* Interpreter::find(int symbol) const {
+  for (const Scope* scope = scope_.get(); scope; scope = scope->parent.get())
+    for (const auto& [name, value] : scope->variables)
+      if (name == symbol) return &value;
+  const std::optional<Value>& value = variables_[static_cast<size_t>(symbol)];
+  return value ? &*value : nullptr;
+}
+
+Value Interpreter::look_up(int symbol) const {
+  if (const Value* value = find(symbol)) return *value;
+  return Value::undefined("'" + tree_.symbols[static_cast<size_t>(symbol)] + "' is undefined");
+}
+
+void Interpreter::set(int symbol, Value value) {
+  if (!scope_) {
+    variables_[static_cast<size_t>(symbol)] = std::move(value);
+    return;
+  }
+  for (auto& [name, old] : scope_->variables) {
+    if (name != symbol) continue;
+    old = std::move(value);
+    return;
+  }
+  scope_->variables.emplace_back(symbol, std::move(value));
+}
+
+void Interpreter::assign(const Expression& target, Value value) {
+  if (target.kind == Expression::Kind::kName) return set(target.symbol, std::move(value));
+  if (target.kind == Expression::Kind::kNamespaceAttribute) {
+    const Value object = look_up(target.symbol);
+    if (!object.is(Kind::kNamespace))
+      throw RenderError("cannot assign attribute on non-namespace object");
+    if (target.name.starts_with('_'))
+      throw RenderError(
+          "Chat templates cannot store underscore-prefixed attributes on a namespace");
+    return object.as<Namespace>().set(target.name, std::move(value));
+  }
+  const std::vector<Value> items = to_vector(*this, value);
+  const size_t wanted = target.children.size();
+  if (items.size() > wanted)
+    throw RenderError("too many values to unpack (expected " + std::to_string(wanted) + ")");
+  if (items.size() < wanted)
+    throw RenderError("not enough values to unpack (expected " + std::to_string(wanted) + ", got " +
+                      std::to_string(items.size()) + ")");
+  for (size_t i = 0; i < wanted; ++i) assign(*target.children[i], items[i]);
+}
+
+// ---- statements ----
+
+Interpreter::Flow Interpreter::execute(const Block& block) {
+  const Level level(*this);
+  for (const Statement& statement : block) {
+    const Flow flow = execute(statement);
+    if (flow != Flow::kNext) return flow;
+  }
+  return Flow::kNext;
+}
+
+Interpreter::Flow Interpreter::execute_scoped(const Block& block) {
+  const Replaced<std::shared_ptr<Scope>> scope(scope_, inside(scope_));
+  return execute(block);
+}
+
+/// What a block writes whose text is a value, such as a macro's, has to be one.
+void Interpreter::write(const Value& value) {
+  if (!value.is_string())
+    throw RenderError("expected str instance, " + std::string(type_name(value)) + " found");
+  append_text(*out_, *this, value);
+}
+
+Interpreter::Flow Interpreter::execute(const Statement& statement) try {
+  step();
+  switch (statement.kind) {
+    case Statement::Kind::kText:
+      charge(statement.text.size());
+      *out_ += statement.text;
+      return Flow::kNext;
+    case Statement::Kind::kPrint:
+      append_text(*out_, *this, evaluate(*statement.expression));
+      return Flow::kNext;
+    case Statement::Kind::kIf:
+      return execute(truth(evaluate(*statement.condition)) ? statement.body : statement.other);
+    case Statement::Kind::kFor:
+      return execute_loop(statement, evaluate(*statement.expression), 0);
+    case Statement::Kind::kSet:
+      assign(*statement.target, evaluate(*statement.expression));
+      return Flow::kNext;
+    case Statement::Kind::kSetBlock:
+      return execute_set_block(statement);
+    case Statement::Kind::kMacro:
+      set(statement.symbol, make_macro(statement.macro));
+      return Flow::kNext;
+    case Statement::Kind::kCallBlock:
+      execute_call_block(statement);
+      return Flow::kNext;
+    case Statement::Kind::kFilterBlock:
+      return execute_filter_block(statement);
+    case Statement::Kind::kWith:
+      return execute_with(statement);
+    case Statement::Kind::kGeneration:
+      return execute_scoped(statement.body);
+    case Statement::Kind::kBreak:
+      return Flow::kBreak;
+    case Statement::Kind::kContinue:
+      return Flow::kContinue;
+  }
+  return Flow::kNext;
+} catch (RenderError& error) {
+  if (error.line == 0) error.line = statement.line;
+  throw;
+}
+
+/// The items for which the loop's condition holds.
+IteratorPointer Interpreter::filtered(const Statement& statement, const Value& iterable) {
+  const Value out = iterator(
+      [this, &statement, around = scope_, source = iterate(*this, iterable)](Value& item) {
+        const Replaced<std::shared_ptr<Scope>> scope(scope_, inside(around));
+        while (source->next(item)) {
+          step();
+          assign(*statement.target, item);
+          if (truth(evaluate(*statement.condition))) return true;
+        }
+        return false;
+      },
+      iterable);
+  return std::static_pointer_cast<Iterator>(out.object());
+}
+
+Interpreter::Flow Interpreter::execute_loop(const Statement& statement, const Value& iterable,
+                                            int64_t depth) {
+  const std::shared_ptr<Scope> around = scope_;
+  const Value source =
+      statement.condition ? Value::of(Kind::kIterator, filtered(statement, iterable)) : iterable;
+  const auto loop = std::make_shared<Loop>(*this, source, depth);
+  if (statement.reads_loop) keep(loop);
+  if (statement.is_recursive)
+    loop->recurse = [this, &statement, around](const Value& inner, int64_t inner_depth) {
+      std::string text;
+      const Replaced<std::string*> output(out_, &text);
+      const Replaced<std::shared_ptr<Scope>> scope(scope_, around);
+      execute_loop(statement, inner, inner_depth);
+      return Value::text(std::move(text));
+    };
+  const Replaced<std::shared_ptr<Scope>> restored(scope_, nullptr);
+  bool any = false;  // as jinja2 counts: of the bodies that ended by themselves
+  for (Value item; loop->next(*this, item);) {
+    // A scope that nothing has kept is used again.
+    if (scope_ && scope_.use_count() == 1)
+      scope_->variables.clear();
+    else
+      scope_ = inside(around);
+    if (statement.reads_loop) set(kLoopSymbol, Value::of(Kind::kLoop, loop));
+    assign(*statement.target, item);
+    const Flow flow = execute(statement.body);
+    if (flow == Flow::kBreak) break;
+    any = any || flow == Flow::kNext;
+  }
+  if (any || statement.other.empty()) return Flow::kNext;
+  scope_ = inside(around);
+  return execute(statement.other);
+}
+
+Interpreter::Flow Interpreter::execute_set_block(const Statement& statement) {
+  std::string text;
+  Value value;
+  {
+    const Replaced<std::shared_ptr<Scope>> scope(scope_, inside(scope_));
+    {
+      const Replaced<std::string*> output(out_, &text);
+      const Flow flow = execute(statement.body);
+      if (flow != Flow::kNext) return flow;
+    }
+    value = Value::text(std::move(text));
+    if (statement.expression) value = evaluate_filter(*statement.expression, &value);
+  }
+  assign(*statement.target, std::move(value));
+  return Flow::kNext;
+}
+
+Interpreter::Flow Interpreter::execute_filter_block(const Statement& statement) {
+  std::string text;
+  const Replaced<std::shared_ptr<Scope>> scope(scope_, inside(scope_));
+  {
+    const Replaced<std::string*> output(out_, &text);
+    const Flow flow = execute(statement.body);
+    if (flow != Flow::kNext) return flow;
+  }
+  const Value value = Value::text(std::move(text));
+  write(evaluate_filter(*statement.expression, &value));
+  return Flow::kNext;
+}
+
+void Interpreter::execute_call_block(const Statement& statement) {
+  const Value caller = make_macro(statement.macro);
+  write(evaluate_call(*statement.expression, &caller));
+}
+
+Interpreter::Flow Interpreter::execute_with(const Statement& statement) {
+  const std::shared_ptr<Scope> around = scope_;
+  const std::shared_ptr<Scope> inner = inside(around);
+  for (const auto& [target, expression] : statement.assignments) {
+    Value value = evaluate(*expression);
+    const Replaced<std::shared_ptr<Scope>> scope(scope_, inner);
+    assign(*target, std::move(value));
+  }
+  const Replaced<std::shared_ptr<Scope>> scope(scope_, inner);
+  return execute(statement.body);
+}
+
+// ---- macros ----
+
+Value Interpreter::make_macro(const std::shared_ptr<const MacroDefinition>& definition) {
+  auto macro = std::make_shared<Macro>();
+  macro->name = definition->name;
+  macro->interpreter = this;
+  macro->definition = definition;
+  macro->closure = scope_;
+  keep(macro);
+  return Value::of(Kind::kFunction, std::move(macro));
+}
+
+Value Interpreter::call_macro(const MacroDefinition& macro, const std::shared_ptr<Scope>& closure,
+                              Arguments& arguments) {
+  const Replaced<std::shared_ptr<Scope>> scope(scope_, inside(closure));
+  auto& named = arguments.named;
+  const auto take = [&](const std::string& name) {
+    const auto it = std::find_if(named.begin(), named.end(),
+                                 [&](const auto& entry) { return entry.first == name; });
+    std::optional<Value> out;
+    if (it == named.end()) return out;
+    out = std::move(it->second);
+    named.erase(it);
+    return out;
+  };
+  const size_t count = macro.parameters.size(),
+               given = std::min(count, arguments.positional.size());
+  std::vector<std::optional<Value>> values(
+      arguments.positional.begin(),
+      arguments.positional.begin() + static_cast<std::ptrdiff_t>(given));
+  bool takes_caller = false;
+  for (size_t i = given; i < count; ++i) values.push_back(take(macro.parameters[i].first));
+  for (const auto& [name, symbol] : macro.parameters)
+    takes_caller = takes_caller || name == "caller";
+  if (macro.reads_caller && !takes_caller)
+    set(kCallerSymbol, take("caller").value_or(Value::undefined("No caller defined")));
+  if (macro.reads_kwargs) {
+    auto rest = std::make_shared<Dict>();
+    for (const auto& [name, value] : named) rest->set(*this, Value::text(name), value);
+    set(kKwargsSymbol, dict(std::move(rest)));
+  } else if (!named.empty()) {
+    throw RenderError("macro '" + macro.name + "' takes no keyword argument '" + named[0].first +
+                      "'");
+  }
+  if (macro.reads_varargs)
+    set(kVarargsSymbol, tuple({arguments.positional.begin() + static_cast<std::ptrdiff_t>(given),
+                               arguments.positional.end()}));
+  else if (arguments.positional.size() > count)
+    throw RenderError("macro '" + macro.name + "' takes not more than " + std::to_string(count) +
+                      " argument(s)");
+  for (size_t i = 0; i < count; ++i) {
+    const auto& [name, symbol] = macro.parameters[i];
+    const size_t first_default = count - macro.defaults.size();
+    if (values[i])
+      set(symbol, *values[i]);
+    else if (i >= first_default)
+      set(symbol, evaluate(*macro.defaults[i - first_default]));
+    else
+      set(symbol, Value::undefined("parameter '" + name + "' was not provided"));
+  }
+  std::string text;
+  const Replaced<std::string*> output(out_, &text);
+  execute(*macro.body);
+  return Value::text(std::move(text));
+}
+
+// ---- expressions ----
+
+Value Interpreter::evaluate(const Expression& expression) {
+  if (expression.kind == Expression::Kind::kConstant) return expression.value;
+  const Level level(*this);
+  step();
+  try {
+    return evaluate_kind(expression);
+  } catch (RenderError& error) {
+    if (error.line == 0) error.line = expression.line;
+    throw;
+  }
+}
+
+Value Interpreter::evaluate_kind(const Expression& expression) {
+  const auto child = [&](size_t i) { return evaluate(*expression.children[i]); };
+  switch (expression.kind) {
+    case Expression::Kind::kConstant:
+      return expression.value;
+    case Expression::Kind::kName:
+      return look_up(expression.symbol);
+    case Expression::Kind::kNamespaceAttribute:
+      break;  // a target, which is not evaluated
+    case Expression::Kind::kList:
+      return list(evaluate_all(expression.children));
+    case Expression::Kind::kTuple:
+      return tuple(evaluate_all(expression.children));
+    case Expression::Kind::kDict:
+      return evaluate_dict(expression);
+    case Expression::Kind::kAttribute:
+      return get_attribute(*this, child(0), expression.name);
+    case Expression::Kind::kItem: {
+      const Value object = child(0);
+      return get_item(*this, object, child(1));
+    }
+    case Expression::Kind::kSlice: {
+      const Value object = child(0), start = child(1), stop = child(2);
+      return slice(*this, object, start, stop, child(3));
+    }
+    case Expression::Kind::kCall:
+      return evaluate_call(expression, nullptr);
+    case Expression::Kind::kFilter:
+      return evaluate_filter(expression, nullptr);
+    case Expression::Kind::kTest: {
+      if (!expression.test) throw RenderError("No test named '" + expression.name + "' found.");
+      const Value subject = child(0);
+      return Value::boolean(
+          expression.test->holds(*this, subject, evaluate_arguments(expression.arguments)));
+    }
+    case Expression::Kind::kNot:
+      return Value::boolean(!truth(child(0)));
+    case Expression::Kind::kNegative:
+    case Expression::Kind::kPositive:
+      return negate(child(0), expression.kind == Expression::Kind::kNegative);
+    case Expression::Kind::kAnd:
+    case Expression::Kind::kOr: {
+      Value left = child(0);
+      return truth(left) == (expression.kind == Expression::Kind::kOr) ? left : child(1);
+    }
+    case Expression::Kind::kArithmetic: {
+      const Value left = child(0);
+      return arithmetic(*this, expression.operators[0], left, child(1));
+    }
+    case Expression::Kind::kComparison:
+      return Value::boolean(evaluate_comparison(expression));
+    case Expression::Kind::kConcatenation:
+      return evaluate_concatenation(expression);
+    case Expression::Kind::kConditional:
+      if (truth(child(0))) return child(1);
+      if (expression.children.size() > 2) return child(2);
+      return Value::undefined("the inline if-expression on line " +
+                              std::to_string(expression.line) +
+                              " evaluated to false and no else section was defined.");
+  }
+  return Value();
+}
+
+std::vector<Value> Interpreter::evaluate_all(const std::vector<ExpressionPointer>& expressions) {
+  std::vector<Value> out;
+  out.reserve(expressions.size());
+  for (const ExpressionPointer& expression : expressions) out.push_back(evaluate(*expression));
+  return out;
+}
+
+Value Interpreter::evaluate_dict(const Expression& expression) {
+  auto out = std::make_shared<Dict>();
+  charge(kObjectBytes + expression.children.size() * kItemBytes);
+  for (size_t i = 0; i < expression.children.size(); i += 2) {
+    Value key = evaluate(*expression.children[i]);
+    out->set(*this, std::move(key), evaluate(*expression.children[i + 1]));
+  }
+  return dict(std::move(out));
+}
+
+bool Interpreter::evaluate_comparison(const Expression& expression) {
+  Value left = evaluate(*expression.children[0]);
+  for (size_t i = 0; i < expression.operators.size(); ++i) {
+    Value right = evaluate(*expression.children[i + 1]);
+    if (!compare(*this, expression.operators[i], left, right)) return false;
+    left = std::move(right);
+  }
+  return true;
+}
+
+Value Interpreter::evaluate_concatenation(const Expression& expression) {
+  std::string out;
+  for (const ExpressionPointer& part : expression.children)
+    append_text(out, *this, evaluate(*part));
+  return Value::text(std::move(out));
+}
+
+Arguments Interpreter::evaluate_arguments(const CallArguments& arguments) {
+  Arguments out;
+  out.positional = evaluate_all(arguments.positional);
+  if (arguments.all_positional) {
+    const std::vector<Value> more = to_vector(*this, evaluate(*arguments.all_positional));
+    out.positional.insert(out.positional.end(), more.begin(), more.end());
+  }
+  for (const auto& [name, value] : arguments.named) out.named.emplace_back(name, evaluate(*value));
+  if (!arguments.all_named) return out;
+  const Value more = evaluate(*arguments.all_named);
+  if (!more.is(Kind::kDict)) throw RenderError("argument after ** must be a mapping");
+  for (const auto& [name, value] : more.as<Dict>().entries()) {
+    if (!name.is_string()) throw RenderError("keywords must be strings");
+    step(static_cast<int64_t>(out.named.size()));
+    for (const auto& [other, unused] : out.named)
+      if (other == name.as_text())
+        throw RenderError("got multiple values for keyword argument '" + other + "'");
+    out.named.emplace_back(name.as_text(), value);
+  }
+  return out;
+}
+
+Value Interpreter::evaluate_call(const Expression& expression, const Value* caller) {
+  const Expression& callee = *expression.children[0];
+  const auto arguments_of_call = [&] {
+    Arguments arguments = evaluate_arguments(expression.arguments);
+    if (caller) arguments.named.emplace_back("caller", *caller);
+    return arguments;
+  };
+  if (callee.kind != Expression::Kind::kAttribute) {
+    const Value function = evaluate(callee);
+    Arguments arguments = arguments_of_call();
+    return call(function, arguments);
+  }
+  const Value object = evaluate(*callee.children[0]);
+  if (const Native method = find_method(object, callee.name))
+    return method(*this, object, arguments_of_call());
+  const Value function = get_attribute(*this, object, callee.name);
+  Arguments arguments = arguments_of_call();
+  return call(function, arguments);
+}
+
+Value Interpreter::evaluate_filter(const Expression& expression, const Value* block_text) {
+  if (!expression.filter) throw RenderError("No filter named '" + expression.name + "' found.");
+  const Expression* source = expression.children[0].get();
+  const Value subject = !source ? *block_text
+                        : block_text && source->kind == Expression::Kind::kFilter
+                            ? evaluate_filter(*source, block_text)
+                            : evaluate(*source);
+  return expression.filter->apply(*this, subject, evaluate_arguments(expression.arguments));
+}
+
+}  // namespace air::jinja

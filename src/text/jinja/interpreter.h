@@ -1,0 +1,70 @@
+// Walks a template's syntax tree.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "text/jinja/parser.h"
+#include "text/jinja/runtime.h"
+#include "text/jinja/syntax_tree.h"
+
+namespace air::jinja {
+
+/// The variables of a block, by symbol. Blocks inside see those around them.
+struct Scope {
+  std::shared_ptr<Scope> parent;  ///< null: the template's own variables
+  std::vector<std::pair<int, Value>> variables;
+};
+
+class Interpreter : public Runtime {
+ public:
+  /// @param variables  by symbol; a symbol that has none stands for what is undefined
+  Interpreter(const SyntaxTree& tree, std::vector<std::optional<Value>> variables,
+              const Limits& limits, const std::tm& date);
+
+  /// @throws RenderError.
+  std::string run();
+
+  /// What a macro writes.
+  Value call_macro(const MacroDefinition& macro, const std::shared_ptr<Scope>& closure,
+                   Arguments& arguments);
+
+ private:
+  enum class Flow { kNext, kBreak, kContinue };
+
+  Flow execute(const Block& block);
+  Flow execute(const Statement& statement);
+  Flow execute_scoped(const Block& block);
+  Flow execute_loop(const Statement& statement, const Value& iterable, int64_t depth);
+  Flow execute_set_block(const Statement& statement);
+  void execute_call_block(const Statement& statement);
+  Flow execute_filter_block(const Statement& statement);
+  Flow execute_with(const Statement& statement);
+  void write(const Value& value);
+  Value make_macro(const std::shared_ptr<const MacroDefinition>& definition);
+  IteratorPointer filtered(const Statement& statement, const Value& iterable);
+
+  Value evaluate(const Expression& expression);
+  Value evaluate_kind(const Expression& expression);
+  Value evaluate_call(const Expression& expression, const Value* caller);
+  Value evaluate_filter(const Expression& expression, const Value* block_text);
+  bool evaluate_comparison(const Expression& expression);
+  Value evaluate_concatenation(const Expression& expression);
+  Value evaluate_dict(const Expression& expression);
+  std::vector<Value> evaluate_all(const std::vector<ExpressionPointer>& expressions);
+  Arguments evaluate_arguments(const CallArguments& arguments);
+
+  const Value* find(int symbol) const;
+  Value look_up(int symbol) const;
+  void assign(const Expression& target, Value value);
+  void set(int symbol, Value value);
+
+  const SyntaxTree& tree_;
+  std::vector<std::optional<Value>> variables_;
+  std::shared_ptr<Scope> scope_;
+  std::string* out_ = nullptr;
+};
+
+}  // namespace air::jinja

@@ -1,0 +1,69 @@
+// Python's operators and protocols: truth, equality, order, arithmetic, `in`, subscripts,
+// iteration, str() and repr().
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "text/jinja/runtime.h"
+#include "text/jinja/value.h"
+
+namespace air::jinja {
+
+enum class Operator {
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kFloorDiv,
+  kMod,
+  kPow,
+  kEq,
+  kNe,
+  kLt,
+  kLe,
+  kGt,
+  kGe,
+  kIn,
+  kNotIn
+};
+
+bool truth(const Value& value);
+bool equal(Budget& budget, const Value& left, const Value& right);
+/// @throws RenderError for a value without a hash: a list, a dict.
+size_t hash_of(Budget& budget, const Value& value);
+/// The result of one of the operators that compare. @throws RenderError where Python raises
+/// TypeError.
+bool compare(Runtime& runtime, Operator op, const Value& left, const Value& right);
+/// The result of one of the others.
+Value arithmetic(Runtime& runtime, Operator op, const Value& left, const Value& right);
+Value negate(const Value& value, bool minus);
+
+/// str(): what `{{ }}` prints. @throws RenderError for what has no fixed text, such as a function's
+/// address.
+std::string to_text(Budget& budget, const Value& value);
+void append_text(std::string& out, Budget& budget, const Value& value);
+void append_repr(std::string& out, Budget& budget, const Value& value);
+
+/// len(); none where Python raises TypeError.
+std::optional<int64_t> length_of(const Value& value);
+/// iter(). @throws RenderError naming the type when it is not iterable.
+IteratorPointer iterate(Runtime& runtime, const Value& value);
+bool is_iterable(const Value& value);
+std::vector<Value> to_vector(Runtime& runtime, const Value& value);
+
+/// `value[key]` without jinja2's way on to attributes; none where Python raises TypeError or
+/// LookupError.
+std::optional<Value> subscript(Runtime& runtime, const Value& value, const Value& key);
+/// `value[start:stop:step]`; each bound may be None.
+Value slice(Runtime& runtime, const Value& value, const Value& start, const Value& stop,
+            const Value& step);
+
+/// The text of a string, or str() of anything else: markupsafe.soft_str.
+std::string soft_text(Budget& budget, const Value& value);
+/// Fails for an undefined value as an operation on it does in jinja2.
+[[noreturn]] void fail_undefined(const Value& value);
+
+}  // namespace air::jinja
