@@ -27,6 +27,8 @@ void take_chat_flags_of(const Json& used, ChatFlags& flags) {
   const Json source = used.value("source", Json());
   if (flags.chat_template == "auto" && (source == "none" || source == "raw"))
     flags.chat_template = source.get<std::string>();
+  if (const Json hash = used.value("hash", Json()); hash.is_string())
+    flags.hash = hash.get<std::string>();
   if (const Json kwargs = used.value("kwargs", Json()); flags.kwargs.empty() && kwargs.is_object())
     flags.kwargs = kwargs.dump();
   if (const Json date = used.value("date", Json()); flags.date.empty() && date.is_string())
@@ -41,7 +43,14 @@ ChatTemplate make_chat_template(const ChatFlags& flags, const std::filesystem::p
       throw Error(ErrorKind::kUsage, "--chat-template-kwargs", "is not a JSON object",
                   "--chat-template-kwargs '{\"enable_thinking\":false}'");
   }
-  return ChatTemplate::choose(flags.chat_template, model_folder, options);
+  ChatTemplate out = ChatTemplate::choose(flags.chat_template, model_folder, options);
+  const Json found = out.identity().value("hash", Json(""));
+  if (!flags.hash.empty() && flags.chat_template == "auto" && found != flags.hash)
+    throw Error(
+        ErrorKind::kUsage, "--chat-template",
+        "the traces were scored with another chat template than that of " + model_folder.string(),
+        "name the one that air score was given: --chat-template FILE.jinja");
+  return out;
 }
 
 }  // namespace air

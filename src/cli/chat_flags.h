@@ -15,6 +15,7 @@ struct ChatFlags {
   std::string chat_template = "auto";
   std::string kwargs;  ///< a JSON object; empty: not given
   std::string date;    ///< empty: not given
+  std::string hash;    ///< that the model's own template must have; empty: any
 };
 
 /// Adds --chat-template, --chat-template-kwargs and --date to a group of a verb's flags.

@@ -143,7 +143,10 @@ def test_select_and_report_need_no_template(demo_model, tmp_path):
             write_records(tmp_path / "in.jsonl", items), "-o", scored)
     manifest = json.loads((tmp_path / "scored.jsonl.manifest.json").read_text())
     assert manifest["chat_template"]["source"] == "mine.jinja" and manifest["chat_template"]["kwargs"] == {"a": 1}
+    tokens = ["select", scored, "--top-percent", "100", "--format", "tokens", "--tokenizer", demo_model]
+    assert len(records(succeed(*tokens, "--chat-template", template))) == 2
     template.unlink()
+    assert "--chat-template: the traces were scored with another chat template" in fail(2, *tokens)
     by_id = {line["id"]: line["air"] for line in records(scored.read_bytes())}
     assert by_id["a"]["response"] == "<think>\nFour sixes.\n</think>\n\n24." and "response" not in by_id["b"]
     assert len(records(succeed("select", scored, "--top-k", "1"))) == 1
