@@ -133,7 +133,7 @@ def test_heads_that_the_model_does_not_have(score, heads):
 
 @pytest.mark.parametrize("key, value, says", [
     ("fingerprint", "0123456789abcdef", "fingerprint 0123456789abcdef"),
-    ("num_hidden_layers", 30, "30 layers × 16 heads; this model has 2 × 16"),
+    ("num_hidden_layers", 30, "30 layers × 16 heads; this model has 2 layers × 16 heads"),
 ])
 def test_heads_of_another_model(score, model, tmp_path, key, value, says):
     heads = tmp_path / "heads.json"
