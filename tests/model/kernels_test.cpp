@@ -16,7 +16,7 @@ namespace {
 
 constexpr double kTolerance = 2e-5;
 
-/// The backends that run here, and the tensors they are for.
+/// The backend that is compared with ATen's.
 const Kernels& tested() { return cpu_float_kernels(); }
 
 class Random {
