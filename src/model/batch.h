@@ -20,9 +20,7 @@ struct PackedSequences {
   int64_t num_tokens() const { return cu_seqlens.back(); }
   int64_t begin(int64_t sequence) const { return cu_seqlens[sequence]; }
   int64_t length(int64_t sequence) const { return begin(sequence + 1) - begin(sequence); }
-  int64_t prefix_of(int64_t sequence) const {
-    return prefix.empty() ? -1 : prefix[sequence];
-  }
+  int64_t prefix_of(int64_t sequence) const { return prefix.empty() ? -1 : prefix[sequence]; }
   /// Tokens before the sequence's first: 0 without a prefix.
   int64_t prefix_length(int64_t sequence) const {
     return prefix_of(sequence) < 0 ? 0 : length(prefix_of(sequence));

@@ -15,8 +15,8 @@
 
 namespace air {
 
-/// All tensors of a folder by name. Tensors are taken one by one; finish() refuses those that nobody
-/// took.
+/// All tensors of a folder by name. Tensors are taken one by one; finish() refuses those that
+/// nobody took.
 class Checkpoint {
  public:
   /// @throws Error(kModel) when there are no weights, or the index and its files do not agree.

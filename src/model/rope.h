@@ -28,9 +28,9 @@ at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length);
 /// then one prompt cannot be computed for several sequences.
 bool depends_on_length(const RopeConfig& config);
 
-/// Angles in float32 as in transformers, then cast. `dynamic` and `longrope` take the length of each
-/// packed sequence by itself, so that packing changes nothing; with them no sequence may have a
-/// prefix. @param positions [N] int64
+/// Angles in float32 as in transformers, then cast. `dynamic` and `longrope` take the length of
+/// each packed sequence by itself, so that packing changes nothing; with them no sequence may have
+/// a prefix. @param positions [N] int64
 RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
                           const PackedSequences& sequences, at::ScalarType dtype);
 

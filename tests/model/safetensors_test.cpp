@@ -99,8 +99,9 @@ TEST(SafetensorsFileTest, RefusesShapesThatDoNotFitTheirBytes) {
             std::string::npos);
   EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])")).find("not a length"),
             std::string::npos);
-  EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])")).find("not a length"),
-            std::string::npos);
+  EXPECT_NE(
+      refusal(one(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])")).find("not a length"),
+      std::string::npos);
   EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])")).find("not a range"),
             std::string::npos);
   EXPECT_NE(refusal(one(R"("dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615])"))
