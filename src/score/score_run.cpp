@@ -86,7 +86,7 @@ RunResults ScoreRun::run() {
     const bool can_resume =
         options_.output != "-" && std::ranges::find(inputs, "-") == inputs.end();
     throw Interrupted{can_resume ? "the finished scores are kept: the same command with --resume "
-                                   "goes on"
+                                   "continues"
                                  : ""};
   }
   progress_->finish();

@@ -22,9 +22,9 @@ bool is_word_character(char32_t c) {
 }
 
 bool is_single_word(std::string_view text, Section found) {
-  size_t before = found.begin, behind = found.end;
+  size_t before = found.begin, after = found.end;
   if (before > 0 && is_word_character(previous_code_point(text, before))) return false;
-  return behind == text.size() || !is_word_character(next_code_point(text, behind));
+  return after == text.size() || !is_word_character(next_code_point(text, after));
 }
 
 size_t skip_space_backwards(std::string_view text, size_t begin, size_t limit) {

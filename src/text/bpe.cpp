@@ -6,7 +6,7 @@
 
 #include "text/byte_alphabet.h"
 #include "text/json_part.h"
-#include "text/seams.h"
+#include "text/safe_cuts.h"
 #include "text/utf8.h"
 
 namespace air {
@@ -81,7 +81,7 @@ Bpe::Bpe(const Value& model, bool byte_level, const std::string& where) : byte_l
     if (!unk_id_) fail(where, "unk_token \"" + std::string(unk) + "\" is not in the vocabulary");
   }
   index_symbols();
-  find_seams();
+  find_safe_cuts();
 }
 
 Bpe::~Bpe() = default;
@@ -147,9 +147,9 @@ void Bpe::index_symbols() {
   }
 }
 
-/// Seams hold where tokens spell characters, no character is dropped, and the spellings of bytes
+/// Cuts are safe where tokens spell characters, no character is dropped, and the spellings of bytes
 /// are never merged.
-void Bpe::find_seams() {
+void Bpe::find_safe_cuts() {
   const bool drops_none = unk_id_ || std::all_of(byte_ids_.begin(), byte_ids_.end(),
                                                  [](int32_t id) { return id >= 0; });
   if (byte_level_ || !drops_none) return;
@@ -158,7 +158,7 @@ void Bpe::find_seams() {
     if (id >= 0) is_plain[static_cast<size_t>(id)] = false;
   if (unk_id_) is_plain[static_cast<size_t>(*unk_id_)] = false;
   const auto plain = [&](int32_t id) { return is_plain[static_cast<size_t>(id)]; };
-  if (merges_.all_of(plain)) seams_ = std::make_unique<Seams>(vocabulary_);
+  if (merges_.all_of(plain)) safe_cuts_ = std::make_unique<SafeCuts>(vocabulary_);
 }
 
 std::string Bpe::describe() const {
@@ -179,10 +179,10 @@ void Bpe::encode_word(std::string_view word, std::vector<Piece>& out) const {
       return;
     }
   }
-  if (!seams_) return encode_part(word, 0, out);
+  if (!safe_cuts_) return encode_part(word, 0, out);
   const auto is_unknown = [&](char32_t c) { return character_id(c) < 0; };
   for (size_t begin = 0, end = 0; begin < word.size(); begin = end) {
-    end = seams_->next(word, begin, is_unknown);
+    end = safe_cuts_->next(word, begin, is_unknown);
     encode_part(word.substr(begin, end - begin), static_cast<uint32_t>(begin), out);
   }
 }

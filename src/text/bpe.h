@@ -14,7 +14,7 @@
 
 namespace air {
 
-class Seams;
+class SafeCuts;
 
 /// What happens when two tokens stand side by side.
 class MergeTable {
@@ -68,7 +68,7 @@ class Bpe : public TokenModel {
   void read_vocabulary(const rapidjson::Value& vocab, const std::string& where);
   void read_merges(const rapidjson::Value& merges, const std::string& where);
   void index_symbols();
-  void find_seams();
+  void find_safe_cuts();
   void encode_part(std::string_view part, uint32_t begin, std::vector<Piece>& out) const;
   std::optional<int32_t> find_whole(std::string_view word) const;
   int32_t character_id(char32_t c) const;
@@ -84,9 +84,9 @@ class Bpe : public TokenModel {
   std::optional<int32_t> unk_id_;
   Vocabulary vocabulary_;
   MergeTable merges_;
-  std::array<int32_t, 256> byte_ids_{};  // of the dialect's spelling of each byte; -1: none
-  std::vector<int32_t> character_ids_;   // by code point below 0x10000; -1: none
-  std::unique_ptr<const Seams> seams_;   // null: words are not cut any further
+  std::array<int32_t, 256> byte_ids_{};        // of the dialect's spelling of each byte; -1: none
+  std::vector<int32_t> character_ids_;         // by code point below 0x10000; -1: none
+  std::unique_ptr<const SafeCuts> safe_cuts_;  // null: words are not cut any further
 };
 
 }  // namespace air

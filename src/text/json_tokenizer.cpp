@@ -24,7 +24,7 @@ std::unique_ptr<TokenModel> make_model(const Value& json, bool byte_level,
                          : find(json, "merges") ? "BPE"
                                                 : "");
   if (type == "Unigram") {
-    if (byte_level) fail(where, "Unigram behind the pre-tokenizer ByteLevel is not known to air");
+    if (byte_level) fail(where, "Unigram after the pre-tokenizer ByteLevel is not known to air");
     return std::make_unique<Unigram>(json, where + " Unigram");
   }
   if (type == "BPE") return std::make_unique<Bpe>(json, byte_level, where + " BPE");
@@ -86,7 +86,7 @@ Encoding JsonTokenizer::encode(std::string_view text, bool add_special_tokens) c
       out.begin.push_back(static_cast<int64_t>(section.begin));
     }
   }
-  add_special(special_tokens_.behind);
+  add_special(special_tokens_.after);
   return out;
 }
 

@@ -34,7 +34,7 @@ class Pattern {
       if (!match) return;
       visit(*match);
       from = match->end;
-      if (match->empty()) {  // go on behind the next character
+      if (match->empty()) {  // continue after the next character
         if (from == text.size()) return;
         do ++from;
         while (from < text.size() && (static_cast<unsigned char>(text[from]) & 0xC0) == 0x80);

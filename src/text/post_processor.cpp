@@ -28,7 +28,7 @@ SpecialTokens read_template(const Value& json, const std::string& where) {
   const Value& special_tokens = get(json, "special_tokens", where);
   if (!special_tokens.IsObject()) fail(where + ".special_tokens", "must be an object");
   SpecialTokens out;
-  bool behind = false;
+  bool sequence_seen = false;
   for (const Value& item : get_array(json, "single", where).GetArray()) {
     if (!item.IsObject() || item.MemberCount() != 1)
       fail(where + ".single", "must hold objects of one key");
@@ -37,15 +37,15 @@ SpecialTokens read_template(const Value& json, const std::string& where) {
     if (!member.value.IsObject()) fail(where + ".single", "must hold objects");
     const std::string_view id = get_string(member.value, "id", where + ".single");
     if (kind == "SpecialToken") {
-      append_special(special_tokens, id, behind ? out.behind : out.before, where);
-    } else if (kind == "Sequence" && id == "A" && !behind) {
-      behind = true;
+      append_special(special_tokens, id, sequence_seen ? out.after : out.before, where);
+    } else if (kind == "Sequence" && id == "A" && !sequence_seen) {
+      sequence_seen = true;
     } else {
       fail(where + ".single",
            "\"" + std::string(kind) + " " + std::string(id) + "\" is not known to air");
     }
   }
-  if (!behind) fail(where + ".single", "has no place for the text");
+  if (!sequence_seen) fail(where + ".single", "has no place for the text");
   return out;
 }
 
@@ -80,7 +80,7 @@ SpecialTokens read_post_processor(const Value& json, const std::string& where) {
     for (const Value& part : get_array(json, "processors", here).GetArray()) {
       const SpecialTokens inner = read_post_processor(part, where);
       out.before.insert(out.before.begin(), inner.before.begin(), inner.before.end());
-      out.behind.insert(out.behind.end(), inner.behind.begin(), inner.behind.end());
+      out.after.insert(out.after.end(), inner.sequence_seen.begin(), inner.sequence_seen.end());
     }
     return out;
   }

@@ -9,10 +9,10 @@
 
 namespace air {
 
-/// Tokens that are put before and behind a single text, such as BOS and EOS.
+/// Tokens that are put before and after a single text, such as BOS and EOS.
 struct SpecialTokens {
   std::vector<int32_t> before;
-  std::vector<int32_t> behind;
+  std::vector<int32_t> after;
 };
 
 /// Reads the `post_processor` part; null JSON adds none. Known: TemplateProcessing, ByteLevel

@@ -239,7 +239,7 @@ std::unique_ptr<PreTokenizer> make_sequence(const Value& json, const std::string
   std::vector<std::unique_ptr<PreTokenizer>> parts;
   for (const Value& part : get_array(json, "pretokenizers", where + " Sequence").GetArray()) {
     if (!parts.empty() && parts.back()->is_byte_level())
-      fail(where, "a part behind ByteLevel is not known to air");
+      fail(where, "a part after ByteLevel is not known to air");
     if (auto pre_tokenizer = make_pre_tokenizer(part, where))
       parts.push_back(std::move(pre_tokenizer));
   }

@@ -149,7 +149,7 @@ void SentencePieceTokenizer::read_config(const std::filesystem::path& folder) {
   const int32_t bos = special("bos_token", processor_->bos_id()),
                 eos = special("eos_token", processor_->eos_id());
   if (flag(config, "add_bos_token", true, where) && bos >= 0) before_.push_back(bos);
-  if (flag(config, "add_eos_token", false, where) && eos >= 0) behind_.push_back(eos);
+  if (flag(config, "add_eos_token", false, where) && eos >= 0) after_.push_back(eos);
 }
 
 Encoding SentencePieceTokenizer::encode(std::string_view text, bool add_special_tokens) const {
@@ -171,7 +171,7 @@ Encoding SentencePieceTokenizer::encode(std::string_view text, bool add_special_
       out.begin.push_back(static_cast<int64_t>(section.begin));
     }
   }
-  add_special(behind_);
+  add_special(after_);
   return out;
 }
 

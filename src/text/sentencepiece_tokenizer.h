@@ -35,7 +35,7 @@ class SentencePieceTokenizer : public Tokenizer {
 
   std::unique_ptr<Processor> processor_;
   AddedTokens added_tokens_;
-  std::vector<int32_t> before_, behind_;  // special tokens around a text
+  std::vector<int32_t> before_, after_;  // special tokens around a text
 };
 
 }  // namespace air

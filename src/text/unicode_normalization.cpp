@@ -135,7 +135,7 @@ std::vector<CharChange> compose(const std::vector<Mark>& marks, UnicodeForm form
   std::vector<CharChange> out;
   out.reserve(marks.size());
   std::optional<size_t> starter;  // index in out
-  int last_class = -1;            // of the marks kept behind the starter, -1: none
+  int last_class = -1;            // of the marks kept after the starter; -1: none
   for (const auto& [combining_class, character] : marks) {
     const bool blocked = !starter || (last_class >= 0 && last_class >= combining_class);
     if (!blocked) {

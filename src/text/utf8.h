@@ -12,7 +12,7 @@ namespace air {
 /// included); none when all is valid.
 std::optional<int64_t> first_invalid_utf8(std::string_view text);
 
-/// True for a byte that goes on with a character that an earlier byte began.
+/// True for a byte that continues a character.
 inline bool is_continuation_byte(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
 }
@@ -23,7 +23,7 @@ inline size_t utf8_length(char first) {
   return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
 }
 
-/// The code point at `position` of valid UTF-8, which is moved behind it.
+/// The code point at `position` of valid UTF-8, which is moved past it.
 char32_t next_code_point(std::string_view text, size_t& position);
 
 /// The code point that ends before `position` > 0 of valid UTF-8, which is moved to its beginning.

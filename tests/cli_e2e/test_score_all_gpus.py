@@ -101,5 +101,5 @@ def test_a_signal_reaches_all_processes(model, out, tmp_path):
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     _, stderr = process.communicate(timeout=120)
-    assert process.returncode == 130 and "goes on" in stderr
+    assert process.returncode == 130 and "resumes" in stderr
     assert partial.exists() and not (out / "scored.jsonl").exists()

@@ -10,7 +10,7 @@
 namespace air {
 namespace {
 
-/// A token for each byte pair (the last one may be a single byte), BOS before and EOS behind: cuts
+/// A token for each byte pair (the last one may be a single byte), BOS before and EOS after: cuts
 /// where no word ends.
 class PairTokenizer : public Tokenizer {
  public:

@@ -42,7 +42,7 @@ TEST(RetrievalScoreTest, NeedsAKeyThatHoldsTheToken) {
 TEST(RetrievalScoreTest, NeedsAKeyInsideTheNeedle) {
   Probe probe = small_probe();
   probe.ids[0] = 5;  // the token also stands before the needle
-  probe.ids[5] = 5;  // and behind it
+  probe.ids[5] = 5;  // and after it
   EXPECT_EQ(score({0, 2, 3, 5}, probe), 2.0 / 3);
   EXPECT_EQ(score({5, 0, 0, 0}, probe), 0);
 }

@@ -6,7 +6,7 @@
 //   {"model": DIR, "dtype": "float32", "sequences": [[ids…], …], "variants": [[[layer, head], …],
 //   …], "mode": "uniform"}
 //     → {"logits": [variant][row][vocabulary], "nll": [variant][row]} of all sequences packed, rows
-//     one behind another;
+//     one after another;
 //       nll[row] is the loss of the token that follows in the packed ids (meaningless at a
 //       sequence's end).
 //   … "logits": false                                 → losses only

@@ -1,5 +1,4 @@
-// Places in a word where no merge can join what stands on both sides, so that the parts can be
-// encoded apart.
+// Places in a word that no merge can cross, so that the parts on both sides can be encoded apart.
 #pragma once
 
 #include <bitset>
@@ -12,25 +11,25 @@
 
 namespace air {
 
-/// Pairs of characters that stand side by side in some token. A token that reached over a seam
-/// would hold its pair; so a pair that no token holds is a seam. Models that do not cut a text into
-/// words (Gemma, Llama 2) get short words by this.
-class Seams {
+/// Pairs of characters that are neighbours in some token. A token that crossed a cut would hold its
+/// pair; so between two characters that no token holds side by side, a cut is safe. Models that do
+/// not cut a text into words (Gemma, Llama 2) get short words by this.
+class SafeCuts {
  public:
-  explicit Seams(const Vocabulary& vocabulary) {
+  explicit SafeCuts(const Vocabulary& vocabulary) {
     for (int32_t id = 0; id < vocabulary.end_id(); ++id) add_token(vocabulary.token(id));
   }
 
-  /// The first seam behind `begin`, or the end of the word. @param is_unknown of a character: two
-  /// unknown ones may be fused.
+  /// The first safe cut after `begin`, or the end of the word. @param is_unknown of a character:
+  /// two unknown ones may be fused.
   template <typename IsUnknown>
   size_t next(std::string_view word, size_t begin, IsUnknown is_unknown) const {
     size_t position = begin;
     char32_t left = next_code_point(word, position);
     while (position < word.size()) {
-      const size_t seam = position;
+      const size_t cut = position;
       const char32_t right = next_code_point(word, position);
-      if (!holds(left, right) && !(is_unknown(left) && is_unknown(right))) return seam;
+      if (!holds(left, right) && !(is_unknown(left) && is_unknown(right))) return cut;
       left = right;
     }
     return word.size();
