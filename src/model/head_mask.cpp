@@ -1,5 +1,7 @@
 #include "model/head_mask.h"
 
+#include <algorithm>
+
 #include <ATen/ops/ones.h>
 
 #include "base/error.h"

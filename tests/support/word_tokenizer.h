@@ -2,6 +2,7 @@
 // first sight.
 #pragma once
 
+#include <algorithm>
 #include <cctype>
 #include <map>
 #include <mutex>

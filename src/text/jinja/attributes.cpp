@@ -1,5 +1,6 @@
 #include "text/jinja/attributes.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "text/jinja/loop.h"

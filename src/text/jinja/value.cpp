@@ -1,5 +1,7 @@
 #include "text/jinja/value.h"
 
+#include <algorithm>
+
 #include "text/jinja/operators.h"
 #include "text/jinja/runtime.h"
 
