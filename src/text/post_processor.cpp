@@ -80,7 +80,7 @@ SpecialTokens read_post_processor(const Value& json, const std::string& where) {
     for (const Value& part : get_array(json, "processors", here).GetArray()) {
       const SpecialTokens inner = read_post_processor(part, where);
       out.before.insert(out.before.begin(), inner.before.begin(), inner.before.end());
-      out.after.insert(out.after.end(), inner.sequence_seen.begin(), inner.sequence_seen.end());
+      out.after.insert(out.after.end(), inner.after.begin(), inner.after.end());
     }
     return out;
   }

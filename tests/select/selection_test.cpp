@@ -153,11 +153,17 @@ TEST(SelectionTest, AccountsForEveryRowAndKeepsItsQuotas) {
       ++kept_rows[row.group];
       kept_tokens[row.group] += row.num_tokens;
       EXPECT_TRUE(prompts.insert(row.best_of).second);
-      if (rules.min_score) EXPECT_GE(row.value, *rules.min_score);
+      if (rules.min_score) {
+        EXPECT_GE(row.value, *rules.min_score);
+      }
     }
     for (const auto& [group, count] : kept_rows) {
-      if (rules.top_k) EXPECT_LE(count, *rules.top_k);
-      if (rules.max_tokens) EXPECT_LE(kept_tokens[group], *rules.max_tokens);
+      if (rules.top_k) {
+        EXPECT_LE(count, *rules.top_k);
+      }
+      if (rules.max_tokens) {
+        EXPECT_LE(kept_tokens[group], *rules.max_tokens);
+      }
     }
   }
 }
