@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 #include "base/line_reader.h"
+#include "base/log.h"
+#include "base/strings.h"
 #include "base/unnamed_file.h"
 
 namespace air {
@@ -19,6 +21,17 @@ namespace {
 [[noreturn]] void throw_disk_error(const std::string& path, const std::string& what) {
   throw Error(ErrorKind::kResource, path.empty() ? "temporary file" : path,
               what + ": " + std::strerror(errno));
+}
+
+constexpr size_t kChecksumSize = 9;  // eight digits and a space
+
+std::string checksum(std::string_view line) { return crc32_hex(line) + " "; }
+
+/// The line without its checksum; none when they don't agree.
+std::optional<std::string_view> checked(std::string_view stored) {
+  if (stored.size() < kChecksumSize) return std::nullopt;
+  const std::string_view line = stored.substr(kChecksumSize);
+  return stored.starts_with(checksum(line)) ? std::optional(line) : std::nullopt;
 }
 
 /// Names the first key in which two runs differ.
@@ -66,20 +79,37 @@ Journal::~Journal() {
   ::close(fd_);
 }
 
+void Journal::lock() const {
+  while (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) {  // some network file systems have no locks
+      spdlog::warn("{}: can't be locked ({}): nothing stops a second run on this output", path_,
+                   std::strerror(errno));
+      return;
+    }
+    ::close(fd_);
+    throw Error(ErrorKind::kResource, path_, "another run is writing to this output",
+                "give each run its own -o");
+  }
+}
+
 struct stat Journal::open_locked() {
   for (;;) {
-    fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    if (fd_ < 0 && errno == ELOOP)
+      throw Error(ErrorKind::kUsage, path_, "is a link, and a link is not followed here",
+                  "move it away, or give another -o");
     if (fd_ < 0) throw_disk_error(path_, "can't be written");
-    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-      ::close(fd_);
-      throw Error(ErrorKind::kResource, path_, "another run is writing to this output",
-                  "give each run its own -o");
-    }
+    lock();
     // A run that ended between the two calls took the name away: what is kept in a file without a
     // name is lost.
     struct stat opened {
     }, named{};
     if (::fstat(fd_, &opened) != 0) throw_disk_error(path_, "can't be read");
+    if (!S_ISREG(opened.st_mode)) {
+      ::close(fd_);
+      throw_foreign();
+    }
     if (::stat(path_.c_str(), &named) == 0 && named.st_ino == opened.st_ino &&
         named.st_dev == opened.st_dev)
       return opened;
@@ -124,18 +154,20 @@ void Journal::recover(const Json& run, const Visit& visit) {
                     (kind_.other_run != nullptr ? kind_.other_run : difference(run, header["run"])),
                 "run the same command with --resume, or delete the file to start anew");
   header_size_ = offset;
+  int64_t num_damaged = 0;
   while (reader.next(line)) {
     const auto length = static_cast<int64_t>(line.size());
     if (offset + length + 1 > size_) break;  // a torn last line has no '\n'
-    if (!in_context(reader.where(), [&] { return visit(line, offset); })) break;
+    const auto kept = checked(line);
+    const int64_t begin = offset + static_cast<int64_t>(kChecksumSize);
+    if (!kept || !in_context(reader.where(), [&] { return visit(*kept, begin); })) ++num_damaged;
     offset += length + 1;
   }
-  truncate(offset);
-}
-
-void Journal::truncate(int64_t size) {
-  AIR_CHECK(size >= header_size_ && size <= size_);
-  size_ = size;
+  if (num_damaged > 0)
+    spdlog::warn("{}: {} damaged: what {} held is computed again", path_,
+                 num_damaged == 1 ? "a line is" : std::to_string(num_damaged) + " lines are",
+                 num_damaged == 1 ? "it" : "they");
+  size_ = offset;
   if (::ftruncate(fd_, size_) != 0) throw_disk_error(path_, "can't be cut");
 }
 
@@ -149,16 +181,24 @@ void Journal::write_all(std::string_view bytes) {
   }
 }
 
-int64_t Journal::append(std::string_view lines) {
-  const int64_t offset = size_;
-  write_all(lines);
+std::vector<int64_t> Journal::append(const std::vector<std::string>& lines) {
+  std::vector<int64_t> begins;
+  std::string bytes;
+  for (const std::string& line : lines) {
+    bytes += checksum(line);
+    begins.push_back(size_ + static_cast<int64_t>(bytes.size()));
+    bytes += line;
+    bytes += '\n';
+  }
+  write_all(bytes);
   // A kill loses nothing that was written; a power loss, what did not reach the disk. A second's
   // work may.
   const auto now = std::chrono::steady_clock::now();
-  if (path_.empty() || now - last_sync_ < std::chrono::seconds(1)) return offset;
+  if (path_.empty() || now - last_sync_ < std::chrono::seconds(1)) return begins;
   last_sync_ = now;
-  if (::fdatasync(fd_) != 0) throw_disk_error(path_, "writing failed");
-  return offset;
+  while (::fdatasync(fd_) != 0)
+    if (errno != EINTR) throw_disk_error(path_, "writing failed");
+  return begins;
 }
 
 std::string Journal::read(int64_t offset, int64_t length) const {
@@ -175,7 +215,8 @@ std::string Journal::read(int64_t offset, int64_t length) const {
 }
 
 void Journal::remove() {
-  if (!path_.empty()) ::unlink(path_.c_str());
+  if (!path_.empty() && ::unlink(path_.c_str()) != 0 && errno != ENOENT)
+    spdlog::warn("{}: can't be removed ({}): delete it", path_, std::strerror(errno));
   ::close(fd_);
   fd_ = -1;
 }

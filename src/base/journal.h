@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 
@@ -22,13 +23,13 @@ struct JournalKind {
   const char* other_run = nullptr;
 };
 
-/// An append-only file: a line that says which run it belongs to, then lines of that run. It is
-/// locked, so that a second run on the same output is refused; with no path it is a temporary file
-/// without a name.
+/// An append-only file: a line that says which run it belongs to, then lines of that run, each
+/// after its CRC-32. It is locked, so that a second run on the same output is refused; with no path
+/// it is a temporary file without a name.
 class Journal {
  public:
-  /// Sees a whole line that an interrupted run left, and its place; false: it is damaged, and goes
-  /// with all that follow.
+  /// Sees a line that an interrupted run left, and its place; false: it says nothing. Damaged lines
+  /// are left out, with a warning.
   using Visit = std::function<bool(std::string_view line, int64_t offset)>;
 
   /// @param path "OUT.partial"; empty: a file that vanishes with the program.
@@ -37,20 +38,17 @@ class Journal {
   ///   last line is dropped.
   /// @throws Error(kUsage) when there is something to continue and `resume` is not set, when it
   ///   belongs to another run (naming the first key that differs), or when the file is not a
-  ///   journal of this kind: it stays as it is. Error(kResource) when another process holds it or
-  ///   it can't be written.
+  ///   journal of this kind or a link: it stays as it is. Error(kResource) when another process
+  ///   holds it or it can't be written.
   Journal(std::string path, const JournalKind& kind, const Json& run, bool resume,
           const Visit& visit);
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  /// Appends whole lines, each with its '\n', in one write. @return the offset of the first.
-  int64_t append(std::string_view lines);
+  /// Appends lines, given without their '\n', in one write. @return where each begins.
+  std::vector<int64_t> append(const std::vector<std::string>& lines);
   std::string read(int64_t offset, int64_t length) const;
-  /// Drops everything from `size` on; size_after_header() drops all lines.
-  void truncate(int64_t size);
-  int64_t size_after_header() const { return header_size_; }
   /// Deletes the file: the run is complete.
   void remove();
 
@@ -60,6 +58,7 @@ class Journal {
  private:
   struct stat open_locked();
   void start();
+  void lock() const;
   void recover(const Json& run, const Visit& visit);
   [[noreturn]] void throw_foreign() const;
   void write_all(std::string_view bytes);

@@ -1,6 +1,12 @@
 #include "base/strings.h"
 
+#include <zlib.h>
+
 namespace air {
+
+std::string crc32_hex(std::string_view bytes) {
+  return hex16(::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size())).substr(8);
+}
 
 std::string hex16(uint64_t hash) {
   constexpr std::string_view kDigits = "0123456789abcdef";

@@ -34,4 +34,7 @@ std::string join(const Items& items, std::string_view separator) {
 /// A hash as 16 hexadecimal digits.
 std::string hex16(uint64_t hash);
 
+/// CRC-32 as eight hexadecimal digits: tells damage, not intent.
+std::string crc32_hex(std::string_view bytes);
+
 }  // namespace air

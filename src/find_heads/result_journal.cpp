@@ -19,7 +19,7 @@ constexpr JournalKind kKind{"air.probe_results/1", "results",
 std::string result_line(size_t index, const ProbeResult& result) {
   const Json json = {
       {"probe", index}, {"recall", result.recall}, {"nll", result.nll}, {"scores", result.scores}};
-  return json.dump() + "\n";
+  return json.dump();
 }
 
 }  // namespace
@@ -39,15 +39,12 @@ std::string probes_identity(const std::string& build, const std::string& model_f
 
 ResultJournal::ResultJournal(std::string path, const std::string& identity, bool resume) {
   if (path.empty()) return;
-  const auto visit = [this](std::string_view line, int64_t) {
-    keep(line);
-    return true;
-  };
+  const auto visit = [this](std::string_view line, int64_t) { return keep(line); };
   journal_ = std::make_unique<Journal>(std::move(path), kKind, Json{{"identity", identity}}, resume,
                                        visit);
 }
 
-void ResultJournal::keep(std::string_view line) {
+bool ResultJournal::keep(std::string_view line) {
   try {
     const Json json = parse_json(line, "", ErrorKind::kInput);
     const JsonObject object(json, ErrorKind::kInput);
@@ -56,9 +53,9 @@ void ResultJournal::keep(std::string_view line) {
     result.nll = object.number("nll");
     result.scores = object.list<HeadScores>("scores");
     kept_[static_cast<size_t>(object.integer("probe"))] = std::move(result);
-  } catch (const Error& e) {
-    throw Error(ErrorKind::kInput, "", std::string("the kept result is damaged: ") + e.what(),
-                "delete the file to start anew");
+    return true;
+  } catch (const Error&) {
+    return false;
   }
 }
 
@@ -68,7 +65,7 @@ const ProbeResult* ResultJournal::find(size_t index) const {
 }
 
 void ResultJournal::add(size_t index, const ProbeResult& result) {
-  if (journal_) journal_->append(result_line(index, result));
+  if (journal_) journal_->append({result_line(index, result)});
 }
 
 void ResultJournal::remove() {

@@ -24,7 +24,8 @@ std::string probes_identity(const std::string& build, const std::string& model_f
 class ResultJournal {
  public:
   /// @param path empty: nothing is kept.   @param resume continue what an interrupted run left.
-  /// @throws Error as Journal does; Error(kInput) when a line is damaged.
+  ///   A probe whose line is damaged is not kept.
+  /// @throws Error as Journal does.
   ResultJournal(std::string path, const std::string& identity, bool resume);
 
   /// The kept result of probe `index`; null when there is none.
@@ -36,7 +37,7 @@ class ResultJournal {
   void remove();
 
  private:
-  void keep(std::string_view line);
+  bool keep(std::string_view line);
 
   std::map<size_t, ProbeResult> kept_;
   std::unique_ptr<Journal> journal_;

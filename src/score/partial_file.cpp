@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/strings.h"
+#include "data/set_member.h"
 #include "scored/scored_line.h"
 #include "scored/scored_numbers.h"
 
@@ -10,13 +12,24 @@ namespace air {
 
 namespace {
 
-constexpr JournalKind kKind{"air.partial/1", "scores"};
+constexpr JournalKind kKind{"air.partial/2", "scores"};
 constexpr const char* kSkippedSchema = "air.skipped/1";
 
 }  // namespace
 
-std::string line_of_skipped(const ScoredEntry& entry) {
-  return Json{{"schema", kSkippedSchema}, {"line", entry.line}, {"trace", entry.trace}}.dump();
+std::string line_of_skipped(const ScoredEntry& entry, std::string_view record) {
+  return Json{{"schema", kSkippedSchema},
+              {"line", entry.line},
+              {"trace", entry.trace},
+              {"record", crc32_hex(record)}}
+      .dump();
+}
+
+bool is_of_record(std::string_view kept_line, std::string_view record) {
+  const std::string_view object = find_air_object(kept_line);
+  if (!object.empty()) return kept_line == set_member(record, "air", object);
+  const Json json = Json::parse(kept_line, nullptr, /*allow_exceptions=*/false);
+  return json.is_object() && json.value("record", Json()) == crc32_hex(record);
 }
 
 std::optional<ScoredEntry> entry_of_line(std::string_view scored_line) {
@@ -61,26 +74,19 @@ bool PartialFile::add_recovered(std::string_view line, int64_t offset) {
   return true;
 }
 
-void PartialFile::keep_first(size_t count) {
-  AIR_CHECK(count <= entries_.size());
-  if (count == entries_.size()) return;
-  journal_.truncate(count == 0 ? journal_.size_after_header() : entries_[count].offset);
-  entries_.resize(count);
+void PartialFile::drop(size_t index) {
+  if (entries_[index].dropped) return;
+  entries_[index].dropped = true;
+  ++num_dropped_;
 }
 
 void PartialFile::append(std::vector<ScoredEntry> entries, const std::vector<std::string>& lines) {
   AIR_CHECK(entries.size() == lines.size());
-  std::string bytes;
+  const std::vector<int64_t> begins = journal_.append(lines);
   for (size_t i = 0; i < lines.size(); ++i) {
-    entries[i].offset = static_cast<int64_t>(bytes.size());
+    entries[i].offset = begins[i];
     entries[i].length = static_cast<int64_t>(lines[i].size());
-    bytes += lines[i];
-    bytes += '\n';
-  }
-  const int64_t begin = journal_.append(bytes);
-  for (ScoredEntry& entry : entries) {
-    entry.offset += begin;
-    entries_.push_back(entry);
+    entries_.push_back(entries[i]);
   }
 }
 

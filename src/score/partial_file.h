@@ -22,6 +22,7 @@ struct ScoredEntry : RankKey {
   int64_t num_tokens = 0;  ///< of the response
   bool skipped = false;    ///< not scored: its place in the order of batches is kept, so that
                            ///< --resume finds its way
+  bool dropped = false;    ///< what an interrupted run left and this one can't use
 };
 
 /// A journal of scored lines without ranks, a line a trace, and its index.
@@ -36,9 +37,10 @@ class PartialFile {
   /// Appends the lines of a finished batch in one write. Offsets and lengths of the entries are
   /// filled in.
   void append(std::vector<ScoredEntry> entries, const std::vector<std::string>& lines);
-  /// Drops all entries from `count` on: a batch that a killed run did not finish.
-  void keep_first(size_t count);
+  /// Marks an entry as dropped. Its line stays in the file: a later line of the same trace counts.
+  void drop(size_t index);
   const std::vector<ScoredEntry>& entries() const { return entries_; }
+  size_t num_kept() const { return entries_.size() - num_dropped_; }
   std::string read_line(const ScoredEntry& entry) const;
   /// Deletes the file: the run is complete.
   void remove() { journal_.remove(); }
@@ -47,6 +49,7 @@ class PartialFile {
   bool add_recovered(std::string_view line, int64_t offset);
 
   std::vector<ScoredEntry> entries_;
+  size_t num_dropped_ = 0;
   Journal journal_;
 };
 
@@ -54,7 +57,10 @@ class PartialFile {
 /// damaged.
 std::optional<ScoredEntry> entry_of_line(std::string_view scored_line);
 
-/// The line that stands for a trace that was left out.
-std::string line_of_skipped(const ScoredEntry& entry);
+/// The line that stands for a trace that was left out. `record` is the line it is of.
+std::string line_of_skipped(const ScoredEntry& entry, std::string_view record);
+
+/// True for a line of this very record: a scored one, or one of line_of_skipped.
+bool is_of_record(std::string_view kept_line, std::string_view record);
 
 }  // namespace air

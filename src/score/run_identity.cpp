@@ -1,12 +1,7 @@
 #include "score/run_identity.h"
 
-#include <xxhash.h>
-
-#include <algorithm>
-#include <filesystem>
 #include <string>
 
-#include "base/mapped_file.h"
 #include "base/strings.h"
 #include "cli/version.h"
 #include "model/device.h"
@@ -16,21 +11,6 @@ namespace air {
 
 namespace {
 
-constexpr size_t kIdentitySample = 1 << 16;
-
-/// Which file an input was: name, size and a hash of its first and last bytes.
-Json input_identity(const std::string& path) {
-  if (path == "-" || !std::filesystem::is_regular_file(path)) return path;
-  const MappedFile file(path, ErrorKind::kInput);
-  const std::string_view bytes = file.view();
-  const std::string sample =
-      std::string(bytes.substr(0, kIdentitySample)) +
-      std::string(bytes.substr(bytes.size() - std::min(bytes.size(), kIdentitySample)));
-  return {{"path", path},
-          {"bytes", bytes.size()},
-          {"hash", hex16(XXH3_64bits(sample.data(), sample.size()))}};
-}
-
 std::string heads_text(const HeadSet& heads) {
   return heads.empty() ? "none" : join(heads, ",", [](Head head) { return to_string(head); });
 }
@@ -39,8 +19,6 @@ std::string heads_text(const HeadSet& heads) {
 
 Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const CausalLM& model,
                   const HeadSet& heads) {
-  Json inputs = Json::array();
-  for (const std::string& path : options.source.inputs) inputs.push_back(input_identity(path));
   const RecordFields& fields = options.source.fields;
   return {{"air_version", build_identity()},
           {"model", flags.shared.model},
@@ -52,7 +30,7 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
           {"mask", flags.mask},
           {"controls", flags.controls},
           {"seed", flags.shared.seed},
-          {"inputs", inputs},
+          {"inputs", options.source.inputs},  // their records are compared one by one
           {manifest_key::kShard, options.source.shard.text()},
           {manifest_key::kFields,
            {{"prompt", fields.prompt},

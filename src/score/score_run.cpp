@@ -33,7 +33,7 @@ int64_t count_lines(const TraceSourceOptions& source) {
 }
 
 TracePlace place_of(const PendingTrace& pending) {
-  return {pending.line, std::max<int64_t>(pending.trace_index, 0)};
+  return {pending.line, std::max<int64_t>(pending.trace_index, 0), pending.text};
 }
 
 ScoredEntry entry_of(const PendingTrace& pending) {
@@ -103,6 +103,7 @@ void ScoreRun::score_all() {
     score_window(window);
     more = !window.is_last;
   }
+  if (resume_.has_more()) end_resuming();  // the inputs became shorter
 }
 
 std::vector<ScoreRun::Batch> ScoreRun::make_batches(const std::vector<PendingTrace>& traces) const {
@@ -140,7 +141,7 @@ void ScoreRun::score_window(const TraceWindow& window) {
     score_batch(batch);
     results_.seconds = seconds_before + std::chrono::duration<double>(Clock::now() - start).count();
     const double rate = static_cast<double>(results_.num_tokens) / results_.seconds;
-    progress_->update(static_cast<int64_t>(partial_.entries().size()),
+    progress_->update(static_cast<int64_t>(partial_.num_kept()),
                       std::to_string(static_cast<int64_t>(rate)) + " tokens/s");
     if (interrupt_requested()) throw Interrupted{};
   }
@@ -157,9 +158,16 @@ bool ScoreRun::resume_batch(const Batch& batch) {
     else
       ++results_.num_resumed;
   }
-  if (!resume_.has_more())
-    spdlog::info("{} traces were scored by the run before", results_.num_resumed);
+  if (!resume_.has_more()) end_resuming();
   return entries.has_value();
+}
+
+void ScoreRun::end_resuming() {
+  resume_.drop_rest();
+  spdlog::info("{} traces were scored by the run before", results_.num_resumed);
+  if (resume_.num_changed() > 0)
+    spdlog::warn("{} traces have changed since the run before: they are scored again",
+                 resume_.num_changed());
 }
 
 void ScoreRun::score_batch(const Batch& batch) {
@@ -183,7 +191,7 @@ void ScoreRun::score_batch(const Batch& batch) {
       reject_too_large(pending, split.cause);
       entries.push_back(entry_of(pending));
       entries.back().skipped = true;
-      lines.push_back(line_of_skipped(entries.back()));
+      lines.push_back(line_of_skipped(entries.back(), pending.text));
       continue;
     }
     const TokenScores& tokens = *split.results[i];
@@ -223,7 +231,7 @@ void ScoreRun::write_output() {
   const InfluenceKind kind = options_.style.influence;
   std::vector<size_t> order;
   for (size_t i = 0; i < entries.size(); ++i)
-    if (!entries[i].skipped) order.push_back(i);
+    if (!entries[i].skipped && !entries[i].dropped) order.push_back(i);
   results_.num_traces = static_cast<int64_t>(order.size());
   std::ranges::sort(order,
                     [&](size_t a, size_t b) { return ranks_before(entries[a], entries[b], kind); });

@@ -57,6 +57,7 @@ class ScoreRun {
   void score_all();
   void score_window(const TraceWindow& window);
   std::vector<Batch> make_batches(const std::vector<PendingTrace>& traces) const;
+  void end_resuming();
   bool resume_batch(const Batch& batch);
   void score_batch(const Batch& batch);
   void reject(const RejectedRecord& record);

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <vector>
@@ -24,11 +27,10 @@ std::string bytes_of(const std::filesystem::path& path) {
   return (std::ostringstream() << std::ifstream(path).rdbuf()).str();
 }
 
-/// The lines that a run finds when it resumes; those before one that is "bad".
+/// The lines that a run finds when it resumes.
 std::vector<std::string> resume(const std::filesystem::path& path) {
   std::vector<std::string> lines;
   const Journal journal(path.string(), kKind, kRun, true, [&](std::string_view line, int64_t) {
-    if (line == "bad") return false;
     lines.emplace_back(line);
     return true;
   });
@@ -39,12 +41,49 @@ Journal::Visit never() {
   return [](std::string_view, int64_t) -> bool { throw std::logic_error("nothing to visit"); };
 }
 
-TEST(JournalTest, AResumedRunSeesTheWholeLinesUpToADamagedOne) {
+TEST(JournalTest, AResumedRunSeesTheLinesThatAreWholeAndUndamaged) {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "out.partial";
-  Journal(path.string(), kKind, kRun, false, never()).append("one\ntwo\nbad\nfour\nto");
-  EXPECT_THAT(resume(path), ElementsAre("one", "two"));
-  EXPECT_THAT(resume(path), ElementsAre("one", "two")) << "what follows was dropped for good";
+  Journal(path.string(), kKind, kRun, false, never()).append({"one", "two", "three", "four"});
+  std::string bytes = bytes_of(path);
+  bytes[bytes.find("two")] = 'T';
+  folder.write("out.partial", bytes.substr(0, bytes.size() - 2));
+  EXPECT_THAT(resume(path), ElementsAre("one", "three"));
+  EXPECT_THAT(resume(path), ElementsAre("one", "three")) << "what was torn off is dropped for good";
+}
+
+TEST(JournalTest, APageOfZerosCostsTheLinesThatItTouches) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "out.partial";
+  Journal(path.string(), kKind, kRun, false, never()).append({"one", "two", "three", "four"});
+  std::string bytes = bytes_of(path);
+  const size_t begin = bytes.find("two"), end = bytes.find("three") + 1;
+  bytes.replace(begin, end - begin, end - begin, '\0');
+  folder.write("out.partial", bytes);
+  EXPECT_THAT(resume(path), ElementsAre("one", "four"));
+}
+
+TEST(JournalTest, ALinkIsNotFollowed) {
+  const test::TemporaryFolder folder;
+  const auto target = folder.write("precious.txt", ""), link = folder.path() / "out.partial";
+  std::filesystem::create_symlink(target, link);
+  for (const bool resume : {false, true}) {
+    try {
+      Journal journal(link.string(), kKind, kRun, resume, never());
+      ADD_FAILURE() << "no error";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::kUsage);
+      EXPECT_THAT(e.what(), HasSubstr("is a link"));
+    }
+  }
+  EXPECT_EQ(bytes_of(target), "");
+}
+
+TEST(JournalTest, AFifoIsForeign) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "out.partial";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_THROW(Journal(path.string(), kKind, kRun, true, never()), Error);
 }
 
 TEST(JournalTest, AForeignFileStaysAsItIs) {
@@ -70,7 +109,7 @@ TEST(JournalTest, AForeignFileStaysAsItIs) {
 TEST(JournalTest, ATornHeaderIsEmptyWork) {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "out.partial";
-  Journal(path.string(), kKind, kRun, false, never()).append("one\n");
+  Journal(path.string(), kKind, kRun, false, never()).append({"one"});
   const std::string whole = bytes_of(path);
   for (size_t size = 0; size < whole.find('\n'); ++size) {
     folder.write("out.partial", whole.substr(0, size));
@@ -81,7 +120,7 @@ TEST(JournalTest, ATornHeaderIsEmptyWork) {
 TEST(JournalTest, SaysHowAnotherRunDiffers) {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "out.partial";
-  Journal(path.string(), kKind, kRun, false, never()).append("one\n");
+  Journal(path.string(), kKind, kRun, false, never()).append({"one"});
   EXPECT_EQ(Journal::run_of(path.string()), kRun);
   try {
     Journal journal(path.string(), kKind, {{"model", "b"}}, true, never());
@@ -93,8 +132,7 @@ TEST(JournalTest, SaysHowAnotherRunDiffers) {
 
 TEST(JournalTest, WithoutAPathNothingIsKept) {
   Journal journal("", kKind, kRun, false, never());
-  const int64_t offset = journal.append("one\ntwo\n");
-  EXPECT_EQ(journal.read(offset + 4, 3), "two");
+  EXPECT_EQ(journal.read(journal.append({"one", "two"})[1], 3), "two");
 }
 
 }  // namespace

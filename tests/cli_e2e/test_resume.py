@@ -164,14 +164,39 @@ def test_resume_refuses_another_model(score, interrupted, model, tmp_path):
         shutil.move(moved, model)
 
 
-def test_resume_refuses_another_input(score, interrupted, many):
-    before, changed = many.read_bytes(), many.read_bytes().replace(b'"Say 7."', b'"Say 8."')
-    assert changed != before
+def test_a_record_that_changed_is_scored_again(score, interrupted, many):
+    """In the middle of the input, its size unchanged: what was scored of the old record is not taken over."""
+    partial = interrupted.with_name("scored.jsonl.partial").read_bytes().splitlines()
+    place = json.loads(partial[len(partial) // 2][9:])["air"]["line"] - 1
+    before = many.read_bytes()
+    lines = before.splitlines(keepends=True)
+    changed = lines[place].replace(b'"Say ', b'"Sax ', 1)
+    assert changed != lines[place]
     try:
-        many.write_bytes(changed)
-        assert "belongs to another run: inputs was" in fail(USAGE, *score, "-o", interrupted, "--resume")
+        many.write_bytes(b"".join([*lines[:place], changed, *lines[place + 1:]]))
+        assert "1 traces have changed" in run(*score, "-o", interrupted, "--resume").stderr.decode()
+        assert finished(interrupted) == succeed(*score)
     finally:
         many.write_bytes(before)
+
+
+@pytest.mark.parametrize("damage", ["a flipped bit", "a page of zeros", "a cut in the middle"])
+def test_what_was_kept_is_checked(score, interrupted, whole, damage):
+    partial = interrupted.with_name("scored.jsonl.partial")
+    kept = bytearray(partial.read_bytes())
+    middle = len(kept) // 2
+    if damage == "a flipped bit":
+        at = kept.index(b'"influence":', middle) + 15  # a digit
+        kept[at] ^= 1
+    elif damage == "a page of zeros":
+        kept[middle:middle + 400] = bytes(400)
+    else:
+        del kept[middle:middle + 50]
+    partial.write_bytes(kept)
+    message = run(*score, "-o", interrupted, "--resume").stderr.decode()
+    assert "damaged: what" in message
+    assert finished(interrupted) == whole
+    assert json.loads(Path(f"{interrupted}.manifest.json").read_text())["num_resumed"] > 0
 
 
 def test_a_second_run_on_the_same_output_is_refused(score, out, whole):
@@ -203,8 +228,8 @@ def test_a_disk_that_fills_up(score, out, whole, share):
     assert process.returncode == RESOURCE, stderr
     assert b"writing failed" in stderr and stderr.count(b"air: error: ") == 1
     assert os.listdir(out) == ["scored.jsonl.partial"]
-    for line in (out / "scored.jsonl.partial").read_bytes().split(b"\n")[:-1]:
-        json.loads(line)
+    for line in (out / "scored.jsonl.partial").read_bytes().split(b"\n")[1:-1]:
+        json.loads(line[9:])  # after its checksum
     succeed(*score, "-o", path, "--resume")
     assert finished(path) == whole
 

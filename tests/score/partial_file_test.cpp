@@ -51,7 +51,7 @@ TEST(PartialFileTest, ATornLastLineIsForgotten) {
   const TemporaryFolder folder;
   const std::string path = interrupted_file(folder);
   const auto size = std::filesystem::file_size(path);
-  for (uintmax_t cut = 1; cut <= line_of(3).size() + 1; ++cut) {  // at every byte of the line
+  for (uintmax_t cut = 1; cut <= line_of(3).size() + 10; ++cut) {  // at every byte of the line
     std::filesystem::resize_file(path, size - cut);
     PartialFile file(path, kRun, true);
     ASSERT_EQ(file.entries().size(), 2u) << cut;
@@ -90,7 +90,7 @@ TEST(PartialFileTest, ASkippedTraceKeepsItsPlace) {
   skipped.trace = 2;
   {
     PartialFile(path, kRun, true)
-        .append({skipped, entry_at(5)}, {line_of_skipped(skipped), line_of(5)});
+        .append({skipped, entry_at(5)}, {line_of_skipped(skipped, "a"), line_of(5)});
   }
   const PartialFile file(path, kRun, true);
   ASSERT_EQ(file.entries().size(), 5u);
@@ -105,15 +105,29 @@ TEST(PartialFileTest, AnInputLineIsNoSkippedTrace) {
   EXPECT_FALSE(entry_of_line(R"({"schema":"air.partial/1","line":4})"));
 }
 
-TEST(PartialFileTest, AnUnfinishedBatchCanBeCutOff) {
+TEST(PartialFileTest, AFlippedBitCostsTheLineThatItIsIn) {
   const TemporaryFolder folder;
   const std::string path = interrupted_file(folder);
-  for (const size_t keep : {2u, 0u}) {
-    PartialFile file(path, kRun, true);
-    file.keep_first(keep);
-    file.append({entry_at(9)}, {line_of(9)});
-    EXPECT_EQ(file.read_line(file.entries()[keep]), line_of(9));
+  const std::string bytes = (std::ostringstream() << std::ifstream(path).rdbuf()).str();
+  const size_t begin = bytes.find('\n') + 1, second = bytes.find('\n', begin);
+  for (size_t at = begin; at < second; ++at) {
+    std::string damaged = bytes;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    if (damaged[at] == '\n') continue;  // two damaged lines
+    std::ofstream(path, std::ios::trunc) << damaged;
+    const PartialFile file(path, kRun, true);
+    ASSERT_EQ(file.entries().size(), 2u) << at;
+    EXPECT_EQ(file.entries()[0].line, 2);
   }
+}
+
+TEST(PartialFileTest, AKeptLineIsOfItsRecordOnly) {
+  const std::string record = R"({"id":1})";
+  EXPECT_TRUE(is_of_record(line_of(1), record));
+  EXPECT_FALSE(is_of_record(line_of(1), R"({"id":2})"));
+  EXPECT_FALSE(is_of_record(line_of(1), R"({"id":1 })"));
+  EXPECT_TRUE(is_of_record(line_of_skipped(entry_at(1), record), record));
+  EXPECT_FALSE(is_of_record(line_of_skipped(entry_at(1), record), R"({"id":2})"));
 }
 
 TEST(PartialFileTest, RefusesToThrowAwayWorkUnasked) {
