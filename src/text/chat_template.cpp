@@ -92,10 +92,11 @@ std::map<std::string, std::optional<std::string>> special_tokens(
   std::map<std::string, std::optional<std::string>> out;
   const auto add = [&](const Json& json) {
     if (!json.is_object()) return;
-    for (const auto& [name, value] : json.items())
-      if (name.ends_with("_token")) {
-        if (const auto text = token_text(value); text || value.is_null()) out.emplace(name, text);
-      }
+    for (const auto& [name, value] : json.items()) {
+      const auto text = token_text(value);
+      if (!name.ends_with("_token") || !(text || value.is_null())) continue;
+      if (auto& token = out.try_emplace(name, text).first->second; !token) token = text;
+    }
     for (const char* key : {"extra_special_tokens", "model_specific_special_tokens"})
       if (const Json more = json.value(key, Json()); more.is_object())
         for (const auto& [name, value] : more.items())
@@ -115,15 +116,14 @@ void require_token(const std::filesystem::path& folder, const std::string& name)
   const Json json = read_json_file(path, ErrorKind::kModel);
   const Json given = json.is_object() ? json.value("tokenizer_class", Json()) : Json();
   if (!given.is_string()) return;
-  const auto is_class = given.get<std::string>();
+  const auto tokenizer_class = given.get<std::string>();
   for (const char* without :
        {"PreTrainedTokenizer", "PreTrainedTokenizerFast", "TokenizersBackend"})
-    if (is_class == without) return;
-  const bool is_qwen = is_class.starts_with("Qwen");
-  if (is_qwen && name == "bos_token") return;  // it has none
+    if (tokenizer_class == without) return;
+  if (tokenizer_class.starts_with("Qwen") && name == "bos_token") return;  // it has none
   throw Error(ErrorKind::kModel, path.string(),
               "the chat template reads " + name +
-                  ", which is not in the file; \"tokenizer_class\": \"" + is_class +
+                  ", which is not in the file; \"tokenizer_class\": \"" + tokenizer_class +
                   "\" may imply one",
               "write \"" + name + "\" into the file: the token, or null for none");
 }

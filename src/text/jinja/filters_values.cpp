@@ -19,7 +19,7 @@ Value string(Call& call) {
 
 Value safe(Call& call) { return Value::text(to_text(call.runtime, call.self), true); }
 
-/// Blanks, or the text that stands for them.
+/// The blanks of a width, or the text that is given in their place.
 std::string indention_of(Call& call, size_t parameter, int64_t otherwise) {
   const Value* given = call[parameter];
   if (given && given->is_string()) return given->as_text();

@@ -29,8 +29,7 @@ Value range(Call& call) {
   if (size > kMost)
     throw RenderError("Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).");
   std::vector<Value> out;
-  for (int64_t i = 0; i < static_cast<int64_t>(size); ++i)
-    out.push_back(Value::integer(start + i * step));
+  for (int64_t i = 0; i < size; ++i) out.push_back(Value::integer(start + i * step));
   return call.runtime.list(std::move(out), Kind::kRange);
 }
 
