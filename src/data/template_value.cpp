@@ -19,7 +19,7 @@ Value converted(jinja::Budget& budget, const RecordValue& value) {
       return Value::boolean(value.truth);
     case RecordValue::Kind::kNumber:
       if (value.text.find_first_of(".eE") == std::string::npos)
-        return Value::integer(*jinja::parse_integer(value.text, 10));
+        return Value::integer(*jinja::parse_integer(value.text));
       return Value::number(*jinja::parse_float(value.text));
     case RecordValue::Kind::kString:
       if (value.is_broken) throw jinja::RenderError("half a surrogate pair, which is no text");

@@ -25,6 +25,7 @@ struct InspectFlags {
   RecordFlags records;
   std::string output = "-";
   bool json = false;
+  bool text = false;
 };
 
 void require_length(const Trace& trace, const RecordFlags& flags) {
@@ -54,6 +55,39 @@ std::string trace_line(const Trace& trace) {
   return out + "\n";
 }
 
+void append_line_end(std::string& out) {
+  if (!out.ends_with('\n')) out += '\n';
+}
+
+std::string count_of(int64_t count, const char* what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+/// The trace for people: the prompt as it is rendered, with the tokens that the tokenizer puts
+/// before it, then the response, step by step.
+std::string trace_text(const TraceRecord& record, const Trace& trace, const Tokenizer& tokenizer,
+                       const ChatTemplate& chat_template) {
+  const std::string response = response_text(record, chat_template);
+  std::string out = "== " + trace.id + ": " + count_of(trace.response_begin, "token") +
+                    " of prompt, " + std::to_string(trace.num_response_tokens()) +
+                    " of response, " + count_of(static_cast<int64_t>(trace.steps.size()), "step") +
+                    "\n";
+  for (size_t i = 0; i < trace.begin.size() && trace.begin[i] < 0; ++i)
+    out += tokenizer.id_to_token(trace.ids[i]);
+  if (!record.messages.empty())
+    out += chat_template.render_prompt(record.messages, record.context, response);
+  append_line_end(out);
+  for (size_t i = 0; i < trace.steps.size(); ++i) {
+    const Step& step = trace.steps[i];
+    out += "-- step " + std::to_string(i + 1) + ": " + count_of(step.num_tokens, "token") + "\n";
+    out += response.substr(static_cast<size_t>(step.bytes.begin),
+                           static_cast<size_t>(step.bytes.end - step.bytes.begin));
+    append_line_end(out);
+  }
+  if (trace.truncated) out += "-- cut here by --overlong truncate\n";
+  return out + "\n";
+}
+
 /// A folder with tokenizer files alone is enough for this.
 void inspect_traces(const InspectFlags& flags) {
   const std::filesystem::path folder = flags.shared.model;
@@ -67,7 +101,8 @@ void inspect_traces(const InspectFlags& flags) {
       for (const TraceRecord& record : parse_record(reader.text(), flags.records.fields).traces) {
         const Trace trace = make_trace(record, *tokenizer, options);
         require_length(trace, flags.records);
-        output.write(trace_line(trace));
+        output.write(flags.text ? trace_text(record, trace, *tokenizer, options.chat_template)
+                                : trace_line(trace));
       }
     });
   output.commit();
@@ -80,6 +115,8 @@ void inspect_model(const InspectFlags& flags) {
 
 void check(const InspectFlags& flags) {
   require_flag(flags.shared.model, "--model", "the folder of a Hugging Face model");
+  if (flags.text && flags.records.inputs.empty())
+    throw Error(ErrorKind::kUsage, "--text", "shows traces, and there are none", kTracesHint);
 }
 
 void run(const InspectFlags& flags) {
@@ -95,15 +132,20 @@ Verb add_inspect(CLI::App& root) {
   auto flags = std::make_shared<InspectFlags>();
   CLI::App* verb = root.add_subcommand(
       "inspect", "What air understands of a model, and how it reads each trace");
-  set_help(*verb, {.example = "air inspect --model DIR\n"
-                              "air inspect --model DIR traces.jsonl | head -1",
-                   .details = "Computes nothing. With traces it writes a line for each: token ids, "
-                              "the first byte of each in the encoded text, the index of the first "
-                              "response token, and the steps."});
+  set_help(*verb,
+           {.example = "air inspect --model DIR\n"
+                       "air inspect --model DIR traces.jsonl | head -1\n"
+                       "air inspect --model DIR --text traces.jsonl | less",
+            .details = "Computes nothing. With traces it writes a line for each: token ids, "
+                       "the first byte of each in the encoded text, the index of the first "
+                       "response token, and the steps. With --text, for people: the prompt as "
+                       "the chat template renders it, and the response by steps."});
   add_shared_flags(*verb, flags->shared, {.model = true});
   add_record_flags(*verb, flags->records);
   verb->add_option("-o,--output", flags->output, "File to write; - is stdout")->type_name("FILE");
   verb->add_flag("--json", flags->json)->description("The model's description as JSON");
+  verb->add_flag("--text", flags->text)
+      ->description("The traces as text: the rendered prompt, then the response by steps");
   return {verb, [flags] {
             check(*flags);
             run(*flags);

@@ -85,23 +85,47 @@ std::optional<std::string> token_text(const Json& value) {
   return std::nullopt;
 }
 
-/// Special tokens by name (bos_token, …), which are variables of every template.
-std::map<std::string, std::string> special_tokens(const std::filesystem::path& folder) {
-  std::map<std::string, std::string> out;
+/// Special tokens by name (bos_token, …), which are variables of every template; none: the model
+/// says that there is no such token.
+std::map<std::string, std::optional<std::string>> special_tokens(
+    const std::filesystem::path& folder) {
+  std::map<std::string, std::optional<std::string>> out;
   const auto add = [&](const Json& json) {
     if (!json.is_object()) return;
-    for (const auto& [name, value] : json.items())
-      if (const auto text = token_text(value); text && name.ends_with("_token"))
-        out.emplace(name, *text);
+    for (const auto& [name, value] : json.items()) {
+      const auto text = token_text(value);
+      if (!name.ends_with("_token") || !(text || value.is_null())) continue;
+      if (auto& token = out.try_emplace(name, text).first->second; !token) token = text;
+    }
     for (const char* key : {"extra_special_tokens", "model_specific_special_tokens"})
       if (const Json more = json.value(key, Json()); more.is_object())
         for (const auto& [name, value] : more.items())
-          if (const auto text = token_text(value)) out.emplace(name, *text);
+          if (const auto text = token_text(value)) out.emplace(name, text);
   };
   for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"})
     if (const auto path = folder / name; std::filesystem::exists(path))
       add(read_json_file(path, ErrorKind::kModel));
   return out;
+}
+
+/// Fails where the template reads a token that the folder does not name and that transformers
+/// would take from the tokenizer's class.
+void require_token(const std::filesystem::path& folder, const std::string& name) {
+  const std::filesystem::path path = folder / "tokenizer_config.json";
+  if (!std::filesystem::exists(path)) return;
+  const Json json = read_json_file(path, ErrorKind::kModel);
+  const Json given = json.is_object() ? json.value("tokenizer_class", Json()) : Json();
+  if (!given.is_string()) return;
+  const auto tokenizer_class = given.get<std::string>();
+  for (const char* without :
+       {"PreTrainedTokenizer", "PreTrainedTokenizerFast", "TokenizersBackend"})
+    if (tokenizer_class == without) return;
+  if (tokenizer_class.starts_with("Qwen") && name == "bos_token") return;  // it has none
+  throw Error(ErrorKind::kModel, path.string(),
+              "the chat template reads " + name +
+                  ", which is not in the file; \"tokenizer_class\": \"" + tokenizer_class +
+                  "\" may imply one",
+              "write \"" + name + "\" into the file: the token, or null for none");
 }
 
 std::tm parse_date(const std::string& text) {
@@ -198,8 +222,11 @@ ChatTemplate ChatTemplate::raw() {
 
 ChatTemplate ChatTemplate::make(std::unique_ptr<Parts> parts, const std::filesystem::path& folder,
                                 const ChatTemplateOptions& options) {
-  for (const auto& [name, token] : special_tokens(folder))
-    parts->variables.emplace_back(name, Value::text(token));
+  const auto tokens = special_tokens(folder);
+  for (const char* name : {"bos_token", "eos_token"})
+    if (parts->plain->reads(name) && !tokens.contains(name)) require_token(folder, name);
+  for (const auto& [name, token] : tokens)
+    if (token) parts->variables.emplace_back(name, Value::text(*token));
   for (const char* name : {"messages", "add_generation_prompt"})
     if (options.kwargs.contains(name))
       throw Error(ErrorKind::kUsage, "--chat-template-kwargs",

@@ -1,207 +1,116 @@
 #include "text/jinja/attributes.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "text/jinja/loop.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/python_text.h"
-#include "text/jinja/text_methods.h"
 
 namespace air::jinja {
 
 namespace {
 
 using Kind = Value::Kind;
-using Methods =
-    std::unordered_map<std::string_view, Native>;  // null: Python has it and air has not
 
 struct BoundMethod : Function {
-  Value self;
-  Native method = nullptr;
+  BoundMethod(Value self, const Native& method) : self(std::move(self)), method(method) {}
   Value call(Runtime& runtime, Arguments& arguments) override {
-    return method(runtime, self, arguments);
+    return run(runtime, method, self, arguments);
   }
   void release() override { self = Value(); }
+  Value self;
+  const Native& method;
 };
-
-Value view_of(const Value& self, View::Part part) {
-  auto view = std::make_shared<View>();
-  view->dict = std::static_pointer_cast<Dict>(self.object());
-  view->part = part;
-  view->depth = view->dict->depth + 1;
-  return Value::of(Kind::kView, std::move(view));
-}
-
-template <View::Part kPart>
-Value dict_view(Runtime&, const Value& self, const Arguments& arguments) {
-  const Parameters parameters("a dict's view", arguments, {});
-  return view_of(self, kPart);
-}
-
-Value dict_get(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  if (!arguments.named.empty()) throw RenderError("dict.get() takes no keyword arguments");
-  const Parameters parameters("get", arguments, {"key", "default"}, 1);
-  if (const Value* found = self.as<Dict>().find(runtime, parameters.get(0))) return *found;
-  return parameters[1] ? parameters.get(1) : Value::none();
-}
-
-/// copy() of what can't be changed.
-Value same(Runtime&, const Value& self, const Arguments& arguments) {
-  const Parameters parameters("copy", arguments, {});
-  return self;
-}
-
-Value items_count(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters parameters("count", arguments, {"value"}, 1);
-  int64_t count = 0;
-  for (const Value& item : self.items()) count += equal(runtime, item, parameters.get(0)) ? 1 : 0;
-  return Value::integer(count);
-}
-
-Value items_index(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters parameters("index", arguments, {"value"}, 1);
-  for (size_t i = 0; i < self.items().size(); ++i)
-    if (equal(runtime, self.items()[i], parameters.get(0)))
-      return Value::integer(static_cast<int64_t>(i));
-  throw RenderError("the value of index() is not in the " + std::string(type_name(self)));
-}
-
-const Methods kDictMethods{
-    {"items", dict_view<View::Part::kItems>},
-    {"keys", dict_view<View::Part::kKeys>},
-    {"values", dict_view<View::Part::kValues>},
-    {"get", dict_get},
-    {"copy", same},
-    {"fromkeys", nullptr},
-};
-const Methods kListMethods{{"copy", same}, {"count", items_count}, {"index", items_index}};
-const Methods kTupleMethods{{"count", items_count}, {"index", items_index}};
-const Methods kIntegerMethods{{"as_integer_ratio", nullptr},
-                              {"bit_count", nullptr},
-                              {"bit_length", nullptr},
-                              {"conjugate", nullptr},
-                              {"denominator", nullptr},
-                              {"from_bytes", nullptr},
-                              {"imag", nullptr},
-                              {"numerator", nullptr},
-                              {"real", nullptr},
-                              {"to_bytes", nullptr}};
-const Methods kFloatMethods{{"as_integer_ratio", nullptr},
-                            {"conjugate", nullptr},
-                            {"fromhex", nullptr},
-                            {"hex", nullptr},
-                            {"imag", nullptr},
-                            {"is_integer", nullptr},
-                            {"real", nullptr}};
-const Methods kViewMethods{{"isdisjoint", nullptr}, {"mapping", nullptr}};
-const Methods kRangeMethods{{"count", nullptr},
-                            {"index", nullptr},
-                            {"start", nullptr},
-                            {"step", nullptr},
-                            {"stop", nullptr}};
-
-/// Methods that change what they are called on: the sandbox refuses them.
-bool changes(Kind kind, std::string_view name) {
-  constexpr std::string_view kOfList[] = {"append", "clear",  "extend",  "insert",
-                                          "pop",    "remove", "reverse", "sort"};
-  constexpr std::string_view kOfDict[] = {"clear", "pop", "popitem", "setdefault", "update"};
-  const auto holds = [&](const auto& names) {
-    return std::find(std::begin(names), std::end(names), name) != std::end(names);
-  };
-  return kind == Kind::kList ? holds(kOfList) : kind == Kind::kDict && holds(kOfDict);
-}
-
-const Methods* methods_of(const Value& value) {
-  switch (value.kind()) {
-    case Kind::kString:
-      return &text_methods();
-    case Kind::kDict:
-      return &kDictMethods;
-    case Kind::kList:
-      return &kListMethods;
-    case Kind::kTuple:
-      return &kTupleMethods;
-    case Kind::kBool:
-    case Kind::kInt:
-      return &kIntegerMethods;
-    case Kind::kFloat:
-      return &kFloatMethods;
-    case Kind::kView:
-      return &kViewMethods;
-    case Kind::kRange:
-      return &kRangeMethods;
-    default:
-      return nullptr;
-  }
-}
-
-std::string object_name(const Value& value) {
-  return value.is(Kind::kNone) ? "None" : std::string(type_name(value)) + " object";
-}
 
 /// getattr(): none where Python raises AttributeError.
-std::optional<Value> attribute(Runtime& runtime, const Value& value, const std::string& name) {
+std::optional<Value> attribute(Runtime& runtime, const Value& value, const Value& name,
+                               const Methods* methods) {
   if (value.is_undefined()) fail_undefined(value);
+  const std::string& text = name.as_text();
   if (value.is(Kind::kNamespace)) {
-    const Value* found = value.as<Namespace>().find(name);
-    return found ? std::optional(*found) : std::nullopt;
+    const auto& attributes = value.as<Namespace>().attributes;
+    const auto it = attributes.find(text);
+    return it == attributes.end() ? std::nullopt : std::optional(it->second);
   }
-  if (value.is(Kind::kLoop)) return value.as<Loop>().attribute(runtime, name);
+  if (value.is(Kind::kLoop)) return value.as<Loop>().attribute(runtime, text);
   if (value.is(Kind::kFunction))
-    throw RenderError("air does not know the attribute '" + name + "' of a function");
-  if (changes(value.kind(), name) || name.starts_with("__"))
-    return Value::undefined("access to attribute '" + name + "' of '" +
+    for (const char* of_macro : {"name", "arguments", "caller", "catch_kwargs", "catch_varargs"})
+      if (text == of_macro)
+        throw RenderError("air does not know the attribute '" + text + "' of a macro");
+  const bool is_unsafe = methods && ((value.is(Kind::kDict) && methods->is_unsafe_of_dict) ||
+                                     (value.is(Kind::kList) && methods->is_unsafe_of_list));
+  if (is_unsafe || text.starts_with("__"))
+    return Value::undefined("access to attribute '" + text + "' of '" +
                             std::string(type_name(value)) + "' object is unsafe.");
-  const Native method = find_method(value, name);
+  const Native* method = method_of(value, name, methods);
   if (!method) return std::nullopt;
-  auto bound = std::make_shared<BoundMethod>();
-  bound->name = name;
-  bound->self = value;
-  bound->method = method;
+  auto bound = std::make_shared<BoundMethod>(value, *method);
   bound->depth = runtime.depth_around(value.depth());
   return Value::of(Kind::kFunction, std::move(bound));
 }
 
 }  // namespace
 
-Native find_method(const Value& value, const std::string& name) {
-  const Methods* methods = methods_of(value);
+const Native* method_of(const Value& value, const Value& name, const Methods* methods) {
   if (!methods) return nullptr;
-  const auto it = methods->find(name);
-  if (it == methods->end()) return nullptr;
-  if (!it->second)
-    throw RenderError("air does not know the attribute '" + name + "' of a " +
-                      std::string(type_name(value)));
-  return it->second;
+  if (value.is(Kind::kDict)) return methods->of_dict;
+  if (value.is_sequence()) return methods->of_sequence;
+  if (!value.is_string()) return nullptr;
+  if (methods->is_unknown_of_text)
+    throw RenderError("air does not know the attribute '" + name.as_text() + "' of a str");
+  return methods->of_text;
 }
 
-Value get_attribute(Runtime& runtime, const Value& value, const std::string& name) {
+Value get_attribute(Runtime& runtime, const Value& value, const Value& name,
+                    const Methods* methods) {
   // The usual case first: an entry of a dict that no method hides.
-  if (value.is(Kind::kDict) && !kDictMethods.contains(name) && !changes(Kind::kDict, name)) {
-    if (const Value* found = value.as<Dict>().find(name)) return *found;
-    if (!name.starts_with("__"))
-      return Value::undefined("'dict object' has no attribute '" + name + "'");
+  if (value.is(Kind::kDict) && !methods) {
+    if (const Value* found = value.as<Dict>().find(name.as_text())) return *found;
   }
-  if (std::optional<Value> found = attribute(runtime, value, name)) return *found;
+  if (std::optional<Value> found = attribute(runtime, value, name, methods)) return *found;
   if (value.is(Kind::kDict))
-    if (const Value* found = value.as<Dict>().find(name)) return *found;
-  return Value::undefined("'" + object_name(value) + "' has no attribute '" + name + "'");
+    if (const Value* found = value.as<Dict>().find(name.as_text())) return *found;
+  return Value::missing(value, name);
+}
+
+Value get_item(Runtime& runtime, const Value& value, const Value& key, const Methods* methods) {
+  if (value.is(Kind::kDict) && key.is_string()) {
+    if (const Value* found = value.as<Dict>().find(key.as_text())) return *found;
+  } else if (!value.is_string() || !key.is_string()) {
+    if (std::optional<Value> found = subscript(runtime, value, key)) return *found;
+  }
+  if (!key.is_string())
+    return Value::undefined(std::string(type_name(value)) + " object has no element " +
+                            (key.is_integer() ? std::to_string(key.as_integer())
+                                              : "of this " + std::string(type_name(key))));
+  if (std::optional<Value> found = attribute(runtime, value, key, methods)) return *found;
+  return Value::missing(value, key);
 }
 
 Value get_item(Runtime& runtime, const Value& value, const Value& key) {
-  if (value.is(Kind::kDict) && key.is_string()) {
-    if (const Value* found = value.as<Dict>().find(key.as_text())) return *found;
-  } else if (std::optional<Value> found = subscript(runtime, value, key)) {
-    return *found;
+  return get_item(runtime, value, key, key.is_string() ? find_methods(key.as_text()) : nullptr);
+}
+
+Getter attribute_getter(Runtime& runtime, const Value& attribute, const Value& otherwise) {
+  std::vector<Value> path;
+  if (attribute.is_string()) {
+    for (const std::string_view part : split_at(attribute.as_text(), ".", -1, false)) {
+      const bool is_number =
+          !part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos;
+      path.push_back(is_number ? Value::integer(parse_integer(part).value_or(0))
+                               : Value::text(std::string(part)));
+    }
+  } else {
+    path.push_back(attribute);
   }
-  if (!key.is_string()) {
-    std::string text;
-    append_repr(text, runtime, key);
-    return Value::undefined(object_name(value) + " has no element " + text);
-  }
-  if (std::optional<Value> found = attribute(runtime, value, key.as_text())) return *found;
-  return Value::undefined("'" + object_name(value) + "' has no attribute '" + key.as_text() + "'");
+  return [&runtime, path, otherwise](const Value& item) {
+    Value out = item;
+    for (const Value& key : path) {
+      out = get_item(runtime, out, key);
+      if (out.is_undefined() && !otherwise.is_undefined()) out = otherwise;
+    }
+    return out;
+  };
 }
 
 }  // namespace air::jinja

@@ -1,21 +1,34 @@
-// What stands after a dot or in brackets: entries, elements, and the methods that the sandbox
+// What appears after a dot or in brackets: entries, elements, and the methods that the sandbox
 // allows.
 #pragma once
 
-#include <string>
+#include <functional>
 
+#include "text/jinja/library.h"
 #include "text/jinja/runtime.h"
 #include "text/jinja/value.h"
 
 namespace air::jinja {
 
 /// `value.name`: a method or attribute, then an entry; undefined when there is neither.
-Value get_attribute(Runtime& runtime, const Value& value, const std::string& name);
+/// @param name  a string. @param methods  find_methods() of it
+Value get_attribute(Runtime& runtime, const Value& value, const Value& name,
+                    const Methods* methods);
 
 /// `value[key]`: an entry or element, then an attribute; undefined when there is neither.
+/// @param methods  find_methods() of the key, when it is a string
+Value get_item(Runtime& runtime, const Value& value, const Value& key, const Methods* methods);
 Value get_item(Runtime& runtime, const Value& value, const Value& key);
 
-/// The method that `value.name` is, so that a call needs no bound method; null when it is none.
-Native find_method(const Value& value, const std::string& name);
+/// The method of that name that the value has, so that a call needs no bound method; null when it
+/// has none. @throws RenderError for one that Python has and air has not.
+const Native* method_of(const Value& value, const Value& name, const Methods* methods);
+
+/// A function of a value: what `attribute=` and the like name.
+using Getter = std::function<Value(const Value&)>;
+
+/// "a.b.0": keys and, where they are digits, positions. @param otherwise  in place of what is
+/// undefined
+Getter attribute_getter(Runtime& runtime, const Value& attribute, const Value& otherwise = Value());
 
 }  // namespace air::jinja

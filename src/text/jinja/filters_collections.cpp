@@ -1,6 +1,11 @@
+// The filters of lists, dicts and whatever else can be gone over.
 #include <algorithm>
+#include <functional>
+#include <memory>
+#include <utility>
 
-#include "text/jinja/filter_support.h"
+#include "text/jinja/attributes.h"
+#include "text/jinja/library.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/python_text.h"
 
@@ -10,237 +15,222 @@ namespace {
 
 using Kind = Value::Kind;
 
-Value size(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("length", arguments, {});
-  if (subject.is_string()) runtime.step(static_cast<int64_t>(subject.as_text().size() / 64));
-  const std::optional<int64_t> length = length_of(subject);
+std::vector<Value> all(const Call& call) { return to_vector(call.runtime, call.self); }
+
+/// The items as jinja2's generators give them: read once.
+Value read_once(Call& call, std::vector<Value> items) {
+  const Value list = call.runtime.list(std::move(items));
+  return call.runtime.iterator(
+      [source = Cursor(list)](Value& item) mutable { return source.next(item); }, list);
+}
+
+/// The text in lower case; any other value as it is.
+Value ignore_case(Runtime& runtime, const Value& value) {
+  return value.is_string() ? runtime.text(change_case(value.as_text(), Case::kLower)) : value;
+}
+
+/// Sorts by keys, each computed once, as Python's sorted().
+Value sorted_by(Call& call, const std::vector<Value>& items, const Getter& key, bool reverse) {
+  std::vector<std::pair<Value, Value>> keyed;
+  for (const Value& item : items) keyed.emplace_back(key(item), item);
+  // reverse keeps the order of equals: sort the mirror image, and mirror that.
+  if (reverse) std::reverse(keyed.begin(), keyed.end());
+  std::stable_sort(keyed.begin(), keyed.end(), [&](const auto& a, const auto& b) {
+    return compare(call.runtime, Operator::kLt, a.first, b.first);
+  });
+  if (reverse) std::reverse(keyed.begin(), keyed.end());
+  std::vector<Value> out;
+  for (auto& [unused, item] : keyed) out.push_back(std::move(item));
+  return call.runtime.list(std::move(out));
+}
+
+Value size(Call& call) {
+  if (call.self.is_string())
+    call.runtime.step(static_cast<int64_t>(call.self.as_text().size() / 64));
+  const std::optional<int64_t> length = length_of(call.self);
   if (!length)
-    throw RenderError("object of type '" + std::string(type_name(subject)) + "' has no len()");
+    throw RenderError("object of type '" + std::string(type_name(call.self)) + "' has no len()");
   return Value::integer(*length);
 }
 
-Value list(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("list", arguments, {});
-  return runtime.list(to_vector(runtime, subject));
-}
+Value list(Call& call) { return call.runtime.list(all(call)); }
 
-Value first(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("first", arguments, {});
+Value first(Call& call) {
   Value out;
-  if (iterate(runtime, subject)->next(out)) return out;
+  if (Cursor(call.self).next(out)) return out;
   return Value::undefined("No first item, sequence was empty.");
 }
 
-Value last(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("last", arguments, {});
-  if (subject.is(Kind::kIterator) || !is_iterable(subject))
-    throw RenderError("'" + std::string(type_name(subject)) + "' object is not reversible");
-  const std::vector<Value> items = to_vector(runtime, subject);
+Value last(Call& call) {
+  if (call.self.is(Kind::kIterator))
+    throw RenderError("'" + std::string(type_name(call.self)) + "' object is not reversible");
+  const std::vector<Value> items = all(call);
   return items.empty() ? Value::undefined("No last item, sequence was empty.") : items.back();
 }
 
-Value join(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("join", arguments, {"d", "attribute"});
-  const std::string separator = parameters[0] ? to_text(runtime, parameters.get(0)) : "";
-  const Getter get = parameters.has(1) ? attribute_getter(runtime, parameters.get(1)) : Getter();
+Value join(Call& call) {
+  const std::string separator = call[0] ? to_text(call.runtime, call.get(0)) : "";
+  const Getter get = call.has(1) ? attribute_getter(call.runtime, call.get(1)) : Getter();
   std::string out;
   bool is_first = true;
-  for (const Value& item : to_vector(runtime, subject)) {
-    if (!is_first) {
-      runtime.charge(separator.size());
+  for (const Value& item : all(call)) {
+    if (!std::exchange(is_first, false)) {
+      call.runtime.charge(separator.size());
       out += separator;
     }
-    is_first = false;
-    append_text(out, runtime, get ? get(item) : item);
+    append_text(out, call.runtime, get ? get(item) : item);
   }
   return Value::text(std::move(out));
 }
 
-Value reversed(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("reverse", arguments, {});
-  std::vector<Value> items = to_vector(runtime, subject);
+Value reversed(Call& call) {
+  std::vector<Value> items = all(call);
   std::reverse(items.begin(), items.end());
-  if (subject.is_string()) {
-    std::string out;
-    for (const Value& item : items) out += item.as_text();
-    return made(runtime, subject, std::move(out));
-  }
-  const Value list = runtime.list(std::move(items));
-  if (subject.is(Kind::kIterator)) return list;
-  return runtime.iterator(
-      [source = iterate(runtime, list)](Value& item) { return source->next(item); }, list);
+  if (call.self.is(Kind::kIterator)) return call.runtime.list(std::move(items));
+  if (!call.self.is_string()) return read_once(call, std::move(items));
+  std::string out;
+  for (const Value& item : items) out += item.as_text();
+  return call.made(std::move(out));
 }
 
-Value items(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("items", arguments, {});
-  if (!subject.is_undefined() && !subject.is(Kind::kDict)) {
-    return runtime.iterator(
-        [](Value&) -> bool { throw RenderError("Can only get item pairs from a mapping."); },
-        subject);
-  }
-  return runtime.iterator(
-      [subject, i = size_t{0}](Value& item) mutable {
-        if (subject.is_undefined() || i >= subject.as<Dict>().entries().size()) return false;
-        const auto& [key, value] = subject.as<Dict>().entries()[i++];
-        item = Value::tuple({key, value});
-        return true;
-      },
-      subject);
+std::vector<Value> pairs_of(Call& call) {
+  if (!call.self.is(Kind::kDict)) throw RenderError("Can only get item pairs from a mapping.");
+  std::vector<Value> out;
+  for (const auto& [key, value] : call.self.as<Dict>().entries())
+    out.push_back(call.runtime.tuple({key, value}));
+  return out;
 }
 
-Value dictsort(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("dictsort", arguments, {"case_sensitive", "by", "reverse"});
-  const std::string by = parameters.text(1, "key");
+Value items(Call& call) {
+  return read_once(call, call.self.is_undefined() ? std::vector<Value>() : pairs_of(call));
+}
+
+Value dictsort(Call& call) {
+  if (call.self.is_undefined()) fail_undefined(call.self);
+  const std::string by = call[1] ? call.text(1) : "key";
   if (by != "key" && by != "value")
     throw RenderError("You can only sort by either \"key\" or \"value\"");
-  if (subject.is_undefined()) fail_undefined(subject);
-  if (!subject.is(Kind::kDict))
-    throw RenderError("'" + std::string(type_name(subject)) + "' object has no attribute 'items'");
-  std::vector<Value> pairs;
-  for (const auto& [key, value] : subject.as<Dict>().entries())
-    pairs.push_back(runtime.tuple({key, value}));
-  const bool case_sensitive = parameters.truth(0, false);
   const Getter key = [&](const Value& pair) {
     const Value& part = pair.items()[by == "key" ? 0 : 1];
-    return case_sensitive ? part : ignore_case(runtime, part);
+    return call.truth(0, false) ? part : ignore_case(call.runtime, part);
   };
-  return runtime.list(sorted_by(runtime, pairs, key, parameters.truth(2, false)));
+  return sorted_by(call, pairs_of(call), key, call.truth(2, false));
 }
 
-Value sort(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("sort", arguments, {"reverse", "case_sensitive", "attribute"});
-  const bool case_sensitive = parameters.truth(1, false);
-  std::vector<Getter> getters;
-  if (parameters[2] && parameters.get(2).is_string()) {
-    for (const std::string_view part : split_at(parameters.get(2).as_text(), ",", -1, false)) {
-      const Value attribute = Value::text(std::string(part));
-      getters.push_back(key_getter(runtime, &attribute, case_sensitive));
-    }
-  } else {
-    getters.push_back(key_getter(runtime, parameters[2], case_sensitive));
-  }
+Value sort(Call& call) {
+  if (call.has(2) && call.get(2).is_string() && call.text(2).find(',') != std::string::npos)
+    throw RenderError("air does not sort by several attributes");
+  const Getter get = call.has(2) ? attribute_getter(call.runtime, call.get(2))
+                                 : [](const Value& item) { return item; };
   const Getter key = [&](const Value& item) {
-    std::vector<Value> keys;
-    for (const Getter& get : getters) keys.push_back(get(item));
-    return runtime.list(std::move(keys));
+    return call.truth(1, false) ? get(item) : ignore_case(call.runtime, get(item));
   };
-  return runtime.list(
-      sorted_by(runtime, to_vector(runtime, subject), key, parameters.truth(0, false)));
+  return sorted_by(call, all(call), key, call.truth(0, false));
 }
 
-Value unique(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("unique", arguments, {"case_sensitive", "attribute"});
-  const Getter key = key_getter(runtime, parameters[1], parameters.truth(0, false));
-  auto seen = std::make_shared<Dict>();
-  return runtime.iterator(
-      [&runtime, key, seen, source = iterate(runtime, subject)](Value& item) {
-        while (source->next(item)) {
-          const Value now = key(item);
-          if (seen->find(runtime, now)) continue;
-          seen->set(runtime, now, Value::none());
-          return true;
+Value default_value(Call& call) {
+  const bool is_replaced = call.self.is_undefined() || (call.truth(1, false) && !truth(call.self));
+  if (!is_replaced) return call.self;
+  return call[0] ? call.get(0) : Value::text("");
+}
+
+/// The function that `map` applies: a filter by name, or an attribute.
+Getter mapped_function(Runtime& runtime, const Arguments& arguments) {
+  if (arguments.positional.empty()) {
+    static const Native kByAttribute{"map", nullptr, {"attribute", "default"}, 1};
+    const Call call(runtime, kByAttribute, Value(), arguments);
+    return attribute_getter(runtime, call.get(0), call.has(1) ? call.get(1) : Value());
+  }
+  const Value& name = arguments.positional[0];
+  const Native* filter = name.is_string() ? find_filter(name.as_text()) : nullptr;
+  if (!filter) throw RenderError("No filter named '" + to_text(runtime, name) + "'.");
+  Arguments rest = arguments;
+  rest.positional.erase(rest.positional.begin());
+  return [&runtime, filter, rest](const Value& item) { return run(runtime, *filter, item, rest); };
+}
+
+/// What `select` and its kin ask of each item.
+std::function<bool(const Value&)> selection(Runtime& runtime, Arguments arguments,
+                                            bool of_attribute) {
+  auto& rest = arguments.positional;
+  Getter get = [](const Value& item) { return item; };
+  if (of_attribute) {
+    if (rest.empty()) throw RenderError("Missing parameter for attribute name");
+    get = attribute_getter(runtime, rest[0]);
+    rest.erase(rest.begin());
+  }
+  if (rest.empty()) return [get](const Value& item) { return truth(get(item)); };
+  const Native* test = rest[0].is_string() ? find_test(rest[0].as_text()) : nullptr;
+  if (!test) throw RenderError("No test named '" + to_text(runtime, rest[0]) + "'.");
+  rest.erase(rest.begin());
+  return [&runtime, get, test, arguments](const Value& item) {
+    return truth(run(runtime, *test, get(item), arguments));
+  };
+}
+
+/// A generator whose function is made when the first item is asked for, and never when there is
+/// none: as in jinja2. @param make  of the function that turns an item into the next one and says
+/// whether there is one
+template <typename Make>
+Value lazily(Call& call, Make make) {
+  using Step = std::function<bool(Value & item)>;
+  auto step = std::make_shared<Step>();
+  auto source = std::make_shared<std::optional<Cursor>>();
+  return call.runtime.iterator(
+      [&runtime = call.runtime, self = call.self, arguments = call.arguments, make, step,
+       source](Value& item) {
+        if (!*source) {
+          if (!truth(self)) return false;
+          *step = make(runtime, arguments);
+          source->emplace(self);
+        }
+        while ((*source)->next(item)) {
+          runtime.step();
+          if ((*step)(item)) return true;
         }
         return false;
       },
-      subject);
+      call.self);
 }
 
-template <bool kMax>
-Value extreme(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("min or max", arguments, {"case_sensitive", "attribute"});
-  const Getter key = key_getter(runtime, parameters[1], parameters.truth(0, false));
-  std::optional<std::pair<Value, Value>> best;
-  for (const Value& item : to_vector(runtime, subject)) {
-    Value now = key(item);
-    if (!best || compare(runtime, kMax ? Operator::kGt : Operator::kLt, now, best->first))
-      best = {std::move(now), item};
-  }
-  return best ? best->second : Value::undefined("No aggregated item, sequence was empty.");
+Value map(Call& call) {
+  return lazily(call, [](Runtime& runtime, const Arguments& arguments) {
+    return [function = mapped_function(runtime, arguments)](Value& item) {
+      item = function(item);
+      return true;
+    };
+  });
 }
 
-Value batch(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("batch", arguments, {"linecount", "fill_with"}, 1);
-  const int64_t count = parameters.integer(0, 1);
-  if (count < 1) throw RenderError("air needs batches of one item or more");
-  const std::vector<Value> items = to_vector(runtime, subject);
-  std::vector<Value> out;
-  for (size_t i = 0; i < items.size(); i += static_cast<size_t>(count)) {
-    std::vector<Value> part;
-    for (size_t j = i; j < items.size() && j < i + static_cast<size_t>(count); ++j)
-      part.push_back(items[j]);
-    while (parameters.has(1) && part.size() < static_cast<size_t>(count)) {
-      runtime.charge(kItemBytes);
-      part.push_back(parameters.get(1));
-    }
-    out.push_back(runtime.list(std::move(part)));
-  }
-  const Value list = runtime.list(std::move(out));
-  return runtime.iterator(
-      [source = iterate(runtime, list)](Value& item) { return source->next(item); }, list);
-}
-
-Value slices(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("slice", arguments, {"slices", "fill_with"}, 1);
-  const int64_t count = parameters.integer(0, 1);
-  if (count < 1) throw RenderError("air needs one slice or more");
-  const std::vector<Value> items = to_vector(runtime, subject);
-  const auto size = static_cast<int64_t>(items.size());
-  std::vector<Value> out;
-  for (int64_t number = 0, begin = 0; number < count; ++number) {
-    runtime.charge(kItemBytes);
-    const int64_t end = begin + size / count + (number < size % count ? 1 : 0);
-    std::vector<Value> part(items.begin() + begin, items.begin() + end);
-    if (parameters.has(1) && number >= size % count) part.push_back(parameters.get(1));
-    out.push_back(runtime.list(std::move(part)));
-    begin = end;
-  }
-  const Value list = runtime.list(std::move(out));
-  return runtime.iterator(
-      [source = iterate(runtime, list)](Value& item) { return source->next(item); }, list);
-}
-
-Value groupby(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("groupby", arguments, {"attribute", "default", "case_sensitive"}, 1);
-  const bool case_sensitive = parameters.truth(2, false);
-  const Value otherwise = parameters.has(1) ? parameters.get(1) : Value();
-  const Getter get = attribute_getter(runtime, parameters.get(0), otherwise);
-  const Getter key = [&](const Value& item) {
-    return case_sensitive ? get(item) : ignore_case(runtime, get(item));
-  };
-  const std::vector<Value> items = sorted_by(runtime, to_vector(runtime, subject), key, false);
-  std::vector<Value> out;
-  for (size_t i = 0; i < items.size();) {
-    const Value group = key(items[i]);
-    std::vector<Value> part;
-    size_t j = i;
-    while (j < items.size() && equal(runtime, key(items[j]), group)) part.push_back(items[j++]);
-    out.push_back(runtime.tuple({get(items[i]), runtime.list(std::move(part))}));
-    i = j;
-  }
-  return runtime.list(std::move(out));
+template <bool kKeeps, bool kOfAttribute>
+Value select(Call& call) {
+  return lazily(call, [](Runtime& runtime, const Arguments& arguments) {
+    return [holds = selection(runtime, arguments, kOfAttribute)](Value& item) {
+      return holds(item) == kKeeps;
+    };
+  });
 }
 
 }  // namespace
 
-void add_collection_filters(FilterTable& table) {
-  table.insert({
-      {"batch", {batch}},
-      {"count", {size}},
-      {"dictsort", {dictsort}},
-      {"first", {first}},
-      {"groupby", {groupby}},
-      {"items", {items}},
-      {"join", {join}},
-      {"last", {last}},
-      {"length", {size}},
-      {"list", {list}},
-      {"max", {extreme<true>}},
-      {"min", {extreme<false>}},
-      {"reverse", {reversed}},
-      {"slice", {slices}},
-      {"sort", {sort}},
-      {"unique", {unique}},
-  });
-}
+const std::vector<Native> kCollectionFilters{
+    {"count", size},
+    {"d", default_value, {"default_value", "boolean"}},
+    {"default", default_value, {"default_value", "boolean"}},
+    {"dictsort", dictsort, {"case_sensitive", "by", "reverse"}},
+    {"first", first},
+    {"items", items},
+    {"join", join, {"d", "attribute"}},
+    {"last", last},
+    {"length", size},
+    {"list", list},
+    {.name = "map", .run = map, .takes_any = true},
+    {.name = "reject", .run = select<false, false>, .takes_any = true},
+    {.name = "rejectattr", .run = select<false, true>, .takes_any = true},
+    {"reverse", reversed},
+    {.name = "select", .run = select<true, false>, .takes_any = true},
+    {.name = "selectattr", .run = select<true, true>, .takes_any = true},
+    {"sort", sort, {"reverse", "case_sensitive", "attribute"}},
+};
 
 }  // namespace air::jinja

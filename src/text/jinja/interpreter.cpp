@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "text/jinja/attributes.h"
 #include "text/jinja/loop.h"
 #include "text/jinja/operators.h"
 
@@ -94,7 +93,8 @@ void Interpreter::assign(const Expression& target, Value value) {
     if (target.name.starts_with('_'))
       throw RenderError(
           "Chat templates cannot store underscore-prefixed attributes on a namespace");
-    return object.as<Namespace>().set(target.name, std::move(value));
+    object.as<Namespace>().attributes[target.name] = std::move(value);
+    return;
   }
   const std::vector<Value> items = to_vector(*this, value);
   const size_t wanted = target.children.size();
@@ -117,32 +117,21 @@ Interpreter::Flow Interpreter::execute(const Block& block) {
   return Flow::kNext;
 }
 
-Interpreter::Flow Interpreter::execute_scoped(const Block& block) {
-  const Replaced<std::shared_ptr<Scope>> scope(scope_, inside(scope_));
-  return execute(block);
-}
-
-/// What a block writes whose text is a value, such as a macro's, has to be one.
-void Interpreter::write(const Value& value) {
-  if (!value.is_string())
-    throw RenderError("expected str instance, " + std::string(type_name(value)) + " found");
-  append_text(*out_, *this, value);
-}
-
 Interpreter::Flow Interpreter::execute(const Statement& statement) try {
   step();
+  Value storage;
   switch (statement.kind) {
     case Statement::Kind::kText:
       charge(statement.text.size());
       *out_ += statement.text;
       return Flow::kNext;
     case Statement::Kind::kPrint:
-      append_text(*out_, *this, evaluate(*statement.expression));
+      append_text(*out_, *this, view(*statement.expression, storage));
       return Flow::kNext;
     case Statement::Kind::kIf:
-      return execute(truth(evaluate(*statement.condition)) ? statement.body : statement.other);
+      return execute(truth(view(*statement.condition, storage)) ? statement.body : statement.other);
     case Statement::Kind::kFor:
-      return execute_loop(statement, evaluate(*statement.expression), 0);
+      return execute_loop(statement);
     case Statement::Kind::kSet:
       assign(*statement.target, evaluate(*statement.expression));
       return Flow::kNext;
@@ -154,12 +143,12 @@ Interpreter::Flow Interpreter::execute(const Statement& statement) try {
     case Statement::Kind::kCallBlock:
       execute_call_block(statement);
       return Flow::kNext;
-    case Statement::Kind::kFilterBlock:
-      return execute_filter_block(statement);
     case Statement::Kind::kWith:
       return execute_with(statement);
-    case Statement::Kind::kGeneration:
-      return execute_scoped(statement.body);
+    case Statement::Kind::kGeneration: {
+      const Replaced<std::shared_ptr<Scope>> scope(scope_, inside(scope_));
+      return execute(statement.body);
+    }
     case Statement::Kind::kBreak:
       return Flow::kBreak;
     case Statement::Kind::kContinue:
@@ -172,46 +161,45 @@ Interpreter::Flow Interpreter::execute(const Statement& statement) try {
 }
 
 /// The items for which the loop's condition holds.
-IteratorPointer Interpreter::filtered(const Statement& statement, const Value& iterable) {
-  const Value out = iterator(
-      [this, &statement, around = scope_, source = iterate(*this, iterable)](Value& item) {
+Value Interpreter::filtered(const Statement& statement, const Value& iterable) {
+  return iterator(
+      [this, &statement, around = scope_, source = Cursor(iterable)](Value& item) mutable {
         const Replaced<std::shared_ptr<Scope>> scope(scope_, inside(around));
-        while (source->next(item)) {
+        Value storage;
+        while (source.next(item)) {
           step();
           assign(*statement.target, item);
-          if (truth(evaluate(*statement.condition))) return true;
+          if (truth(view(*statement.condition, storage))) return true;
         }
         return false;
       },
       iterable);
-  return std::static_pointer_cast<Iterator>(out.object());
 }
 
-Interpreter::Flow Interpreter::execute_loop(const Statement& statement, const Value& iterable,
-                                            int64_t depth) {
+Interpreter::Flow Interpreter::execute_loop(const Statement& statement) {
+  Value source = evaluate(*statement.expression);
+  if (statement.condition) source = filtered(statement, source);
+  // One of the two: the variable `loop` is made where the body reads it.
+  std::shared_ptr<Loop> loop;
+  std::optional<Cursor> cursor;
+  if (statement.reads_loop) {
+    loop = std::make_shared<Loop>(*this, source);
+    keep(loop);
+  } else {
+    cursor.emplace(source);
+  }
   const std::shared_ptr<Scope> around = scope_;
-  const Value source =
-      statement.condition ? Value::of(Kind::kIterator, filtered(statement, iterable)) : iterable;
-  const auto loop = std::make_shared<Loop>(*this, source, depth);
-  if (statement.reads_loop) keep(loop);
-  if (statement.is_recursive)
-    loop->recurse = [this, &statement, around](const Value& inner, int64_t inner_depth) {
-      std::string text;
-      const Replaced<std::string*> output(out_, &text);
-      const Replaced<std::shared_ptr<Scope>> scope(scope_, around);
-      execute_loop(statement, inner, inner_depth);
-      return Value::text(std::move(text));
-    };
   const Replaced<std::shared_ptr<Scope>> restored(scope_, nullptr);
   bool any = false;  // as jinja2 counts: of the bodies that ended by themselves
-  for (Value item; loop->next(*this, item);) {
+  for (Value item; loop ? loop->next(item) : cursor->next(item);) {
+    step();
     // A scope that nothing has kept is used again.
     if (scope_ && scope_.use_count() == 1)
       scope_->variables.clear();
     else
       scope_ = inside(around);
-    if (statement.reads_loop) set(kLoopSymbol, Value::of(Kind::kLoop, loop));
-    assign(*statement.target, item);
+    if (loop) set(kLoopSymbol, Value::of(Kind::kLoop, loop));
+    assign(*statement.target, std::move(item));
     const Flow flow = execute(statement.body);
     if (flow == Flow::kBreak) break;
     any = any || flow == Flow::kNext;
@@ -223,42 +211,26 @@ Interpreter::Flow Interpreter::execute_loop(const Statement& statement, const Va
 
 Interpreter::Flow Interpreter::execute_set_block(const Statement& statement) {
   std::string text;
-  Value value;
   {
     const Replaced<std::shared_ptr<Scope>> scope(scope_, inside(scope_));
-    {
-      const Replaced<std::string*> output(out_, &text);
-      const Flow flow = execute(statement.body);
-      if (flow != Flow::kNext) return flow;
-    }
-    value = Value::text(std::move(text));
-    if (statement.expression) value = evaluate_filter(*statement.expression, &value);
-  }
-  assign(*statement.target, std::move(value));
-  return Flow::kNext;
-}
-
-Interpreter::Flow Interpreter::execute_filter_block(const Statement& statement) {
-  std::string text;
-  const Replaced<std::shared_ptr<Scope>> scope(scope_, inside(scope_));
-  {
     const Replaced<std::string*> output(out_, &text);
     const Flow flow = execute(statement.body);
     if (flow != Flow::kNext) return flow;
   }
-  const Value value = Value::text(std::move(text));
-  write(evaluate_filter(*statement.expression, &value));
+  assign(*statement.target, Value::text(std::move(text)));
   return Flow::kNext;
 }
 
 void Interpreter::execute_call_block(const Statement& statement) {
   const Value caller = make_macro(statement.macro);
-  write(evaluate_call(*statement.expression, &caller));
+  const Value text = evaluate_call(*statement.expression, &caller);
+  if (!text.is_string())
+    throw RenderError("expected str instance, " + std::string(type_name(text)) + " found");
+  append_text(*out_, *this, text);
 }
 
 Interpreter::Flow Interpreter::execute_with(const Statement& statement) {
-  const std::shared_ptr<Scope> around = scope_;
-  const std::shared_ptr<Scope> inner = inside(around);
+  const std::shared_ptr<Scope> inner = inside(scope_);
   for (const auto& [target, expression] : statement.assignments) {
     Value value = evaluate(*expression);
     const Replaced<std::shared_ptr<Scope>> scope(scope_, inner);
@@ -272,7 +244,6 @@ Interpreter::Flow Interpreter::execute_with(const Statement& statement) {
 
 Value Interpreter::make_macro(const std::shared_ptr<const MacroDefinition>& definition) {
   auto macro = std::make_shared<Macro>();
-  macro->name = definition->name;
   macro->interpreter = this;
   macro->definition = definition;
   macro->closure = scope_;
@@ -283,41 +254,28 @@ Value Interpreter::make_macro(const std::shared_ptr<const MacroDefinition>& defi
 Value Interpreter::call_macro(const MacroDefinition& macro, const std::shared_ptr<Scope>& closure,
                               Arguments& arguments) {
   const Replaced<std::shared_ptr<Scope>> scope(scope_, inside(closure));
-  auto& named = arguments.named;
-  const auto take = [&](const std::string& name) {
-    const auto it = std::find_if(named.begin(), named.end(),
-                                 [&](const auto& entry) { return entry.first == name; });
-    std::optional<Value> out;
-    if (it == named.end()) return out;
-    out = std::move(it->second);
-    named.erase(it);
-    return out;
+  const auto fail = [&](const std::string& what) {
+    throw RenderError("macro '" + macro.name + "' takes " + what);
   };
-  const size_t count = macro.parameters.size(),
-               given = std::min(count, arguments.positional.size());
-  std::vector<std::optional<Value>> values(
-      arguments.positional.begin(),
-      arguments.positional.begin() + static_cast<std::ptrdiff_t>(given));
-  bool takes_caller = false;
-  for (size_t i = given; i < count; ++i) values.push_back(take(macro.parameters[i].first));
-  for (const auto& [name, symbol] : macro.parameters)
-    takes_caller = takes_caller || name == "caller";
-  if (macro.reads_caller && !takes_caller)
-    set(kCallerSymbol, take("caller").value_or(Value::undefined("No caller defined")));
-  if (macro.reads_kwargs) {
-    auto rest = std::make_shared<Dict>();
-    for (const auto& [name, value] : named) rest->set(*this, Value::text(name), value);
-    set(kKwargsSymbol, dict(std::move(rest)));
-  } else if (!named.empty()) {
-    throw RenderError("macro '" + macro.name + "' takes no keyword argument '" + named[0].first +
-                      "'");
+  const size_t count = macro.parameters.size();
+  if (arguments.positional.size() > count)
+    fail("not more than " + std::to_string(count) + " argument(s)");
+  std::vector<std::optional<Value>> values(arguments.positional.begin(),
+                                           arguments.positional.end());
+  values.resize(count);
+  Value caller = Value::undefined("No caller defined");
+  for (const auto& [name, value] : arguments.named) {
+    const auto is_named = [&, &name = name](const auto& entry) { return entry.first == name; };
+    const auto it = std::find_if(macro.parameters.begin(), macro.parameters.end(), is_named);
+    const auto i = static_cast<size_t>(it - macro.parameters.begin());
+    if (i < count && i >= arguments.positional.size())
+      values[i] = value;
+    else if (i == count && macro.reads_caller && name == "caller")
+      caller = value;
+    else
+      fail("no keyword argument '" + name + "'");
   }
-  if (macro.reads_varargs)
-    set(kVarargsSymbol, tuple({arguments.positional.begin() + static_cast<std::ptrdiff_t>(given),
-                               arguments.positional.end()}));
-  else if (arguments.positional.size() > count)
-    throw RenderError("macro '" + macro.name + "' takes not more than " + std::to_string(count) +
-                      " argument(s)");
+  if (macro.reads_caller) set(kCallerSymbol, caller);
   for (size_t i = 0; i < count; ++i) {
     const auto& [name, symbol] = macro.parameters[i];
     const size_t first_default = count - macro.defaults.size();

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "text/jinja/parser.h"
 #include "text/jinja/runtime.h"
 #include "text/jinja/syntax_tree.h"
 
@@ -36,20 +36,20 @@ class Interpreter : public Runtime {
 
   Flow execute(const Block& block);
   Flow execute(const Statement& statement);
-  Flow execute_scoped(const Block& block);
-  Flow execute_loop(const Statement& statement, const Value& iterable, int64_t depth);
+  Flow execute_loop(const Statement& statement);
   Flow execute_set_block(const Statement& statement);
   void execute_call_block(const Statement& statement);
-  Flow execute_filter_block(const Statement& statement);
   Flow execute_with(const Statement& statement);
-  void write(const Value& value);
   Value make_macro(const std::shared_ptr<const MacroDefinition>& definition);
-  IteratorPointer filtered(const Statement& statement, const Value& iterable);
+  Value filtered(const Statement& statement, const Value& iterable);
 
   Value evaluate(const Expression& expression);
   Value evaluate_kind(const Expression& expression);
+  /// The value itself where it lies: of a constant, of a variable; else `storage`, which gets it.
+  /// Good until the next assignment.
+  const Value& view(const Expression& expression, Value& storage);
   Value evaluate_call(const Expression& expression, const Value* caller);
-  Value evaluate_filter(const Expression& expression, const Value* block_text);
+  Value apply(const Expression& expression);
   bool evaluate_comparison(const Expression& expression);
   Value evaluate_concatenation(const Expression& expression);
   Value evaluate_dict(const Expression& expression);

@@ -11,6 +11,13 @@ using Kind = Value::Kind;
 
 }  // namespace
 
+const Value& Interpreter::view(const Expression& expression, Value& storage) {
+  if (expression.kind == Expression::Kind::kConstant) return expression.value;
+  if (expression.kind == Expression::Kind::kName)
+    if (const Value* found = find(expression.symbol)) return *found;
+  return storage = evaluate(expression);
+}
+
 Value Interpreter::evaluate(const Expression& expression) {
   if (expression.kind == Expression::Kind::kConstant) return expression.value;
   const Level level(*this);
@@ -24,7 +31,10 @@ Value Interpreter::evaluate(const Expression& expression) {
 }
 
 Value Interpreter::evaluate_kind(const Expression& expression) {
+  Value first, second;
   const auto child = [&](size_t i) { return evaluate(*expression.children[i]); };
+  const auto left = [&]() -> const Value& { return view(*expression.children[0], first); };
+  const auto right = [&]() -> const Value& { return view(*expression.children[1], second); };
   switch (expression.kind) {
     case Expression::Kind::kConstant:
       return expression.value;
@@ -39,10 +49,13 @@ Value Interpreter::evaluate_kind(const Expression& expression) {
     case Expression::Kind::kDict:
       return evaluate_dict(expression);
     case Expression::Kind::kAttribute:
-      return get_attribute(*this, child(0), expression.name);
+      return get_attribute(*this, left(), expression.value, expression.methods);
     case Expression::Kind::kItem: {
-      const Value object = child(0);
-      return get_item(*this, object, child(1));
+      const Value& object = left();
+      const Value& key = right();
+      if (expression.children[1]->kind == Expression::Kind::kConstant)
+        return get_item(*this, object, key, expression.methods);
+      return get_item(*this, object, key);
     }
     case Expression::Kind::kSlice: {
       const Value object = child(0), start = child(1), stop = child(2);
@@ -51,33 +64,29 @@ Value Interpreter::evaluate_kind(const Expression& expression) {
     case Expression::Kind::kCall:
       return evaluate_call(expression, nullptr);
     case Expression::Kind::kFilter:
-      return evaluate_filter(expression, nullptr);
-    case Expression::Kind::kTest: {
-      if (!expression.test) throw RenderError("No test named '" + expression.name + "' found.");
-      const Value subject = child(0);
-      return Value::boolean(
-          expression.test->holds(*this, subject, evaluate_arguments(expression.arguments)));
-    }
+      return apply(expression);
+    case Expression::Kind::kTest:
+      return apply(expression);
     case Expression::Kind::kNot:
-      return Value::boolean(!truth(child(0)));
+      return Value::boolean(!truth(left()));
     case Expression::Kind::kNegative:
     case Expression::Kind::kPositive:
-      return negate(child(0), expression.kind == Expression::Kind::kNegative);
+      return negate(left(), expression.kind == Expression::Kind::kNegative);
     case Expression::Kind::kAnd:
     case Expression::Kind::kOr: {
-      Value left = child(0);
-      return truth(left) == (expression.kind == Expression::Kind::kOr) ? left : child(1);
+      const Value& value = left();
+      return truth(value) == (expression.kind == Expression::Kind::kOr) ? value : child(1);
     }
     case Expression::Kind::kArithmetic: {
-      const Value left = child(0);
-      return arithmetic(*this, expression.operators[0], left, child(1));
+      const Value& value = left();
+      return arithmetic(*this, expression.operators[0], value, right());
     }
     case Expression::Kind::kComparison:
       return Value::boolean(evaluate_comparison(expression));
     case Expression::Kind::kConcatenation:
       return evaluate_concatenation(expression);
     case Expression::Kind::kConditional:
-      if (truth(child(0))) return child(1);
+      if (truth(left())) return child(1);
       if (expression.children.size() > 2) return child(2);
       return Value::undefined("the inline if-expression on line " +
                               std::to_string(expression.line) +
@@ -104,19 +113,22 @@ Value Interpreter::evaluate_dict(const Expression& expression) {
 }
 
 bool Interpreter::evaluate_comparison(const Expression& expression) {
-  Value left = evaluate(*expression.children[0]);
+  Value storage[2];
+  const Value* left = &view(*expression.children[0], storage[0]);
   for (size_t i = 0; i < expression.operators.size(); ++i) {
-    Value right = evaluate(*expression.children[i + 1]);
-    if (!compare(*this, expression.operators[i], left, right)) return false;
-    left = std::move(right);
+    // The one that does not hold the left operand.
+    const Value& right = view(*expression.children[i + 1], storage[(i + 1) % 2]);
+    if (!compare(*this, expression.operators[i], *left, right)) return false;
+    left = &right;
   }
   return true;
 }
 
 Value Interpreter::evaluate_concatenation(const Expression& expression) {
   std::string out;
+  Value storage;
   for (const ExpressionPointer& part : expression.children)
-    append_text(out, *this, evaluate(*part));
+    append_text(out, *this, view(*part, storage));
   return Value::text(std::move(out));
 }
 
@@ -133,8 +145,7 @@ Arguments Interpreter::evaluate_arguments(const CallArguments& arguments) {
   if (!more.is(Kind::kDict)) throw RenderError("argument after ** must be a mapping");
   for (const auto& [name, value] : more.as<Dict>().entries()) {
     if (!name.is_string()) throw RenderError("keywords must be strings");
-    step(static_cast<int64_t>(out.named.size()));
-    for (const auto& [other, unused] : out.named)
+    for (const auto& [other, unused] : arguments.named)
       if (other == name.as_text())
         throw RenderError("got multiple values for keyword argument '" + other + "'");
     out.named.emplace_back(name.as_text(), value);
@@ -149,27 +160,33 @@ Value Interpreter::evaluate_call(const Expression& expression, const Value* call
     if (caller) arguments.named.emplace_back("caller", *caller);
     return arguments;
   };
-  if (callee.kind != Expression::Kind::kAttribute) {
-    const Value function = evaluate(callee);
-    Arguments arguments = arguments_of_call();
-    return call(function, arguments);
+  Value storage, function;
+  if (callee.kind == Expression::Kind::kAttribute) {
+    const Value& object = view(*callee.children[0], storage);
+    if (const Native* method = method_of(object, callee.value, callee.methods)) {
+      const Arguments arguments = arguments_of_call();
+      if (object.is_markup())
+        for (const Value& argument : arguments.positional)
+          if (argument.is_string()) refuse_to_escape(argument);
+      return jinja::run(*this, *method, object, arguments);
+    }
+    function = get_attribute(*this, object, callee.value, callee.methods);
+  } else {
+    function = evaluate(callee);
   }
-  const Value object = evaluate(*callee.children[0]);
-  if (const Native method = find_method(object, callee.name))
-    return method(*this, object, arguments_of_call());
-  const Value function = get_attribute(*this, object, callee.name);
   Arguments arguments = arguments_of_call();
   return call(function, arguments);
 }
 
-Value Interpreter::evaluate_filter(const Expression& expression, const Value* block_text) {
-  if (!expression.filter) throw RenderError("No filter named '" + expression.name + "' found.");
-  const Expression* source = expression.children[0].get();
-  const Value subject = !source ? *block_text
-                        : block_text && source->kind == Expression::Kind::kFilter
-                            ? evaluate_filter(*source, block_text)
-                            : evaluate(*source);
-  return expression.filter->apply(*this, subject, evaluate_arguments(expression.arguments));
+/// A filter or a test.
+Value Interpreter::apply(const Expression& expression) {
+  if (!expression.native)
+    throw RenderError(
+        (expression.kind == Expression::Kind::kFilter ? "No filter named '" : "No test named '") +
+        expression.name + "' found.");
+  Value storage;
+  const Value& subject = view(*expression.children[0], storage);
+  return jinja::run(*this, *expression.native, subject, evaluate_arguments(expression.arguments));
 }
 
 }  // namespace air::jinja

@@ -3,7 +3,7 @@
 #include <unicode/uchar.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <cctype>
 #include <optional>
 
 #include "text/jinja/python_text.h"
@@ -192,58 +192,32 @@ class Lexer {
     move_to(end);
   }
 
-  /// The end of digits from `i` on, single underscores between them; `i` itself when there is no
-  /// digit.
-  template <typename IsDigit>
-  size_t digits(size_t i, IsDigit is_digit) const {
-    for (size_t j = i;; i = ++j) {
-      if (j > 0 && j < text_.size() && text_[j] == '_' && text_[j - 1] != '_') ++j;
-      if (j >= text_.size() || !is_digit(text_[j])) return i;
-    }
-  }
-
   void number() {
-    const auto is_decimal = [](char c) { return c >= '0' && c <= '9'; };
-    const size_t whole = digits(i_, is_decimal);
-    const bool after_dot = i_ > 0 && text_[i_ - 1] == '.';
+    const auto digits = [&](size_t i) {
+      return std::min(text_.find_first_not_of("0123456789", i), text_.size());
+    };
+    const auto is_digit = [&](size_t i) { return i < text_.size() && digits(i) > i; };
+    const size_t whole = digits(i_);
     size_t end = whole;
-    if (!after_dot && whole + 1 < text_.size() && text_[whole] == '.' &&
-        is_decimal(text_[whole + 1]))
-      end = digits(whole + 1, is_decimal);
+    const bool after_dot = i_ > 0 && text_[i_ - 1] == '.';  // a key, as in `x.0`
+    if (!after_dot && end < text_.size() && text_[end] == '.' && is_digit(end + 1))
+      end = digits(end + 1);
     if (!after_dot && end < text_.size() && (text_[end] | 0x20) == 'e') {
-      const size_t sign =
-          end + 1 < text_.size() && (text_[end + 1] == '+' || text_[end + 1] == '-') ? 1 : 0;
-      const size_t exponent = end + 1 + sign;
-      if (exponent < text_.size() && is_decimal(text_[exponent]))
-        end = digits(exponent, is_decimal);
+      const size_t sign = text_.find_first_of("+-", end + 1) == end + 1 ? 1 : 0;
+      if (is_digit(end + 1 + sign)) end = digits(end + 1 + sign);
     }
-    std::string plain;
-    if (end > whole) {
-      for (const char c : text_.substr(i_, end - i_))
-        if (c != '_') plain += c;
-      add(Token::Kind::kFloat, "");
-      tokens_.back().real = *parse_float(plain);
-      return move_to(end);
-    }
-    integer(whole);
-  }
-
-  void integer(size_t decimal_end) {
-    const char letter = i_ + 1 < text_.size() ? static_cast<char>(text_[i_ + 1] | 0x20) : 0;
-    size_t end = decimal_end;
-    if (text_[i_] == '0') {
-      const int base = letter == 'x' ? 16 : letter == 'o' ? 8 : letter == 'b' ? 2 : 0;
-      const auto is_digit = [&](char c) {
-        const int value = c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-        return std::isalnum(static_cast<unsigned char>(c)) && value >= 0 &&
-               value < (base == 0 ? 1 : base);
-      };
-      end = digits(i_ + (base == 0 ? 0 : 2), is_digit);
-      if (base != 0 && end == i_ + 2) end = i_ + 1;  // 0x without digits: a zero and a name
-    }
+    const std::string_view number = text_.substr(i_, end - i_);
+    if (end < text_.size() &&
+        (text_[end] == '_' || std::isalnum(static_cast<unsigned char>(text_[end]))))
+      fail("air does not know numbers such as " + std::string(text_.substr(i_, end + 1 - i_)));
+    if (number.size() > 1 && number[0] == '0' && end == whole)
+      fail("air does not know integers with a zero before them");
     try {
-      add(Token::Kind::kInteger, "");
-      tokens_.back().integer = *parse_integer(text_.substr(i_, end - i_), 0);
+      add(end > whole ? Token::Kind::kFloat : Token::Kind::kInteger, "");
+      if (end > whole)
+        tokens_.back().real = *parse_float(number);
+      else
+        tokens_.back().integer = *parse_integer(number);
     } catch (const RenderError& e) {
       fail(e.what());
     }
@@ -259,8 +233,7 @@ class Lexer {
     move_to(end + 1);
   }
 
-  /// What Python's codec unicode-escape makes of the text, of which jinja2 first escapes all beyond
-  /// ASCII.
+  /// What Python's codec unicode-escape makes of the text.
   std::string unescape(std::string_view text) const {
     std::string out;
     for (size_t i = 0; i < text.size();) {
@@ -275,27 +248,11 @@ class Lexer {
       if (c == '\n') continue;
       if (named != std::string_view::npos) {
         out += kCharacters[named];
-      } else if (c >= '0' && c <= '7') {
-        size_t end = i;
-        while (end < text.size() && end < i + 2 && text[end] >= '0' && text[end] <= '7') ++end;
-        append_utf8(out, static_cast<char32_t>(
-                             std::stoul(std::string(text.substr(i - 1, end - i + 1)), nullptr, 8)));
-        i = end;
       } else if (c == 'x' || c == 'u' || c == 'U') {
         append_hex(out, text, i, c == 'x' ? 2 : c == 'u' ? 4 : 8);
-      } else if (c == 'N') {
-        fail("air does not know characters by name (\\N)");
-      } else if (static_cast<signed char>(c) < 0) {
-        // The escape that stands for the character begins with a backslash, which this one escapes.
-        --i;
-        const char32_t code_point = next_code_point(text, i);
-        char digits[16];
-        std::snprintf(digits, sizeof digits,
-                      code_point < 0x100     ? "x%02x"
-                      : code_point < 0x10000 ? "u%04x"
-                                             : "U%08x",
-                      static_cast<unsigned>(code_point));
-        (out += '\\') += digits;
+      } else if (c == 'N' || std::isdigit(static_cast<unsigned char>(c)) ||
+                 static_cast<signed char>(c) < 0) {
+        fail("air does not know the escape \\" + std::string(text.substr(i - 1, utf8_length(c))));
       } else {
         (out += '\\') += c;
       }

@@ -4,8 +4,6 @@
 #include <cmath>
 
 #include "text/jinja/python_text.h"
-#include "text/jinja/text_format.h"
-#include "text/utf8.h"
 
 namespace air::jinja {
 
@@ -14,22 +12,16 @@ namespace {
 using Kind = Value::Kind;
 
 const char* symbol(Operator op) {
-  constexpr const char* kSymbols[] = {"+",  "-", "*",  "/", "//", "%",  "** or pow()", "==",
-                                      "!=", "<", "<=", ">", ">=", "in", "not in"};
+  constexpr const char* kSymbols[] = {
+      "+", "-", "*", "/", "//", "%", "==", "!=", "<", "<=", ">", ">=", "in", "not in"};
   return kSymbols[static_cast<size_t>(op)];
 }
 
 [[noreturn]] void fail_operands(Operator op, const Value& left, const Value& right) {
   if (left.is_undefined()) fail_undefined(left);
   if (right.is_undefined()) fail_undefined(right);
-  if (op == Operator::kAdd && left.is_string())
-    throw RenderError("can only concatenate str (not \"" + std::string(type_name(right)) +
-                      "\") to str");
-  const bool is_order = op >= Operator::kEq;
-  throw RenderError((is_order ? "'" : "unsupported operand type(s) for ") +
-                    std::string(symbol(op)) +
-                    (is_order ? "' not supported between instances of '" : ": '") +
-                    std::string(type_name(left)) + "' and '" + std::string(type_name(right)) + "'");
+  throw RenderError(std::string("'") + symbol(op) + "' is not for a " +
+                    std::string(type_name(left)) + " and a " + std::string(type_name(right)));
 }
 
 [[noreturn]] void fail_overflow() { throw RenderError("an integer beyond 64 bits"); }
@@ -50,19 +42,6 @@ std::optional<int> order_numbers(const Value& left, const Value& right) {
                           : static_cast<long double>(v.as_float());
   };
   return order(exact(left), exact(right));
-}
-
-Value integer_power(int64_t base, int64_t exponent) {
-  if (exponent < 0) {
-    if (base == 0) throw RenderError("0.0 cannot be raised to a negative power");
-    return Value::number(std::pow(static_cast<double>(base), static_cast<double>(exponent)));
-  }
-  int64_t out = 1;
-  for (bool first = true; exponent > 0; exponent >>= 1, first = false) {
-    if (!first && __builtin_mul_overflow(base, base, &base)) fail_overflow();
-    if ((exponent & 1) != 0 && __builtin_mul_overflow(out, base, &out)) fail_overflow();
-  }
-  return Value::integer(out);
 }
 
 Value integer_arithmetic(Operator op, int64_t left, int64_t right) {
@@ -87,78 +66,39 @@ Value integer_arithmetic(Operator op, int64_t left, int64_t right) {
     case Operator::kFloorDiv:
       out = left / right - (left % right != 0 && (left < 0) != (right < 0) ? 1 : 0);
       break;
-    case Operator::kMod:
+    default:  // %
       out = right == -1 ? 0 : left % right;
       if (out != 0 && (out < 0) != (right < 0)) out += right;
-      break;
-    default:
-      return integer_power(left, right);
   }
   return Value::integer(out);
 }
 
-double float_modulo(double left, double right) {
-  double out = std::fmod(left, right);
-  if (out != 0 && (out < 0) != (right < 0)) out += right;
-  return out == 0 ? std::copysign(0.0, right) : out;
-}
-
 Value float_arithmetic(Operator op, double left, double right) {
-  const bool divides = op == Operator::kDiv || op == Operator::kFloorDiv || op == Operator::kMod;
-  if (divides && right == 0)
-    throw RenderError(op == Operator::kMod   ? "float modulo"
-                      : op == Operator::kDiv ? "float division by zero"
-                                             : "float floor division by zero");
-  switch (op) {
-    case Operator::kAdd:
-      return Value::number(left + right);
-    case Operator::kSub:
-      return Value::number(left - right);
-    case Operator::kMul:
-      return Value::number(left * right);
-    case Operator::kDiv:
-      return Value::number(left / right);
-    case Operator::kFloorDiv: {
-      const double floor = std::round((left - float_modulo(left, right)) / right);
-      return Value::number(floor == 0 ? std::copysign(0.0, left / right) : floor);
-    }
-    case Operator::kMod:
-      return Value::number(float_modulo(left, right));
-    default:
-      if (left == 0 && right < 0) throw RenderError("0.0 cannot be raised to a negative power");
-      if (left < 0 && right != std::floor(right))
-        throw RenderError("a power that is a complex number");
-      return Value::number(std::pow(left, right));
-  }
+  if (op == Operator::kFloorDiv || op == Operator::kMod)
+    throw RenderError(std::string("air does not compute ") + symbol(op) + " of floats");
+  if (op == Operator::kDiv && right == 0) throw RenderError("float division by zero");
+  return Value::number(op == Operator::kAdd   ? left + right
+                       : op == Operator::kSub ? left - right
+                       : op == Operator::kMul ? left * right
+                                              : left / right);
 }
 
 Value concatenate(Runtime& runtime, const Value& left, const Value& right) {
   const bool is_markup = left.is_markup() || right.is_markup();
-  std::string out;
+  if (is_markup && !left.is_markup()) refuse_to_escape(left);
+  if (is_markup && !right.is_markup()) refuse_to_escape(right);
   runtime.charge(left.as_text().size() + right.as_text().size());
-  out.reserve(left.as_text().size() + right.as_text().size());
-  for (const Value* part : {&left, &right})
-    out += is_markup && !part->is_markup() ? escape_html(part->as_text()) : part->as_text();
-  return Value::text(std::move(out), is_markup);
+  return Value::text(left.as_text() + right.as_text(), is_markup);
 }
 
-Value repeat(Runtime& runtime, const Value& value, int64_t count) {
+Value repeat(Runtime& runtime, const Value& text, int64_t count) {
+  const size_t size = text.as_text().size();
   const auto times = static_cast<size_t>(std::max<int64_t>(count, 0));
-  const auto charge = [&](size_t one) {
-    if (one != 0 && times > SIZE_MAX / one) throw RenderError("the template makes too much text");
-    runtime.charge(one * times);
-  };
-  if (value.is_string()) {
-    charge(value.as_text().size());
-    std::string out;
-    for (size_t i = 0; i < times && !value.as_text().empty(); ++i) out += value.as_text();
-    return Value::text(std::move(out), value.is_markup());
-  }
-  charge(value.items().size() * kItemBytes);
-  std::vector<Value> out;
-  for (size_t i = 0; i < times && !value.items().empty(); ++i)
-    out.insert(out.end(), value.items().begin(), value.items().end());
-  return runtime.list(std::move(out), value.kind());
+  if (size != 0 && times > SIZE_MAX / size) throw RenderError("the template makes too much text");
+  runtime.charge(size * times);
+  std::string out;
+  for (size_t i = 0; i < times && size != 0; ++i) out += text.as_text();
+  return Value::text(std::move(out), text.is_markup());
 }
 
 bool equal_items(Budget& budget, const std::vector<Value>& left, const std::vector<Value>& right) {
@@ -211,20 +151,20 @@ bool contains(Runtime& runtime, const Value& container, const Value& item) {
     default:
       break;
   }
-  if (!is_iterable(container))
-    throw RenderError("argument of type '" + std::string(type_name(container)) +
-                      "' is not iterable");
-  const IteratorPointer iterator = iterate(runtime, container);
-  for (Value other; iterator->next(other);)
+  Cursor cursor(container);
+  for (Value other; cursor.next(other);)
     if (equal(runtime, other, item)) return true;
   return false;
 }
 
 }  // namespace
 
-void fail_undefined(const Value& value) {
-  throw RenderError(value.object() ? value.as<Text>().text : "an undefined value is used");
+void refuse_to_escape(const Value& text) {
+  if (text.as_text().find_first_of("&<>\"'") != std::string::npos)
+    throw RenderError("air does not escape a text that meets one which the filter 'safe' made");
 }
+
+void fail_undefined(const Value& value) { throw RenderError(value.hint()); }
 
 bool truth(const Value& value) {
   switch (value.kind()) {
@@ -236,8 +176,8 @@ bool truth(const Value& value) {
       return value.as_integer() != 0;
     case Kind::kFloat:
       return value.as_float() != 0;
-    case Kind::kIterator:
-      return true;
+    case Kind::kString:
+      return !value.as_text().empty();
     default:
       return length_of(value).value_or(1) != 0;
   }
@@ -263,41 +203,13 @@ bool equal(Budget& budget, const Value& left, const Value& right) {
     case Kind::kDict:
       return left.object() == right.object() ||
              equal_dicts(budget, left.as<Dict>(), right.as<Dict>());
-    case Kind::kRange: {
-      const auto &a = left.as<Range>(), &b = right.as<Range>();
-      return a.size == b.size &&
-             (a.size == 0 || (a.start == b.start && (a.size == 1 || a.step == b.step)));
-    }
     case Kind::kView:
-      throw RenderError("air does not compare dict views: make lists of them");
+    case Kind::kRange:
+      throw RenderError(
+          "air does not compare what keys(), values(), items() and range() make: "
+          "make lists of them");
     default:
       return left.object() == right.object();
-  }
-}
-
-size_t hash_of(Budget& budget, const Value& value) {
-  budget.step();
-  if (value.is_number()) return std::hash<double>()(value.as_float());
-  switch (value.kind()) {
-    case Kind::kString:
-      budget.step(static_cast<int64_t>(value.as_text().size() / 64));
-      return std::hash<std::string_view>()(value.as_text());
-    case Kind::kTuple: {
-      const Level level(budget);
-      size_t hash = value.items().size();
-      for (const Value& item : value.items()) hash = hash * 31 + hash_of(budget, item);
-      return hash;
-    }
-    case Kind::kList:
-    case Kind::kDict:
-    case Kind::kView:
-      throw RenderError("unhashable type: '" + std::string(type_name(value)) + "'");
-    case Kind::kUndefined:
-    case Kind::kNone:
-    case Kind::kRange:
-      return static_cast<size_t>(value.kind());
-    default:
-      return std::hash<const void*>()(value.object().get());
   }
 }
 
@@ -329,11 +241,13 @@ Value arithmetic(Runtime& runtime, Operator op, const Value& left, const Value& 
     items.insert(items.end(), right.items().begin(), right.items().end());
     return runtime.list(std::move(items), left.kind());
   }
-  if (op == Operator::kMod && left.is_string()) return percent_format(runtime, left, right);
+  if (op == Operator::kMod && left.is_string())
+    throw RenderError("air does not format text with %");
   if (op == Operator::kMul) {
-    const auto repeats = [](const Value& v) { return v.is_string() || v.is_sequence(); };
-    if (repeats(left) && right.is_integer()) return repeat(runtime, left, right.as_integer());
-    if (repeats(right) && left.is_integer()) return repeat(runtime, right, left.as_integer());
+    if (left.is_string() && right.is_integer()) return repeat(runtime, left, right.as_integer());
+    if (right.is_string() && left.is_integer()) return repeat(runtime, right, left.as_integer());
+    if (left.is_sequence() || right.is_sequence())
+      throw RenderError("air does not repeat lists with *");
   }
   fail_operands(op, left, right);
 }

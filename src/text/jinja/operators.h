@@ -19,7 +19,6 @@ enum class Operator {
   kDiv,
   kFloorDiv,
   kMod,
-  kPow,
   kEq,
   kNe,
   kLt,
@@ -32,14 +31,15 @@ enum class Operator {
 
 bool truth(const Value& value);
 bool equal(Budget& budget, const Value& left, const Value& right);
-/// @throws RenderError for a value without a hash: a list, a dict.
-size_t hash_of(Budget& budget, const Value& value);
 /// The result of one of the operators that compare. @throws RenderError where Python raises
 /// TypeError.
 bool compare(Runtime& runtime, Operator op, const Value& left, const Value& right);
 /// The result of one of the others.
 Value arithmetic(Runtime& runtime, Operator op, const Value& left, const Value& right);
 Value negate(const Value& value, bool minus);
+
+/// Fails where Python would escape `text`, which meets a text that the filter `safe` made.
+void refuse_to_escape(const Value& text);
 
 /// Fails for an undefined value as an operation on it does in jinja2.
 [[noreturn]] void fail_undefined(const Value& value);

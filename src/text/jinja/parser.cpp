@@ -1,5 +1,4 @@
-#include "text/jinja/parser.h"
-
+// The statements of a template.
 #include <memory>
 #include <utility>
 
@@ -14,13 +13,13 @@ using StatementKind = Statement::Kind;
 class Parser : public ExpressionParser {
  public:
   explicit Parser(std::string_view source) : ExpressionParser(source) {
-    for (const char* name : {"loop", "caller", "varargs", "kwargs"}) symbol(name);
+    for (const char* name : {"loop", "caller"}) symbol(name);
   }
 
   SyntaxTree run() {
     SyntaxTree tree;
     tree.body = block({});
-    fail_unknown(0);
+    if (!unknown_.empty()) throw unknown_[0];
     tree.symbols = std::move(symbols_);
     return tree;
   }
@@ -72,10 +71,8 @@ class Parser : public ExpressionParser {
 
   /// A body with variables of its own, up to the one end tag, which is taken.
   Block scope(std::string_view end_tag) {
-    const size_t mark = unknown_.size();
     Block out = body({end_tag});
     advance();
-    fail_unknown(mark);
     return out;
   }
 
@@ -98,9 +95,7 @@ class Parser : public ExpressionParser {
     if (tag == "set") return out.push_back(set_statement(line));
     if (tag == "macro") return out.push_back(macro_statement(line));
     if (tag == "call") return out.push_back(call_statement(line));
-    if (tag == "filter") return out.push_back(filter_statement(line));
     if (tag == "with") return out.push_back(with_statement(line));
-    if (tag == "print") return print_statement(out, line);
     if (tag == "generation") {
       out.push_back(make(StatementKind::kGeneration, line));
       out.back().body = outside_loops([&] { return scope("endgeneration"); });
@@ -111,7 +106,8 @@ class Parser : public ExpressionParser {
       return out.push_back(
           make(tag == "break" ? StatementKind::kBreak : StatementKind::kContinue, line));
     }
-    for (const char* refused : {"block", "extends", "include", "import", "from", "autoescape"})
+    for (const char* refused :
+         {"block", "extends", "include", "import", "from", "autoescape", "filter", "print"})
       if (tag == refused)
         throw SyntaxError{line, "the tag '" + tag + "' is not for chat templates"};
     throw SyntaxError{line, "Encountered unknown tag '" + tag + "'."};
@@ -141,20 +137,18 @@ class Parser : public ExpressionParser {
       fail("Can't assign to special loop variable in for-loop target");
     if (!skip_name("in")) fail_expected("in");
     out.expression = tuple({"recursive"}, false);
-    const size_t mark = unknown_.size();
     if (skip_name("if")) out.condition = expression();
-    out.is_recursive = skip_name("recursive");
+    if (is_name("recursive")) fail("recursive loops are not for chat templates");
     const bool was_in_loop = std::exchange(in_loop_, true);
     loops_.push_back(0);
     out.body = body({"endfor", "else"});
-    out.reads_loop = loops_.back() != 0 || out.is_recursive;
+    out.reads_loop = loops_.back() != 0;
     loops_.pop_back();
     in_loop_ = was_in_loop;
     if (take().text == "else") {
       out.other = body({"endfor"});
       advance();
     }
-    fail_unknown(mark);
     return out;
   }
 
@@ -168,7 +162,6 @@ class Parser : public ExpressionParser {
       return out;
     }
     out.kind = StatementKind::kSetBlock;
-    if (is_operator("|")) out.expression = filters(nullptr, false);
     out.body = scope("endset");
     return out;
   }
@@ -217,13 +210,6 @@ class Parser : public ExpressionParser {
     return out;
   }
 
-  Statement filter_statement(int line) {
-    Statement out = make(StatementKind::kFilterBlock, line);
-    out.expression = filters(nullptr, true);
-    out.body = scope("endfilter");
-    return out;
-  }
-
   Statement with_statement(int line) {
     Statement out = make(StatementKind::kWith, line);
     while (current().kind != TokenKind::kBlockEnd) {
@@ -234,14 +220,6 @@ class Parser : public ExpressionParser {
     }
     out.body = scope("endwith");
     return out;
-  }
-
-  void print_statement(Block& out, int line) {
-    for (bool first = true; current().kind != TokenKind::kBlockEnd; first = false) {
-      if (!first) expect_operator(",");
-      out.push_back(make(StatementKind::kPrint, line));
-      out.back().expression = expression();
-    }
   }
 
   bool in_loop_ = false;

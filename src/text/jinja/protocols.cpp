@@ -18,10 +18,9 @@ std::optional<int64_t> index_in(int64_t size, int64_t index) {
   return index >= 0 && index < size ? std::optional(index) : std::nullopt;
 }
 
-int64_t slice_bound(const Value& bound, const char* what) {
+int64_t slice_bound(const Value& bound) {
   if (bound.is_undefined()) fail_undefined(bound);
-  if (!bound.is_integer())
-    throw RenderError(std::string("slice indices must be integers or None (") + what + ")");
+  if (!bound.is_integer()) throw RenderError("slice indices must be integers or None");
   return bound.as_integer();
 }
 
@@ -32,14 +31,15 @@ void append_items(std::string& out, Budget& budget, const std::vector<Value>& it
   }
 }
 
-void append_dict(std::string& out, Budget& budget,
-                 const std::vector<std::pair<Value, Value>>& entries) {
+void append_dict(std::string& out, Budget& budget, const Dict& dict) {
   out += '{';
-  for (size_t i = 0; i < entries.size(); ++i) {
-    if (i > 0) out += ", ";
-    append_repr(out, budget, entries[i].first);
+  bool is_first = true;
+  for (const auto& [key, value] : dict.entries()) {
+    if (!is_first) out += ", ";
+    is_first = false;
+    append_repr(out, budget, key);
     out += ": ";
-    append_repr(out, budget, entries[i].second);
+    append_repr(out, budget, value);
   }
   out += '}';
 }
@@ -52,10 +52,6 @@ std::string to_text(Budget& budget, const Value& value) {
   return out;
 }
 
-std::string soft_text(Budget& budget, const Value& value) {
-  return value.is_string() ? value.as_text() : to_text(budget, value);
-}
-
 void append_text(std::string& out, Budget& budget, const Value& value) {
   if (value.is_undefined()) return;
   if (!value.is_string()) return append_repr(out, budget, value);
@@ -65,150 +61,104 @@ void append_text(std::string& out, Budget& budget, const Value& value) {
 
 void append_repr(std::string& out, Budget& budget, const Value& value) {
   const Level level(budget);
-  const size_t before = out.size();
+  budget.step();
   switch (value.kind()) {
     case Kind::kUndefined:
       out += "Undefined";
-      break;
+      return;
     case Kind::kNone:
       out += "None";
-      break;
+      return;
     case Kind::kBool:
       out += value.as_bool() ? "True" : "False";
-      break;
+      return;
     case Kind::kInt:
       out += std::to_string(value.as_integer());
-      break;
+      return;
     case Kind::kFloat:
       out += repr(value.as_float());
-      break;
-    case Kind::kString:
-      if (value.is_markup()) out += "Markup(";
-      out += repr(value.as_text());
-      if (value.is_markup()) out += ')';
-      budget.charge(out.size() - before);
-      break;
+      return;
+    case Kind::kString: {
+      const std::string text = repr(value.as_text());
+      budget.charge(text.size());
+      out += value.is_markup() ? "Markup(" + text + ")" : text;
+      return;
+    }
     case Kind::kList:
       out += '[';
       append_items(out, budget, value.items());
       out += ']';
-      break;
+      return;
     case Kind::kTuple:
       out += '(';
       append_items(out, budget, value.items());
       out += value.items().size() == 1 ? ",)" : ")";
-      break;
+      return;
     case Kind::kDict:
-      append_dict(out, budget, value.as<Dict>().entries());
-      break;
-    case Kind::kRange: {
-      const auto& range = value.as<Range>();
-      out += "range(" + std::to_string(range.start) + ", " + std::to_string(range.stop);
-      out += range.step == 1 ? ")" : ", " + std::to_string(range.step) + ")";
-      break;
-    }
-    case Kind::kView: {
-      const auto& view = value.as<View>();
-      out.append(type_name(value)).append("([");
-      for (size_t i = 0; i < view.dict->entries().size(); ++i) {
-        if (i > 0) out += ", ";
-        append_repr(out, budget, view.at(i));
-      }
-      out += "])";
-      break;
-    }
+      return append_dict(out, budget, value.as<Dict>());
+    case Kind::kView:
+    case Kind::kRange:
+      throw RenderError("air does not write a " + std::string(type_name(value)) +
+                        ": make a list of it");
     default:
       throw RenderError("the text of a " + std::string(type_name(value)) +
                         " holds its address in memory");
   }
-  budget.step();
 }
 
 std::optional<int64_t> length_of(const Value& value) {
-  switch (value.kind()) {
-    case Kind::kUndefined:
-      return 0;
-    case Kind::kString:
-      return length(value.as_text());
-    case Kind::kList:
-    case Kind::kTuple:
-      return static_cast<int64_t>(value.items().size());
-    case Kind::kDict:
-      return static_cast<int64_t>(value.as<Dict>().entries().size());
-    case Kind::kView:
-      return static_cast<int64_t>(value.as<View>().dict->entries().size());
-    case Kind::kRange:
-      return value.as<Range>().size;
-    default:
-      return std::nullopt;
-  }
+  if (value.has_items()) return static_cast<int64_t>(value.items().size());
+  if (value.is_string()) return length(value.as_text());
+  if (value.is(Kind::kDict)) return static_cast<int64_t>(value.as<Dict>().entries().size());
+  return value.is_undefined() ? std::optional<int64_t>(0) : std::nullopt;
 }
 
 bool is_iterable(const Value& value) {
-  return length_of(value) || value.is(Kind::kIterator) || value.is(Kind::kLoop);
+  return value.has_items() || value.is_string() || value.is(Kind::kDict) || value.is_undefined() ||
+         value.is(Kind::kIterator) || value.is(Kind::kLoop);
 }
 
-IteratorPointer iterate(Runtime& runtime, const Value& value) {
-  if (value.is(Kind::kIterator)) return std::static_pointer_cast<Iterator>(value.object());
-  auto out = std::make_shared<Iterator>();
-  switch (value.kind()) {
+Cursor::Cursor(Value source) : source_(std::move(source)) {
+  if (source_.is(Kind::kLoop)) throw RenderError("air does not iterate over the loop variable");
+  if (!is_iterable(source_))
+    throw RenderError("'" + std::string(type_name(source_)) + "' object is not iterable");
+}
+
+bool Cursor::next(Value& item) {
+  switch (source_.kind()) {
     case Kind::kUndefined:
-      out->next = [](Value&) { return false; };
-      break;
-    case Kind::kString:
-      out->next = [value, i = size_t{0}](Value& item) mutable {
-        const std::string& text = value.as_text();
-        if (i >= text.size()) return false;
-        const size_t size = utf8_length(text[i]);
-        item = Value::text(text.substr(i, size));
-        i += size;
-        return true;
-      };
-      break;
-    case Kind::kList:
-    case Kind::kTuple:
-      out->next = [value, i = size_t{0}](Value& item) mutable {
-        if (i >= value.items().size()) return false;
-        item = value.items()[i++];
-        return true;
-      };
-      break;
-    case Kind::kDict:
-    case Kind::kView: {
-      auto view = std::make_shared<View>();
-      if (value.is(Kind::kDict))
-        view->dict = std::static_pointer_cast<Dict>(value.object());
-      else
-        view = std::static_pointer_cast<View>(value.object());
-      out->next = [view, i = size_t{0}](Value& item) mutable {
-        if (i >= view->dict->entries().size()) return false;
-        item = view->at(i++);
-        return true;
-      };
-      break;
+      return false;
+    case Kind::kIterator: {
+      const auto& next = source_.as<Iterator>().next;
+      if (!next) throw RenderError("a generator is read after the rendering");
+      return next(item);
     }
-    case Kind::kRange:
-      out->next = [value, i = int64_t{0}](Value& item) mutable {
-        const auto& range = value.as<Range>();
-        if (i >= range.size) return false;
-        item = Value::integer(range.start + range.step * i++);
-        return true;
-      };
-      break;
-    case Kind::kLoop:
-      throw RenderError("air does not iterate over the loop variable");
+    case Kind::kString: {
+      const std::string_view text = source_.as_text();
+      if (i_ >= text.size()) return false;
+      const size_t size = utf8_length(text[i_]);
+      item = Value::character(text.substr(i_, size));
+      i_ += size;
+      return true;
+    }
+    case Kind::kDict: {
+      const auto& entries = source_.as<Dict>().entries();
+      if (i_ >= entries.size()) return false;
+      item = entries[i_++].first;
+      return true;
+    }
     default:
-      throw RenderError("'" + std::string(type_name(value)) + "' object is not iterable");
+      if (i_ >= source_.items().size()) return false;
+      item = source_.items()[i_++];
+      return true;
   }
-  runtime.step();
-  return out;
 }
 
 std::vector<Value> to_vector(Runtime& runtime, const Value& value) {
-  if (value.is_sequence()) return value.items();
+  if (value.has_items()) return value.items();
   std::vector<Value> out;
-  const IteratorPointer iterator = iterate(runtime, value);
-  for (Value item; iterator->next(item);) {
+  Cursor cursor(value);
+  for (Value item; cursor.next(item);) {
     runtime.charge(kItemBytes);
     out.push_back(std::move(item));
   }
@@ -216,37 +166,26 @@ std::vector<Value> to_vector(Runtime& runtime, const Value& value) {
 }
 
 std::optional<Value> subscript(Runtime& runtime, const Value& value, const Value& key) {
-  switch (value.kind()) {
-    case Kind::kUndefined:
-      fail_undefined(value);
-    case Kind::kDict: {
-      const bool hashable = !key.is(Kind::kList) && !key.is(Kind::kDict);
-      const Value* found = hashable ? value.as<Dict>().find(runtime, key) : nullptr;
-      return found ? std::optional(*found) : std::nullopt;
-    }
-    case Kind::kList:
-    case Kind::kTuple: {
-      if (!key.is_integer()) return std::nullopt;
-      const auto i = index_in(static_cast<int64_t>(value.items().size()), key.as_integer());
-      return i ? std::optional(value.items()[static_cast<size_t>(*i)]) : std::nullopt;
-    }
-    case Kind::kString: {
-      if (!key.is_integer()) return std::nullopt;
-      const std::string& text = value.as_text();
-      runtime.step(static_cast<int64_t>(text.size() / 64));
-      const auto i = index_in(length(text), key.as_integer());
-      if (!i) return std::nullopt;
-      const size_t begin = byte_of(text, *i);
-      return Value::text(text.substr(begin, utf8_length(text[begin])), value.is_markup());
-    }
-    case Kind::kRange: {
-      const auto& range = value.as<Range>();
-      const auto i = key.is_integer() ? index_in(range.size, key.as_integer()) : std::nullopt;
-      return i ? std::optional(Value::integer(range.start + range.step * *i)) : std::nullopt;
-    }
-    default:
-      return std::nullopt;
+  if (value.is_undefined()) fail_undefined(value);
+  if (value.is(Kind::kDict)) {
+    const bool is_hashable = !key.is(Kind::kList) && !key.is(Kind::kDict);
+    const Value* found = is_hashable ? value.as<Dict>().find(runtime, key) : nullptr;
+    return found ? std::optional(*found) : std::nullopt;
   }
+  if (!key.is_integer()) return std::nullopt;
+  if (value.has_items() && !value.is(Kind::kView)) {
+    const auto i = index_in(static_cast<int64_t>(value.items().size()), key.as_integer());
+    return i ? std::optional(value.items()[static_cast<size_t>(*i)]) : std::nullopt;
+  }
+  if (!value.is_string()) return std::nullopt;
+  const std::string_view text = value.as_text();
+  runtime.step(static_cast<int64_t>(text.size() / 64));
+  const auto i = index_in(length(text), key.as_integer());
+  if (!i) return std::nullopt;
+  const size_t begin = byte_of(text, *i);
+  const std::string_view character = text.substr(begin, utf8_length(text[begin]));
+  return value.is_markup() ? Value::text(std::string(character), true)
+                           : Value::character(character);
 }
 
 Value slice(Runtime& runtime, const Value& value, const Value& start, const Value& stop,
@@ -255,43 +194,33 @@ Value slice(Runtime& runtime, const Value& value, const Value& start, const Valu
   if (!value.is_string() && !value.is_sequence())
     throw RenderError("'" + std::string(type_name(value)) +
                       "' object is not subscriptable by a slice");
-  const int64_t by = step.is(Kind::kNone) ? 1 : slice_bound(step, "step");
+  const int64_t by = step.is(Kind::kNone) ? 1 : slice_bound(step);
   if (by == 0) throw RenderError("slice step cannot be zero");
-  const std::vector<std::string_view> parts =
-      value.is_string() && by != 1 ? characters(value.as_text()) : std::vector<std::string_view>();
   const int64_t size = *length_of(value);
-  runtime.charge(value.is_string() ? value.as_text().size() : 0);
   const int64_t low = by < 0 ? -1 : 0, high = by < 0 ? size - 1 : size;
   const auto clamp = [&](const Value& bound, int64_t otherwise) {
     if (bound.is(Kind::kNone)) return otherwise;
-    const int64_t index = slice_bound(bound, "bounds");
+    const int64_t index = slice_bound(bound);
     return std::clamp(index < 0 ? std::max(index, -size - 1) + size : index, low, high);
   };
   const int64_t begin = clamp(start, by < 0 ? high : low), end = clamp(stop, by < 0 ? low : high);
   if (value.is_string() && by == 1) {
-    const std::string& text = value.as_text();
-    const size_t first = byte_of(text, begin);
-    const size_t count =
-        end > begin ? byte_of(std::string_view(text).substr(first), end - begin) : 0;
-    return Value::text(text.substr(first, count), value.is_markup());
+    const std::string_view rest =
+        std::string_view(value.as_text()).substr(byte_of(value.as_text(), begin));
+    const size_t count = end > begin ? byte_of(rest, end - begin) : 0;
+    runtime.step(size / 64);
+    return runtime.text(std::string(rest.substr(0, count)), value.is_markup());
   }
-  std::string text;
+  const std::vector<Value> all = to_vector(runtime, value);
   std::vector<Value> items;
-  const auto take = [&](int64_t i) {
-    if (value.is_string())
-      text += parts[static_cast<size_t>(i)];
-    else
-      items.push_back(*subscript(runtime, value, Value::integer(i)));
-  };
-  // Counted, so that a step of the largest integer does not overflow.
-  const uint64_t gap = by > 0 ? static_cast<uint64_t>(std::max<int64_t>(end - begin, 0))
-                              : static_cast<uint64_t>(std::max<int64_t>(begin - end, 0));
-  const uint64_t stride =
-      by > 0 ? static_cast<uint64_t>(by) : uint64_t{0} - static_cast<uint64_t>(by);
-  const uint64_t count = gap == 0 ? 0 : (gap - 1) / stride + 1;
-  for (uint64_t i = 0; i < count; ++i) take(begin + static_cast<int64_t>(i) * by);
-  if (value.is_string()) return runtime.text(std::move(text), value.is_markup());
-  return runtime.list(std::move(items), value.is(Kind::kTuple) ? Kind::kTuple : Kind::kList);
+  const auto is_inside = [&](int64_t i) { return by > 0 ? i < end : i > end; };
+  // Beyond `size` in either direction one step is as good as another, and does not overflow.
+  const int64_t stride = std::clamp(by, -size - 1, size + 1);
+  for (int64_t i = begin; is_inside(i); i += stride) items.push_back(all[static_cast<size_t>(i)]);
+  if (!value.is_string()) return runtime.list(std::move(items), value.kind());
+  std::string text;
+  for (const Value& item : items) text += item.as_text();
+  return runtime.text(std::move(text), value.is_markup());
 }
 
 }  // namespace air::jinja

@@ -19,9 +19,21 @@ void append_repr(std::string& out, Budget& budget, const Value& value);
 
 /// len(); none where Python raises TypeError.
 std::optional<int64_t> length_of(const Value& value);
-/// iter(). @throws RenderError naming the type when it is not iterable.
-IteratorPointer iterate(Runtime& runtime, const Value& value);
 bool is_iterable(const Value& value);
+
+/// iter(): goes over what can be gone over.
+class Cursor {
+ public:
+  /// @throws RenderError naming the type when it is not iterable.
+  explicit Cursor(Value source);
+  /// The next element; false at the end.
+  bool next(Value& item);
+
+ private:
+  Value source_;
+  size_t i_ = 0;
+};
+
 std::vector<Value> to_vector(Runtime& runtime, const Value& value);
 
 /// `value[key]` without jinja2's way on to attributes; none where Python raises TypeError or
@@ -31,6 +43,4 @@ std::optional<Value> subscript(Runtime& runtime, const Value& value, const Value
 Value slice(Runtime& runtime, const Value& value, const Value& start, const Value& stop,
             const Value& step);
 
-/// The text of a string, or str() of anything else: markupsafe.soft_str.
-std::string soft_text(Budget& budget, const Value& value);
 }  // namespace air::jinja

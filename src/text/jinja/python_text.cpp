@@ -26,131 +26,47 @@ bool is_line_end(char32_t c) {
          c == 0x2029;
 }
 
-/// Cased letters, as str.istitle() and str.title() see words.
-bool is_cased(char32_t c) { return u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_CASED); }
-
-std::string from_icu(const icu::UnicodeString& text) {
+/// `change` of ICU, which takes a text in UTF-16.
+template <typename Change>
+std::string changed(std::string_view text, Change change) {
+  icu::UnicodeString wide = icu::UnicodeString::fromUTF8(
+      icu::StringPiece(text.data(), static_cast<int32_t>(text.size())));
   std::string out;
-  text.toUTF8String(out);
+  change(wide).toUTF8String(out);
   return out;
 }
 
-icu::UnicodeString to_icu(std::string_view text) {
-  return icu::UnicodeString::fromUTF8(
-      icu::StringPiece(text.data(), static_cast<int32_t>(text.size())));
-}
-
-std::string ascii_case(std::string_view text, bool upper) {
+std::string upper_or_lower(std::string_view text, bool is_upper) {
+  if (!is_ascii(text))
+    return changed(text, [&](icu::UnicodeString& wide) -> icu::UnicodeString& {
+      const icu::Locale& root = icu::Locale::getRoot();
+      return is_upper ? wide.toUpper(root) : wide.toLower(root);
+    });
   std::string out(text);
   for (char& c : out)
-    if (upper ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z') c = static_cast<char>(c ^ 0x20);
+    if (is_upper ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z') c = static_cast<char>(c ^ 0x20);
   return out;
 }
 
-/// The first character's title case, and nothing else changed.
-std::string title_character(char32_t c) {
-  std::string one;
-  append_utf8(one, c);
-  icu::UnicodeString text = to_icu(one);
-  return from_icu(text.toTitle(nullptr, icu::Locale::getRoot(), U_TITLECASE_NO_BREAK_ADJUSTMENT));
-}
-
-/// True where no cased letter follows, whatever has no case in between: there a sigma is a final
-/// one.
-bool ends_word(std::string_view text, size_t i) {
-  while (i < text.size()) {
-    const auto c = static_cast<UChar32>(next_code_point(text, i));
-    if (!u_hasBinaryProperty(c, UCHAR_CASE_IGNORABLE)) return !is_cased(static_cast<char32_t>(c));
-  }
-  return true;
-}
-
-/// str.title(): a cased letter after another one is lower, any other is title case.
-std::string title(std::string_view text) {
-  constexpr char32_t kSigma = 0x3A3;
-  std::string out;
-  bool after_cased = false;
-  for (size_t i = 0; i < text.size();) {
-    const size_t begin = i;
-    const char32_t c = next_code_point(text, i);
-    if (after_cased && c == kSigma && ends_word(text, i))
-      out += "ς";
-    else
-      out += after_cased ? change_case(text.substr(begin, i - begin), Case::kLower)
-                         : title_character(c);
-    after_cased = is_cased(c);
-  }
-  return out;
-}
-
-std::string swap_case(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size();) {
-    const size_t begin = i;
-    const auto c = static_cast<UChar32>(next_code_point(text, i));
-    const std::string_view one = text.substr(begin, i - begin);
-    out += u_hasBinaryProperty(c, UCHAR_UPPERCASE)   ? change_case(one, Case::kLower)
-           : u_hasBinaryProperty(c, UCHAR_LOWERCASE) ? change_case(one, Case::kUpper)
-                                                     : std::string(one);
-  }
-  return out;
+/// The first character in title case, the rest in lower case.
+std::string capitalized(std::string_view text) {
+  std::string lower = upper_or_lower(text, false);
+  if (text.empty()) return lower;
+  size_t first = 0;
+  next_code_point(text, first);
+  const std::string_view head = text.substr(0, first);
+  if (first == 1) return upper_or_lower(head, true) + lower.substr(1);
+  const std::string title = changed(head, [](icu::UnicodeString& wide) -> icu::UnicodeString& {
+    return wide.toTitle(nullptr, icu::Locale::getRoot(), U_TITLECASE_NO_BREAK_ADJUSTMENT);
+  });
+  // Of the whole text's lower case, not of the rest's: a final sigma sees what is before it.
+  return title + lower.substr(upper_or_lower(head, false).size());
 }
 
 bool is_printable(char32_t c) {
-  if (c == ' ') return true;
-  switch (u_charType(static_cast<UChar32>(c))) {
-    case U_UNASSIGNED:
-    case U_SPACE_SEPARATOR:
-    case U_LINE_SEPARATOR:
-    case U_PARAGRAPH_SEPARATOR:
-    case U_CONTROL_CHAR:
-    case U_FORMAT_CHAR:
-    case U_PRIVATE_USE_CHAR:
-    case U_SURROGATE:
-      return false;
-    default:
-      return true;
-  }
-}
-
-bool is_decimal(char32_t c) {
-  return u_charType(static_cast<UChar32>(c)) == U_DECIMAL_DIGIT_NUMBER;
-}
-
-bool is_digit(char32_t c) {
-  const int type = u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_NUMERIC_TYPE);
-  return type == U_NT_DECIMAL || type == U_NT_DIGIT;
-}
-
-bool is_numeric(char32_t c) {
-  return u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_NUMERIC_TYPE) != U_NT_NONE;
-}
-
-bool is_letter(char32_t c) { return (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_L_MASK) != 0; }
-
-/// islower(), isupper(): some cased letter, and none of the other cases.
-bool all_cased(std::string_view text, UProperty wanted, UProperty other) {
-  bool found = false;
-  for (size_t i = 0; i < text.size();) {
-    const auto c = static_cast<UChar32>(next_code_point(text, i));
-    if (u_hasBinaryProperty(c, other) || u_charType(c) == U_TITLECASE_LETTER) return false;
-    found = found || u_hasBinaryProperty(c, wanted);
-  }
-  return found;
-}
-
-bool is_title(std::string_view text) {
-  bool after_cased = false, found = false;
-  for (size_t i = 0; i < text.size();) {
-    const auto c = static_cast<UChar32>(next_code_point(text, i));
-    const bool is_head =
-        u_hasBinaryProperty(c, UCHAR_UPPERCASE) || u_charType(c) == U_TITLECASE_LETTER;
-    const bool is_lower = u_hasBinaryProperty(c, UCHAR_LOWERCASE);
-    if ((is_head && after_cased) || (is_lower && !after_cased)) return false;
-    after_cased = is_head || is_lower;
-    found = found || after_cased;
-  }
-  return found;
+  constexpr uint32_t kNot =
+      U_GC_CN_MASK | U_GC_Z_MASK | U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK | U_GC_CS_MASK;
+  return c == ' ' || (U_GET_GC_MASK(static_cast<UChar32>(c)) & kNot) == 0;
 }
 
 void append_escape(std::string& out, char32_t c) {
@@ -160,31 +76,36 @@ void append_escape(std::string& out, char32_t c) {
   out += digits;
 }
 
-/// A number's text without white space around it and underscores between digits; none when Python
-/// refuses it.
-std::optional<std::string> plain_number(std::string_view text) {
+/// What from_chars() can read, or is not a number to Python either.
+std::string_view plain_number(std::string_view text) {
   text = strip(text, Side::kBoth);
-  std::string out;
+  bool is_plain = true, is_number = true;
   for (size_t i = 0; i < text.size();) {
     const char32_t c = next_code_point(text, i);
-    const bool between = !out.empty() && u_isalnum(static_cast<UChar32>(out.back())) &&
-                         i < text.size() && std::isalnum(static_cast<unsigned char>(text[i]));
-    if (c == '_' && between) continue;
-    if (c == '_') return std::nullopt;
-    const int32_t digit = c < 0x80 ? -1 : u_charDigitValue(static_cast<UChar32>(c));
-    if (digit >= 0)
-      out += static_cast<char>('0' + digit);
-    else if (c < 0x80)
-      out += static_cast<char>(c);
-    else
-      return std::nullopt;
+    is_plain = is_plain && c != '_' && c < 0x80;
+    is_number = is_number && (is_digit(c) ||
+                              std::u32string_view(U"_.+-eE").find(c) != std::u32string_view::npos);
   }
-  return out;
+  if (is_number && !is_plain) throw RenderError("air does not read a number from " + repr(text));
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  return text;
 }
 
 }  // namespace
 
 bool is_python_space(char32_t c) { return is_white_space(c) || (c >= 0x1C && c <= 0x1F); }
+
+bool is_letter(char32_t c) { return (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_L_MASK) != 0; }
+
+bool is_digit(char32_t c) {
+  const int type = u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_NUMERIC_TYPE);
+  return type == U_NT_DECIMAL || type == U_NT_DIGIT;
+}
+
+bool is_alphanumeric(char32_t c) {
+  return is_letter(c) ||
+         u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_NUMERIC_TYPE) != U_NT_NONE;
+}
 
 int64_t length(std::string_view text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation_byte(c); });
@@ -194,13 +115,6 @@ size_t byte_of(std::string_view text, int64_t index) {
   size_t i = 0;
   for (; index > 0; --index) i += utf8_length(text[i]);
   return i;
-}
-
-std::vector<std::string_view> characters(std::string_view text) {
-  std::vector<std::string_view> out;
-  for (size_t i = 0; i < text.size(); i += utf8_length(text[i]))
-    out.push_back(text.substr(i, utf8_length(text[i])));
-  return out;
 }
 
 std::string_view strip(std::string_view text, Side side, std::optional<std::string_view> chars) {
@@ -227,26 +141,16 @@ std::string_view strip(std::string_view text, Side side, std::optional<std::stri
   return text;
 }
 
-std::vector<std::string_view> split_space(std::string_view text, int64_t most, bool from_right) {
+std::vector<std::string_view> split_space(std::string_view text, int64_t most) {
   std::vector<std::string_view> out;
-  for (text = strip(text, Side::kBoth); !text.empty();) {
-    if (most >= 0 && static_cast<int64_t>(out.size()) == most) {
-      out.push_back(text);
-      break;
-    }
-    size_t cut = from_right ? text.size() : 0;
-    while (from_right ? cut > 0 : cut < text.size()) {
-      size_t next = cut;
-      if (is_python_space(from_right ? previous_code_point(text, next)
-                                     : next_code_point(text, next)))
-        break;
-      cut = next;
-    }
-    out.push_back(from_right ? text.substr(cut) : text.substr(0, cut));
-    text = from_right ? strip(text.substr(0, cut), Side::kRight)
-                      : strip(text.substr(cut), Side::kLeft);
+  for (text = strip(text, Side::kLeft); !text.empty();) {
+    size_t end = 0;
+    for (size_t next = 0; next < text.size(); end = next)
+      if (is_python_space(next_code_point(text, next))) break;
+    if (static_cast<int64_t>(out.size()) == most) end = text.size();
+    out.push_back(text.substr(0, end));
+    text = strip(text.substr(end), Side::kLeft);
   }
-  if (from_right) std::reverse(out.begin(), out.end());
   return out;
 }
 
@@ -280,51 +184,36 @@ std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends)
   return out;
 }
 
-std::string change_case(std::string_view text, Case target) {
-  const bool ascii = is_ascii(text);
-  switch (target) {
-    case Case::kUpper:
-      return ascii ? ascii_case(text, true)
-                   : from_icu(to_icu(text).toUpper(icu::Locale::getRoot()));
-    case Case::kLower:
-      return ascii ? ascii_case(text, false)
-                   : from_icu(to_icu(text).toLower(icu::Locale::getRoot()));
-    case Case::kFold:
-      return ascii ? ascii_case(text, false) : from_icu(to_icu(text).foldCase());
-    case Case::kSwap:
-      return swap_case(text);
-    case Case::kTitle:
-      return title(text);
-    case Case::kCapitalize:
-      if (text.empty()) return "";
-      size_t first = 0;
-      const char32_t c = next_code_point(text, first);
-      // The lower case of the whole text, cut, and not of the rest: a final sigma sees what stands
-      // before it.
-      const std::string head = change_case(text.substr(0, first), Case::kLower);
-      return title_character(c) + change_case(text, Case::kLower).substr(head.size());
+std::string replace(Budget& budget, std::string_view text, std::string_view old,
+                    std::string_view with, int64_t most) {
+  std::string out;
+  budget.charge(text.size());
+  const auto add = [&](std::string_view part) {
+    budget.charge(part.size());
+    out += part;
+  };
+  size_t i = 0;
+  for (int64_t done = 0; most < 0 || done < most; ++done) {
+    if (old.empty()) {  // before each character, and at the end
+      add(with);
+      if (i >= text.size()) break;
+      out.append(text, i, utf8_length(text[i]));
+      i += utf8_length(text[i]);
+      continue;
+    }
+    const size_t at = text.find(old, i);
+    if (at == std::string_view::npos) break;
+    out.append(text, i, at - i);
+    add(with);
+    i = at + old.size();
   }
-  return "";
+  if (i < text.size()) out += text.substr(i);
+  return out;
 }
 
-bool has_property(std::string_view text, std::string_view predicate) {
-  const auto all = [&](auto is) {
-    for (size_t i = 0; i < text.size();)
-      if (!is(next_code_point(text, i))) return false;
-    return true;
-  };
-  if (predicate == "isascii") return is_ascii(text);
-  if (predicate == "isprintable") return all(is_printable);
-  if (text.empty()) return false;
-  if (predicate == "isspace") return all(is_python_space);
-  if (predicate == "isalpha") return all(is_letter);
-  if (predicate == "isdecimal") return all(is_decimal);
-  if (predicate == "isdigit") return all(is_digit);
-  if (predicate == "isnumeric") return all(is_numeric);
-  if (predicate == "isalnum") return all([](char32_t c) { return is_letter(c) || is_numeric(c); });
-  if (predicate == "islower") return all_cased(text, UCHAR_LOWERCASE, UCHAR_UPPERCASE);
-  if (predicate == "isupper") return all_cased(text, UCHAR_UPPERCASE, UCHAR_LOWERCASE);
-  return is_title(text);
+std::string change_case(std::string_view text, Case target) {
+  return target == Case::kCapitalize ? capitalized(text)
+                                     : upper_or_lower(text, target == Case::kUpper);
 }
 
 std::string repr(std::string_view text) {
@@ -349,97 +238,38 @@ std::string repr(std::string_view text) {
 std::string repr(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  const double size = std::fabs(value);
+  const bool is_plain = size == 0 || (size >= 1e-4 && size < 1e16);
   char buffer[32];
-  const auto end =
-      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific).ptr;
-  const std::string_view text(buffer, static_cast<size_t>(end - buffer));
-  const size_t e = text.find('e');
-  std::string digits;
-  for (const char c : text.substr(0, e))
-    if (c >= '0' && c <= '9') digits += c;
-  int exponent = 0;
-  std::from_chars(text.data() + e + (text[e + 1] == '+' ? 2 : 1), end, exponent);
-  std::string out = text[0] == '-' ? "-" : "";
-  if (exponent < -4 || exponent >= 16) {
-    out += digits[0];
-    if (digits.size() > 1) out.append(".").append(digits, 1);
-    char tail[8];
-    std::snprintf(tail, sizeof tail, "e%+03d", exponent);
-    return out + tail;
-  }
-  if (exponent < 0)
-    return out + "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + digits;
-  const auto whole = static_cast<size_t>(exponent) + 1;
-  if (digits.size() <= whole) return out + digits + std::string(whole - digits.size(), '0') + ".0";
-  return out + digits.substr(0, whole) + "." + digits.substr(whole);
+  const auto form = is_plain ? std::chars_format::fixed : std::chars_format::scientific;
+  std::string out(buffer, std::to_chars(buffer, buffer + sizeof buffer, value, form).ptr);
+  if (is_plain && out.find('.') == std::string::npos) out += ".0";
+  return out;
 }
 
-std::optional<int64_t> parse_integer(std::string_view text, int base) {
-  const std::optional<std::string> plain = plain_number(text);
-  if (!plain) return std::nullopt;
-  std::string_view digits = *plain;
-  const bool negative = digits.starts_with('-');
-  if (negative || digits.starts_with('+')) digits.remove_prefix(1);
-  const auto has_prefix = [&](char letter) {
-    return digits.size() > 2 && digits[0] == '0' && (digits[1] | 0x20) == letter;
-  };
-  const int named = has_prefix('x') ? 16 : has_prefix('o') ? 8 : has_prefix('b') ? 2 : 0;
-  if (named != 0 && (base == 0 || base == named)) digits.remove_prefix(2);
-  if (base == 0 && named == 0 && digits.size() > 1 && digits[0] == '0') {
-    if (digits.find_first_not_of('0') != std::string_view::npos) return std::nullopt;
-  }
-  if (base == 0) base = named == 0 ? 10 : named;
-  if (base < 2 || base > 36 || digits.empty() ||
-      !std::isalnum(static_cast<unsigned char>(digits[0])))
-    return std::nullopt;
-  const std::string signed_digits = (negative ? "-" : "") + std::string(digits);
+std::optional<int64_t> parse_integer(std::string_view text) {
+  const std::string_view digits = plain_number(text);
   int64_t value = 0;
-  const char* end = signed_digits.data() + signed_digits.size();
-  const auto [stop, error] = std::from_chars(signed_digits.data(), end, value, base);
-  if (stop != end) return std::nullopt;
+  const char* end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, value);
+  if (stop != end || digits.empty()) return std::nullopt;
   if (error == std::errc::result_out_of_range) throw RenderError("an integer beyond 64 bits");
   return value;
 }
 
 std::optional<double> parse_float(std::string_view text) {
-  std::optional<std::string> plain = plain_number(text);
-  if (!plain) return std::nullopt;
-  std::string_view digits = *plain;
-  if (digits.starts_with('+')) digits.remove_prefix(1);
-  const size_t first = digits.starts_with('-') ? 1 : 0;
-  if (digits.size() == first || digits[first] == '-' || digits[first] == '+' ||
-      (first == 0 && plain->starts_with("+-")))
-    return std::nullopt;
+  const std::string_view digits = plain_number(text);
   double value = 0;
-  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (stop != digits.data() + digits.size() || digits.find('(') != std::string_view::npos)
-    return std::nullopt;
-  if (error == std::errc::result_out_of_range) {
+  const char* end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, value);
+  if (stop != end || digits.empty() || digits.ends_with(')')) return std::nullopt;
+  if (error == std::errc::result_out_of_range) {  // as Python: 0 or infinity
     const size_t e = digits.find_first_of("eE");
-    const bool tiny = e != std::string_view::npos && digits.substr(e + 1).starts_with('-');
-    value = tiny ? 0.0 : HUGE_VAL;
-    return first ? -value : value;
+    const bool is_tiny = e != std::string_view::npos && digits.substr(e + 1).starts_with('-');
+    value = is_tiny ? 0.0 : HUGE_VAL;
+    if (digits.starts_with('-')) value = -value;
   }
   return value;
-}
-
-std::string escape_html(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '"')
-      out += "&#34;";
-    else if (c == '\'')
-      out += "&#39;";
-    else
-      out += c;
-  }
-  return out;
 }
 
 }  // namespace air::jinja

@@ -88,6 +88,7 @@ class Runtime : public Budget {
     charge(text.size());
     return Value::text(std::move(text), is_markup);
   }
+  /// @param kind  one of those of Value::sequence()
   Value list(std::vector<Value> items, Value::Kind kind = Value::Kind::kList);
   Value tuple(std::vector<Value> items) { return list(std::move(items), Value::Kind::kTuple); }
   Value dict(std::shared_ptr<Dict> dict) { return Value::of(Value::Kind::kDict, std::move(dict)); }
@@ -104,29 +105,6 @@ class Runtime : public Budget {
  private:
   std::tm date_;
   std::vector<std::shared_ptr<Object>> circular_;
-};
-
-/// The arguments of a native function by the names of its parameters.
-class Parameters {
- public:
-  /// @param required  how many must be given. @throws RenderError for other arguments, naming
-  /// `function`.
-  Parameters(const char* function, const Arguments& arguments,
-             std::initializer_list<const char*> names, size_t required = 0);
-
-  /// Null when it was not given.
-  const Value* operator[](size_t i) const { return values_[i]; }
-  bool truth(size_t i, bool otherwise) const;
-  int64_t integer(size_t i, int64_t otherwise) const;
-  /// @throws RenderError when it is not a string.
-  std::string text(size_t i, const std::string& otherwise) const;
-  const Value& get(size_t i) const { return *values_[i]; }
-  /// True when it was given and is not None.
-  bool has(size_t i) const { return values_[i] != nullptr && !values_[i]->is(Value::Kind::kNone); }
-
- private:
-  const char* function_;
-  std::vector<const Value*> values_;
 };
 
 }  // namespace air::jinja

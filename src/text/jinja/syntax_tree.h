@@ -15,7 +15,7 @@ namespace air::jinja {
 struct Expression;
 using ExpressionPointer = std::unique_ptr<Expression>;
 
-/// What stands between the parentheses of a call, not yet evaluated.
+/// What appears between the parentheses of a call, not yet evaluated.
 struct CallArguments {
   std::vector<ExpressionPointer> positional;
   std::vector<std::pair<std::string, ExpressionPointer>> named;
@@ -26,15 +26,15 @@ struct Expression {
   enum class Kind {
     kConstant,
     kName,
-    kNamespaceAttribute,  // x.name as the target of `set`
+    kNamespaceAttribute,  // x.value as the target of `set`
     kList,
     kTuple,
     kDict,       // children: key, value, key, value, …
-    kAttribute,  // child.name
+    kAttribute,  // child.value
     kItem,       // child[child]
     kSlice,      // child[child:child:child]
     kCall,       // child(arguments)
-    kFilter,     // child|name(arguments); a child that is null is the block's text
+    kFilter,     // child|name(arguments)
     kTest,       // child is name(arguments)
     kNot,
     kNegative,
@@ -51,12 +51,13 @@ struct Expression {
   int depth = 1;   ///< levels of expressions inside
   int symbol = 0;  ///< of kName and kNamespaceAttribute: the variable's number
   std::string name;
-  Value value;
+  Value value;  ///< a constant, or the name of an attribute
   std::vector<ExpressionPointer> children;
   std::vector<Operator> operators;
   CallArguments arguments;
-  const Filter* filter = nullptr;  ///< null: not known
-  const Test* test = nullptr;
+  const Native* native = nullptr;  ///< a filter or test; null: air has none of the name
+  /// Of kAttribute, and of kItem with a constant for a key: the methods of that name.
+  const Methods* methods = nullptr;
 };
 
 struct Statement;
@@ -67,7 +68,7 @@ struct MacroDefinition {
   std::string name;
   std::vector<std::pair<std::string, int>> parameters;  ///< names and symbols
   std::vector<ExpressionPointer> defaults;              ///< of the last parameters
-  bool reads_caller = false, reads_varargs = false, reads_kwargs = false;
+  bool reads_caller = false;
   std::unique_ptr<Block> body;
 };
 
@@ -75,14 +76,13 @@ struct Statement {
   enum class Kind {
     kText,
     kPrint,
-    kIf,        // condition: expression; body, other
+    kIf,        // condition; body, other
     kFor,       // target, expression, condition; body, other
     kSet,       // target = expression
-    kSetBlock,  // target = body through the filters in `expression`
+    kSetBlock,  // target = body
     kMacro,
-    kCallBlock,    // expression: the call; macro: the caller
-    kFilterBlock,  // body through the filters in `expression`
-    kWith,         // targets = values; body
+    kCallBlock,  // expression: the call; macro: the caller
+    kWith,       // targets = values; body
     kGeneration,
     kBreak,
     kContinue,
@@ -93,7 +93,7 @@ struct Statement {
   ExpressionPointer target, expression, condition;
   std::vector<std::pair<ExpressionPointer, ExpressionPointer>> assignments;  ///< of kWith
   std::shared_ptr<const MacroDefinition> macro;
-  bool is_recursive = false, reads_loop = false;
+  bool reads_loop = false;
   int symbol = 0;  ///< of kMacro
   Block body, other;
 };
@@ -103,5 +103,11 @@ struct SyntaxTree {
   Block body;
   std::vector<std::string> symbols;
 };
+
+/// Symbols that every tree has, in this order.
+enum KnownSymbol { kLoopSymbol, kCallerSymbol };
+
+/// @throws SyntaxError.
+SyntaxTree parse(std::string_view source);
 
 }  // namespace air::jinja

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "text/jinja/interpreter.h"
+#include "text/jinja/lexer.h"
 #include "text/jinja/library.h"
 #include "text/utf8.h"
 

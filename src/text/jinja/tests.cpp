@@ -1,8 +1,6 @@
-#include <unordered_map>
-
+// The tests, as in `x is string`.
 #include "text/jinja/library.h"
 #include "text/jinja/operators.h"
-#include "text/jinja/python_text.h"
 
 namespace air::jinja {
 
@@ -10,137 +8,87 @@ namespace {
 
 using Kind = Value::Kind;
 
-void no_arguments(const Arguments& arguments) {
-  const Parameters parameters("a test", arguments, {});
-}
-
 template <Kind... kKinds>
-bool is_kind(Runtime&, const Value& subject, const Arguments& arguments) {
-  no_arguments(arguments);
-  return (subject.is(kKinds) || ...);
-}
-
-bool is_defined(Runtime&, const Value& subject, const Arguments& arguments) {
-  no_arguments(arguments);
-  return !subject.is_undefined();
+Value is_kind(Call& call) {
+  return Value::boolean((call.self.is(kKinds) || ...));
 }
 
 template <bool kWanted>
-bool is_truth_value(Runtime&, const Value& subject, const Arguments& arguments) {
-  no_arguments(arguments);
-  return subject.is(Kind::kBool) && subject.as_bool() == kWanted;
+Value is_truth_value(Call& call) {
+  return Value::boolean(call.self.is(Kind::kBool) && call.self.as_bool() == kWanted);
 }
 
-bool is_sequence(Runtime&, const Value& subject, const Arguments& arguments) {
-  no_arguments(arguments);
-  return length_of(subject).has_value() && !subject.is(Kind::kView);
+Value is_defined(Call& call) { return Value::boolean(!call.self.is_undefined()); }
+
+Value is_sequence(Call& call) {
+  return Value::boolean(length_of(call.self).has_value() && !call.self.is(Kind::kView));
 }
 
-bool iterable(Runtime&, const Value& subject, const Arguments& arguments) {
-  no_arguments(arguments);
-  return is_iterable(subject);
-}
+Value iterable(Call& call) { return Value::boolean(is_iterable(call.self)); }
 
-bool is_callable(Runtime&, const Value& subject, const Arguments& arguments) {
-  no_arguments(arguments);
-  // An Undefined has __call__ too.
-  return subject.is(Kind::kFunction) || subject.is(Kind::kLoop) || subject.is_undefined();
+Value divides(Call& call, const Value& divisor, int64_t remainder) {
+  const Value rest = arithmetic(call.runtime, Operator::kMod, call.self, divisor);
+  return Value::boolean(equal(call.runtime, rest, Value::integer(remainder)));
 }
-
-template <int64_t kRemainder>
-bool has_remainder(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  no_arguments(arguments);
-  const Value rest = arithmetic(runtime, Operator::kMod, subject, Value::integer(2));
-  return equal(runtime, rest, Value::integer(kRemainder));
-}
-
-bool is_divisible(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("divisibleby", arguments, {"num"}, 1);
-  return equal(runtime, arithmetic(runtime, Operator::kMod, subject, parameters.get(0)),
-               Value::integer(0));
-}
-
-template <const char* kPredicate>
-bool has_case(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  no_arguments(arguments);
-  return has_property(to_text(runtime, subject), kPredicate);
-}
-constexpr char kIsLower[] = "islower", kIsUpper[] = "isupper";
+Value is_even(Call& call) { return divides(call, Value::integer(2), 0); }
+Value is_odd(Call& call) { return divides(call, Value::integer(2), 1); }
+Value is_divisible(Call& call) { return divides(call, call.get(0), 0); }
 
 template <Operator kOperator>
-bool compares(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("a comparison", arguments, {"other"}, 1);
-  return compare(runtime, kOperator, subject, parameters.get(0));
+Value compares(Call& call) {
+  return Value::boolean(compare(call.runtime, kOperator, call.self, call.get(0)));
 }
 
-bool is_same(Runtime& runtime, const Value& subject, const Arguments& arguments) {
-  const Parameters parameters("sameas", arguments, {"other"}, 1);
-  const Value& other = parameters.get(0);
-  if (subject.kind() != other.kind()) return false;
-  if (subject.is(Kind::kNone) || subject.is(Kind::kBool)) return equal(runtime, subject, other);
-  if (subject.object() && subject.object() == other.object()) return true;
+Value is_same(Call& call) {
+  const Value& other = call.get(0);
+  if (call.self.kind() != other.kind()) return Value::boolean(false);
+  if (call.self.is(Kind::kNone) || call.self.is(Kind::kBool))
+    return Value::boolean(equal(call.runtime, call.self, other));
+  if (call.self.object() && call.self.object() == other.object()) return Value::boolean(true);
   throw RenderError("air tells by sameas only none, true, false and one value from itself");
 }
 
-bool is_escaped(Runtime&, const Value& subject, const Arguments& arguments) {
-  no_arguments(arguments);
-  return subject.is_markup();
-}
-
-template <bool kFilter>
-bool is_named(Runtime&, const Value& subject, const Arguments& arguments) {
-  no_arguments(arguments);
-  if (!subject.is_string()) return false;
-  return kFilter ? find_filter(subject.as_text()) != nullptr
-                 : find_test(subject.as_text()) != nullptr;
+template <Operator kOperator>
+Native comparison(std::string_view name) {
+  return {name, compares<kOperator>, {"other"}, 1};
 }
 
 }  // namespace
 
-const Test* find_test(std::string_view name) {
-  static const std::unordered_map<std::string_view, Test> kTests{
-      {"!=", {compares<Operator::kNe>}},
-      {"<", {compares<Operator::kLt>}},
-      {"<=", {compares<Operator::kLe>}},
-      {"==", {compares<Operator::kEq>}},
-      {">", {compares<Operator::kGt>}},
-      {">=", {compares<Operator::kGe>}},
-      {"boolean", {is_kind<Kind::kBool>}},
-      {"callable", {is_callable}},
-      {"defined", {is_defined}},
-      {"divisibleby", {is_divisible}},
-      {"eq", {compares<Operator::kEq>}},
-      {"equalto", {compares<Operator::kEq>}},
-      {"escaped", {is_escaped}},
-      {"even", {has_remainder<0>}},
-      {"false", {is_truth_value<false>}},
-      {"filter", {is_named<true>}},
-      {"float", {is_kind<Kind::kFloat>}},
-      {"ge", {compares<Operator::kGe>}},
-      {"greaterthan", {compares<Operator::kGt>}},
-      {"gt", {compares<Operator::kGt>}},
-      {"in", {compares<Operator::kIn>}},
-      {"integer", {is_kind<Kind::kInt>}},
-      {"iterable", {iterable}},
-      {"le", {compares<Operator::kLe>}},
-      {"lessthan", {compares<Operator::kLt>}},
-      {"lower", {has_case<kIsLower>}},
-      {"lt", {compares<Operator::kLt>}},
-      {"mapping", {is_kind<Kind::kDict>}},
-      {"ne", {compares<Operator::kNe>}},
-      {"none", {is_kind<Kind::kNone>}},
-      {"number", {is_kind<Kind::kBool, Kind::kInt, Kind::kFloat>}},
-      {"odd", {has_remainder<1>}},
-      {"sameas", {is_same}},
-      {"sequence", {is_sequence}},
-      {"string", {is_kind<Kind::kString>}},
-      {"test", {is_named<false>}},
-      {"true", {is_truth_value<true>}},
-      {"undefined", {is_kind<Kind::kUndefined>}},
-      {"upper", {has_case<kIsUpper>}},
-  };
-  const auto it = kTests.find(name);
-  return it == kTests.end() ? nullptr : &it->second;
-}
+const std::vector<Native> kTests{
+    comparison<Operator::kNe>("!="),
+    comparison<Operator::kLt>("<"),
+    comparison<Operator::kLe>("<="),
+    comparison<Operator::kEq>("=="),
+    comparison<Operator::kGt>(">"),
+    comparison<Operator::kGe>(">="),
+    {"boolean", is_kind<Kind::kBool>},
+    {"defined", is_defined},
+    {"divisibleby", is_divisible, {"num"}, 1},
+    comparison<Operator::kEq>("eq"),
+    comparison<Operator::kEq>("equalto"),
+    {"even", is_even},
+    {"false", is_truth_value<false>},
+    {"float", is_kind<Kind::kFloat>},
+    comparison<Operator::kGe>("ge"),
+    comparison<Operator::kGt>("greaterthan"),
+    comparison<Operator::kGt>("gt"),
+    comparison<Operator::kIn>("in"),
+    {"integer", is_kind<Kind::kInt>},
+    {"iterable", iterable},
+    comparison<Operator::kLe>("le"),
+    comparison<Operator::kLt>("lessthan"),
+    comparison<Operator::kLt>("lt"),
+    {"mapping", is_kind<Kind::kDict>},
+    comparison<Operator::kNe>("ne"),
+    {"none", is_kind<Kind::kNone>},
+    {"number", is_kind<Kind::kBool, Kind::kInt, Kind::kFloat>},
+    {"odd", is_odd},
+    {"sameas", is_same, {"other"}, 1},
+    {"sequence", is_sequence},
+    {"string", is_kind<Kind::kString>},
+    {"true", is_truth_value<true>},
+    {"undefined", is_kind<Kind::kUndefined>},
+};
 
 }  // namespace air::jinja

@@ -1,6 +1,7 @@
 #include "text/jinja/value.h"
 
 #include <algorithm>
+#include <array>
 
 #include "text/jinja/operators.h"
 #include "text/jinja/runtime.h"
@@ -11,11 +12,12 @@ namespace {
 
 constexpr size_t kIndexedFrom = 16;  // entries; below, comparing keys one by one is faster
 
-Value sequence(Value::Kind kind, std::vector<Value> items) {
-  auto object = std::make_shared<Sequence>();
-  for (const Value& item : items) object->depth = std::max(object->depth, item.depth() + 1);
-  object->items = std::move(items);
-  return Value::of(kind, std::move(object));
+std::string_view name_of(Value::Kind kind) {
+  constexpr std::string_view kNames[] = {"Undefined", "NoneType",  "bool",       "int",
+                                         "float",     "str",       "list",       "tuple",
+                                         "dict",      "dict view", "range",      "Namespace",
+                                         "generator", "function",  "LoopContext"};
+  return kNames[static_cast<size_t>(kind)];
 }
 
 }  // namespace
@@ -44,11 +46,32 @@ Value Value::text(std::string text, bool is_markup) {
   return out;
 }
 
-Value Value::list(std::vector<Value> items) { return sequence(Kind::kList, std::move(items)); }
-Value Value::tuple(std::vector<Value> items) { return sequence(Kind::kTuple, std::move(items)); }
+Value Value::character(std::string_view text) {
+  static const std::array<Value, 128> kAscii = [] {
+    std::array<Value, 128> out;
+    for (size_t c = 0; c < out.size(); ++c)
+      out[c] = Value::text(std::string(1, static_cast<char>(c)));
+    return out;
+  }();
+  return text.size() == 1 ? kAscii[static_cast<unsigned char>(text[0])]
+                          : Value::text(std::string(text));
+}
+
+Value Value::sequence(Kind kind, std::vector<Value> items) {
+  auto object = std::make_shared<Sequence>();
+  for (const Value& item : items) object->depth = std::max(object->depth, item.depth() + 1);
+  object->items = std::move(items);
+  return Value::of(kind, std::move(object));
+}
 
 Value Value::undefined(std::string hint) {
   return Value(Kind::kUndefined, std::make_shared<Text>(std::move(hint)));
+}
+
+Value Value::missing(const Value& owner, const Value& name) {
+  Value out(Kind::kUndefined, name.object_);
+  out.owner_ = owner.kind_;
+  return out;
 }
 
 double Value::as_float() const {
@@ -58,115 +81,64 @@ double Value::as_float() const {
 const std::string& Value::as_text() const { return as<Text>().text; }
 const std::vector<Value>& Value::items() const { return as<Sequence>().items; }
 
-size_t Dict::position(Budget& budget, const Value& key, size_t hash) const {
-  if (index_.empty()) {
-    for (size_t i = 0; i < entries_.size(); ++i)
-      if (equal(budget, entries_[i].first, key)) return i;
-    return entries_.size();
+std::string Value::hint() const {
+  if (!object_) return "an undefined value is used";
+  const std::string& text = as<Text>().text;
+  if (owner_ == Kind::kUndefined) return text;
+  const std::string owner =
+      owner_ == Kind::kNone ? "None" : std::string(name_of(owner_)) + " object";
+  return "'" + owner + "' has no attribute '" + text + "'";
+}
+
+size_t Dict::position(std::string_view key) const {
+  if (!index_.empty()) {
+    const auto it = index_.find(key);
+    return it == index_.end() ? entries_.size() : it->second;
   }
-  const auto [first, last] = index_.equal_range(hash);
-  for (auto it = first; it != last; ++it)
-    if (equal(budget, entries_[it->second].first, key)) return it->second;
-  return entries_.size();
+  const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) {
+    return entry.first.is_string() && entry.first.as_text() == key;
+  });
+  return static_cast<size_t>(it - entries_.begin());
+}
+
+size_t Dict::position(Budget& budget, const Value& key) const {
+  if (key.is_string()) return position(key.as_text());
+  if (key.is_undefined()) return entries_.size();
+  if (!key.is_number() && !key.is(Value::Kind::kNone) && !key.is(Value::Kind::kTuple))
+    throw RenderError("air does not take a " + std::string(type_name(key)) + " for a key");
+  const auto it = std::find_if(entries_.begin(), entries_.end(),
+                               [&](const auto& entry) { return equal(budget, entry.first, key); });
+  return static_cast<size_t>(it - entries_.begin());
 }
 
 const Value* Dict::find(Budget& budget, const Value& key) const {
-  const size_t i = position(budget, key, hash_of(budget, key));
+  const size_t i = position(budget, key);
   return i < entries_.size() ? &entries_[i].second : nullptr;
 }
 
 const Value* Dict::find(std::string_view key) const {
-  const auto is_key = [&](size_t i) {
-    return entries_[i].first.is_string() && entries_[i].first.as_text() == key;
-  };
-  if (index_.empty()) {
-    for (size_t i = 0; i < entries_.size(); ++i)
-      if (is_key(i)) return &entries_[i].second;
-    return nullptr;
-  }
-  const auto [first, last] = index_.equal_range(std::hash<std::string_view>()(key));
-  for (auto it = first; it != last; ++it)
-    if (is_key(it->second)) return &entries_[it->second].second;
-  return nullptr;
+  const size_t i = position(key);
+  return i < entries_.size() ? &entries_[i].second : nullptr;
 }
 
 void Dict::set(Budget& budget, Value key, Value value) {
-  const size_t hash = hash_of(budget, key);
-  const size_t i = position(budget, key, hash);
+  budget.step();
+  if (key.is_undefined()) fail_undefined(key);
+  const size_t i = position(budget, key);
   depth = std::max(depth, budget.depth_around(std::max(key.depth(), value.depth())));
   if (i < entries_.size()) {
     entries_[i].second = std::move(value);
     return;
   }
   entries_.emplace_back(std::move(key), std::move(value));
-  if (!index_.empty()) {
-    index_.emplace(hash, i);
-  } else if (entries_.size() > kIndexedFrom) {
-    for (size_t j = 0; j < entries_.size(); ++j)
-      index_.emplace(hash_of(budget, entries_[j].first), j);
-  }
-}
-
-Value View::at(size_t i) const {
-  const auto& [key, value] = dict->entries()[i];
-  if (part == Part::kKeys) return key;
-  if (part == Part::kValues) return value;
-  return Value::tuple({key, value});
-}
-
-const Value* Namespace::find(std::string_view name) const {
-  for (const auto& [key, value] : attributes)
-    if (key == name) return &value;
-  return nullptr;
-}
-
-void Namespace::set(std::string_view name, Value value) {
-  for (auto& [key, old] : attributes) {
-    if (key != name) continue;
-    old = std::move(value);
-    return;
-  }
-  attributes.emplace_back(name, std::move(value));
+  if (entries_.size() <= kIndexedFrom) return;
+  // The index refers to the texts that the entries share, which do not move.
+  for (size_t j = index_.empty() ? 0 : i; j < entries_.size(); ++j)
+    if (entries_[j].first.is_string()) index_.emplace(entries_[j].first.as_text(), j);
 }
 
 std::string_view type_name(const Value& value) {
-  switch (value.kind()) {
-    case Value::Kind::kUndefined:
-      return "Undefined";
-    case Value::Kind::kNone:
-      return "NoneType";
-    case Value::Kind::kBool:
-      return "bool";
-    case Value::Kind::kInt:
-      return "int";
-    case Value::Kind::kFloat:
-      return "float";
-    case Value::Kind::kString:
-      return value.is_markup() ? "Markup" : "str";
-    case Value::Kind::kList:
-      return "list";
-    case Value::Kind::kTuple:
-      return "tuple";
-    case Value::Kind::kDict:
-      return "dict";
-    case Value::Kind::kView: {
-      const View::Part part = value.as<View>().part;
-      return part == View::Part::kKeys     ? "dict_keys"
-             : part == View::Part::kValues ? "dict_values"
-                                           : "dict_items";
-    }
-    case Value::Kind::kRange:
-      return "range";
-    case Value::Kind::kNamespace:
-      return "Namespace";
-    case Value::Kind::kIterator:
-      return "generator";
-    case Value::Kind::kFunction:
-      return "function";
-    case Value::Kind::kLoop:
-      return "LoopContext";
-  }
-  return "";
+  return value.is_markup() ? "Markup" : name_of(value.kind());
 }
 
 }  // namespace air::jinja

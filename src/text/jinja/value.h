@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,8 +39,8 @@ class Value {
     kList,
     kTuple,
     kDict,
-    kView,  // of a dict: keys, values or items
-    kRange,
+    kView,   // of a dict: its keys, values or items, which can be gone over and no more
+    kRange,  // what range() makes
     kNamespace,
     kIterator,  // what filters like `map` return: it is read once
     kFunction,  // a builtin, a bound method, a macro
@@ -52,11 +53,16 @@ class Value {
   static Value integer(int64_t value);
   static Value number(double value);
   static Value text(std::string text, bool is_markup = false);
-  static Value text(std::shared_ptr<const Object> text);
-  static Value list(std::vector<Value> items);
-  static Value tuple(std::vector<Value> items);
+  /// A text of one character. Those of ASCII are made once.
+  static Value character(std::string_view text);
+  static Value list(std::vector<Value> items) { return sequence(Kind::kList, std::move(items)); }
+  static Value tuple(std::vector<Value> items) { return sequence(Kind::kTuple, std::move(items)); }
+  /// @param kind  kList, kTuple, kView or kRange
+  static Value sequence(Kind kind, std::vector<Value> items);
   /// @param hint  what an operation on it says when it fails
   static Value undefined(std::string hint);
+  /// What `owner.name` is when there is no such thing. @param name  a string
+  static Value missing(const Value& owner, const Value& name);
   static Value of(Kind kind, std::shared_ptr<Object> object) {
     return Value(kind, std::move(object));
   }
@@ -65,20 +71,23 @@ class Value {
   bool is(Kind kind) const { return kind_ == kind; }
   bool is_undefined() const { return kind_ == Kind::kUndefined; }
   bool is_string() const { return kind_ == Kind::kString; }
-  bool is_markup() const {
-    return is_markup_;
-  }  ///< of a string: markupsafe's Markup, what the filter `safe` makes
-  bool is_integer() const {
-    return kind_ == Kind::kInt || kind_ == Kind::kBool;
-  }  ///< in Python a bool is one
+  /// Of a string: markupsafe's Markup, what the filter `safe` makes.
+  bool is_markup() const { return is_markup_; }
+  /// In Python a bool is one.
+  bool is_integer() const { return kind_ == Kind::kInt || kind_ == Kind::kBool; }
   bool is_number() const { return is_integer() || kind_ == Kind::kFloat; }
+  /// A list or a tuple.
   bool is_sequence() const { return kind_ == Kind::kList || kind_ == Kind::kTuple; }
+  bool has_items() const {
+    return kind_ >= Kind::kList && kind_ <= Kind::kRange && !is(Kind::kDict);
+  }
 
   bool as_bool() const { return number_.integer != 0; }
   int64_t as_integer() const { return number_.integer; }  ///< is_integer()
   double as_float() const;                                ///< is_number()
   const std::string& as_text() const;                     ///< is_string()
-  const std::vector<Value>& items() const;                ///< is_sequence()
+  const std::vector<Value>& items() const;                ///< has_items()
+  std::string hint() const;                               ///< is_undefined()
   template <typename Type>
   Type& as() const {
     return static_cast<Type&>(*object_);
@@ -92,6 +101,7 @@ class Value {
 
   Kind kind_ = Kind::kUndefined;
   bool is_markup_ = false;
+  Kind owner_ = Kind::kUndefined;  // of what is missing: where it was looked for
   union {
     int64_t integer = 0;
     double real;
@@ -108,8 +118,8 @@ struct Sequence : Object {
   std::vector<Value> items;
 };
 
-/// A mapping in order of insertion. @throws RenderError for a key that cannot be hashed or a
-/// nesting that is too deep.
+/// A mapping in order of insertion. @throws RenderError for a key that is neither a text nor a
+/// number, a truth value, None or a tuple, and for a nesting that is too deep.
 class Dict : public Object {
  public:
   void set(Budget& budget, Value key, Value value);
@@ -118,30 +128,18 @@ class Dict : public Object {
   const std::vector<std::pair<Value, Value>>& entries() const { return entries_; }
 
  private:
-  size_t position(Budget& budget, const Value& key, size_t hash) const;
+  size_t position(Budget& budget, const Value& key) const;
+  size_t position(std::string_view key) const;
 
   std::vector<std::pair<Value, Value>> entries_;
-  std::unordered_multimap<size_t, size_t>
-      index_;  // hash → entry; of dicts of more than a few entries
-};
-
-struct View : Object {
-  enum class Part { kKeys, kValues, kItems };
-  std::shared_ptr<Dict> dict;
-  Part part = Part::kKeys;
-  Value at(size_t i) const;
-};
-
-struct Range : Object {
-  int64_t start = 0, stop = 0, step = 1, size = 0;
+  // The entries of keys that are strings; of dicts of more than a few entries.
+  std::unordered_map<std::string_view, size_t> index_;
 };
 
 /// jinja2's namespace(): the one kind that a template may write to.
 struct Namespace : Object {
-  std::vector<std::pair<std::string, Value>> attributes;
+  std::map<std::string, Value, std::less<>> attributes;
   void release() override { attributes.clear(); }
-  const Value* find(std::string_view name) const;
-  void set(std::string_view name, Value value);
 };
 
 struct Iterator : Object {
@@ -149,9 +147,8 @@ struct Iterator : Object {
   std::function<bool(Value&)> next;
   void release() override { next = nullptr; }
 };
-using IteratorPointer = std::shared_ptr<Iterator>;
 
-/// What stands between the parentheses of a call.
+/// What appears between the parentheses of a call.
 struct Arguments {
   std::vector<Value> positional;
   std::vector<std::pair<std::string, Value>> named;
@@ -160,12 +157,8 @@ struct Arguments {
 class Runtime;
 
 struct Function : Object {
-  std::string name;
   virtual Value call(Runtime& runtime, Arguments& arguments) = 0;
 };
-
-/// A function of C++ code.
-using Native = Value (*)(Runtime& runtime, const Value& subject, const Arguments& arguments);
 
 /// The type's name as Python says it: "str", "NoneType".
 std::string_view type_name(const Value& value);
