@@ -52,6 +52,8 @@ def reference(tokenizer, text):
     for character in text:
         first_byte.append(first_byte[-1] + len(character.encode()))
     added = count_added(tokenizer)
+    if added and encoding.ids[:added] == encoding.ids[added:2 * added]:     # a text that begins with BOS gets no second one
+        return encoding.ids[added:], [first_byte[begin] for begin, _ in encoding.offsets[added:]]
     return encoding.ids, [-1] * added + [first_byte[begin] for begin, _ in encoding.offsets[added:]]
 
 
