@@ -92,8 +92,6 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalizer* norma
   }
 }
 
-namespace {
-
 std::vector<AddedToken> read_added_tokens(const Value& json, const Vocabulary& vocabulary,
                                           const std::string& where) {
   using namespace json_part;
@@ -119,12 +117,6 @@ std::vector<AddedToken> read_added_tokens(const Value& json, const Vocabulary& v
   }
   return tokens;
 }
-
-}  // namespace
-
-AddedTokens::AddedTokens(const Value& json, const Vocabulary& vocabulary,
-                         const Normalizer* normalizer, const std::string& where)
-    : AddedTokens(read_added_tokens(json, vocabulary, where), normalizer) {}
 
 std::optional<int32_t> AddedTokens::find(std::string_view content) const {
   const auto it = by_content_.find(content);

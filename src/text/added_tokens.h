@@ -29,6 +29,11 @@ struct AddedToken {
   bool special = false;
 };
 
+/// Reads the `added_tokens` part of tokenizer.json, a list or null; a token that the vocabulary has
+/// keeps the vocabulary's id. @throws Error(kModel).
+std::vector<AddedToken> read_added_tokens(const rapidjson::Value& json,
+                                          const Vocabulary& vocabulary, const std::string& where);
+
 /// A stretch of text: an added token, or text between such.
 struct Section {
   size_t begin = 0;
@@ -56,10 +61,7 @@ class AddedTokenFinder {
 class AddedTokens {
  public:
   AddedTokens() = default;
-  /// Reads the `added_tokens` part; a token that the vocabulary has keeps the vocabulary's id.
-  /// @param normalizer may be null.   @throws Error(kModel).
-  AddedTokens(const rapidjson::Value& json, const Vocabulary& vocabulary,
-              const Normalizer* normalizer, const std::string& where);
+  /// @param normalizer may be null.
   AddedTokens(std::vector<AddedToken> tokens, const Normalizer* normalizer);
 
   /// Tokens that are looked for in the text as it stands.

@@ -40,7 +40,8 @@ const Value& member_or_null(const Value& object, const char* key) {
 
 }  // namespace
 
-JsonTokenizer::JsonTokenizer(std::string json, const std::string& where) {
+JsonTokenizer::JsonTokenizer(std::string json, const std::string& where,
+                             const ConfigTokens& config) {
   using namespace json_part;
   if (const auto invalid = first_invalid_utf8(json))
     fail(where, "not valid UTF-8 at byte " + std::to_string(*invalid));
@@ -59,8 +60,10 @@ JsonTokenizer::JsonTokenizer(std::string json, const std::string& where) {
       make_pre_tokenizer(member_or_null(file, "pre_tokenizer"), where + ": pre_tokenizer");
   model_ = make_model(get(file, "model", where), pre_tokenizer_ && pre_tokenizer_->is_byte_level(),
                       where + ": model");
-  added_tokens_ = AddedTokens(member_or_null(file, "added_tokens"), model_->vocabulary(),
-                              normalizer_.get(), where + ": added_tokens");
+  std::vector<AddedToken> added = read_added_tokens(
+      member_or_null(file, "added_tokens"), model_->vocabulary(), where + ": added_tokens");
+  merge_config_tokens(added, config, model_->vocabulary());
+  added_tokens_ = AddedTokens(std::move(added), normalizer_.get());
   special_tokens_ =
       read_post_processor(member_or_null(file, "post_processor"), where + ": post_processor");
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "text/added_tokens.h"
+#include "text/config_tokens.h"
 #include "text/normalizer.h"
 #include "text/post_processor.h"
 #include "text/pre_tokenizer.h"
@@ -18,8 +19,9 @@ namespace air {
 class JsonTokenizer : public Tokenizer {
  public:
   /// @param json the file's text, used up while it is read.   @param where the file, for messages.
+  /// @param config tokens that tokenizer_config.json adds.
   /// @throws Error(kModel) that names the part that is missing, wrong or not known.
-  JsonTokenizer(std::string json, const std::string& where);
+  JsonTokenizer(std::string json, const std::string& where, const ConfigTokens& config = {});
 
   Encoding encode(std::string_view text, bool add_special_tokens) const override;
   int64_t vocab_size() const override;

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/json.h"
+#include "text/config_tokens.h"
 #include "text/utf8.h"
 
 // Both libsentencepiece and libtorch's libc10 export a variable of this name: there it is an object
@@ -33,72 +34,6 @@ namespace {
 constexpr std::array<std::string_view, 6> kKnownClasses{
     "LlamaTokenizer",         "LlamaTokenizerFast", "CodeLlamaTokenizer",
     "CodeLlamaTokenizerFast", "GemmaTokenizer",     "GemmaTokenizerFast"};
-constexpr std::array<const char*, 4> kSpecialKeys{"bos_token", "eos_token", "unk_token",
-                                                  "pad_token"};
-
-/// A token in a config: a string, or an object with a content.
-std::optional<std::string> token_content(const Json& config, const char* key) {
-  if (!config.contains(key) || config[key].is_null()) return std::nullopt;
-  const Json& value = config[key];
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_object() && value.contains("content") && value["content"].is_string())
-    return value["content"].get<std::string>();
-  return std::nullopt;
-}
-
-bool flag(const Json& config, const char* key, bool otherwise, const std::string& where) {
-  if (!config.contains(key) || config[key].is_null()) return otherwise;
-  if (!config[key].is_boolean())
-    throw Error(ErrorKind::kModel, where, std::string("\"") + key + "\" must be true or false");
-  return config[key].get<bool>();
-}
-
-int32_t checked_id(const std::string& text, const std::string& where) {
-  if (text.empty() || text.size() > 7 || text.find_first_not_of("0123456789") != std::string::npos)
-    throw Error(ErrorKind::kModel, where, "\"" + text + "\" is not a token id");
-  return std::stoi(text);
-}
-
-Json read_object(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) return Json::object();
-  Json json = read_json_file(path, ErrorKind::kModel);
-  if (!json.is_object()) throw Error(ErrorKind::kModel, path.string(), "must be a JSON object");
-  return json;
-}
-
-/// Added tokens by content, from the places where transformers keeps them.
-using TokenMap = std::map<std::string, AddedToken>;
-
-void read_decoder(const Json& config, TokenMap& tokens, const std::string& where) {
-  if (!config.contains("added_tokens_decoder")) return;
-  for (const auto& [id, item] : config["added_tokens_decoder"].items()) {
-    const auto content =
-        item.is_object() ? token_content(Json{{"token", item}}, "token") : std::nullopt;
-    if (!content)
-      throw Error(ErrorKind::kModel, where,
-                  "added_tokens_decoder: token " + id + " has no content");
-    AddedToken token;
-    token.id = checked_id(id, where);
-    token.content = *content;
-    token.single_word = flag(item, "single_word", false, where);
-    token.lstrip = flag(item, "lstrip", false, where);
-    token.rstrip = flag(item, "rstrip", false, where);
-    tokens[*content] = token;
-  }
-}
-
-void read_added_file(const std::filesystem::path& path, TokenMap& tokens) {
-  const Json file = read_object(path);
-  for (const auto& [content, id] : file.items()) {
-    if (!id.is_number_integer())
-      throw Error(ErrorKind::kModel, path.string(),
-                  "the id of \"" + content + "\" is not a number");
-    AddedToken token;
-    token.id = checked_id(id.dump(), path.string());
-    token.content = content;
-    tokens.emplace(content, token);
-  }
-}
 
 }  // namespace
 
@@ -116,20 +51,24 @@ SentencePieceTokenizer::~SentencePieceTokenizer() = default;
 
 void SentencePieceTokenizer::read_config(const std::filesystem::path& folder) {
   const std::string where = (folder / "tokenizer_config.json").string();
-  const Json config = read_object(where);
+  const Json config = read_config_object(where);
   const std::string name = token_content(config, "tokenizer_class").value_or("LlamaTokenizer");
   if (std::find(kKnownClasses.begin(), kKnownClasses.end(), name) == kKnownClasses.end())
     throw Error(ErrorKind::kModel, where,
                 "the tokenizer class \"" + name + "\" is not known to air without a tokenizer.json",
                 "transformers writes one: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)");
-  if (!flag(config, "legacy", true, where))
+  if (!config_flag(config, "legacy", true, where))
     throw Error(ErrorKind::kModel, where,
                 "\"legacy\": false is not known to air without a tokenizer.json",
                 "transformers writes one: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)");
 
-  TokenMap tokens;
-  read_decoder(config, tokens, where);
-  read_added_file(folder / "added_tokens.json", tokens);
+  // Added tokens by content.
+  std::map<std::string, AddedToken> tokens;
+  const ConfigTokens added = read_config_tokens(folder);
+  for (AddedToken token : added.listed) {
+    token.normalized = false;  // nothing normalizes here before SentencePiece itself
+    tokens.emplace(token.content, token);
+  }
   const auto add_piece = [&](const std::string& content) {
     if (tokens.contains(content)) return;
     const auto id = processor_->find(content);
@@ -144,8 +83,7 @@ void SentencePieceTokenizer::read_config(const std::filesystem::path& folder) {
   for (int id = 0; id < processor_->GetPieceSize(); ++id)
     if (processor_->IsControl(id) || processor_->IsUnknown(id))
       add_piece(processor_->IdToPiece(id));
-  for (const char* key : kSpecialKeys)
-    if (const auto content = token_content(config, key)) add_piece(*content);
+  for (const AddedToken& token : added.special) add_piece(token.content);
 
   std::vector<AddedToken> list;
   for (auto& [content, token] : tokens) list.push_back(std::move(token));
@@ -156,8 +94,8 @@ void SentencePieceTokenizer::read_config(const std::filesystem::path& folder) {
   };
   const int32_t bos = special("bos_token", processor_->bos_id()),
                 eos = special("eos_token", processor_->eos_id());
-  if (flag(config, "add_bos_token", true, where) && bos >= 0) before_.push_back(bos);
-  if (flag(config, "add_eos_token", false, where) && eos >= 0) after_.push_back(eos);
+  if (config_flag(config, "add_bos_token", true, where) && bos >= 0) before_.push_back(bos);
+  if (config_flag(config, "add_eos_token", false, where) && eos >= 0) after_.push_back(eos);
 }
 
 Encoding SentencePieceTokenizer::encode(std::string_view text, bool add_special_tokens) const {

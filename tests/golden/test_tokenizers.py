@@ -52,6 +52,8 @@ def reference(tokenizer, text):
     for character in text:
         first_byte.append(first_byte[-1] + len(character.encode()))
     added = count_added(tokenizer)
+    if added and encoding.ids[:added] == encoding.ids[added:2 * added]:     # a text that begins with BOS gets no second one
+        return encoding.ids[added:], [first_byte[begin] for begin, _ in encoding.offsets[added:]]
     return encoding.ids, [-1] * added + [first_byte[begin] for begin, _ in encoding.offsets[added:]]
 
 
@@ -146,3 +148,43 @@ def test_tokenizer_model_equals_tokenizer_json(folder, tmp_path):
     items = [{"text": hostile_string(rng, ["<s>", "</s>", "<unk>"]) + "x"} for _ in range(HOSTILE_STRINGS)]
     items += [json.loads(line) for line in GSM8K.read_text(encoding="utf-8").splitlines()]
     assert air_encodings(folder, items, tmp_path) == air_encodings(alone, items, tmp_path)
+
+
+NOTE = {"content": "<|note|>", "lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": False}
+CONFIG_TOKENS = {
+    "decoder": {"tokenizer_config.json": {"added_tokens_decoder": {"49152": NOTE}}},
+    "decoder-other-flags": {"tokenizer_config.json": {"added_tokens_decoder": {
+        "2": NOTE | {"content": "<|im_end|>", "lstrip": True, "rstrip": True, "special": True}}}},
+    "decoder-other-ids": {"tokenizer_config.json": {"added_tokens_decoder": {
+        "60000": NOTE | {"normalized": True}, "7": NOTE | {"content": "gap", "single_word": True}}}},
+    "extra": {"tokenizer_config.json": {"added_tokens_decoder": {}, "extra_special_tokens": ["<|note|>", "<|im_end|>", "Café"]}},
+    "extra-by-name": {"tokenizer_config.json": {"extra_special_tokens": {"note_token": "<|note|>"}}},
+    "additional": {"tokenizer_config.json": {"additional_special_tokens": ["<|note|>"], "sep_token": "gap"}},
+    "named": {"tokenizer_config.json": {"mask_token": "<|note|>", "think_token": "then", "add_bos_token": True}},
+    "older-files": {"special_tokens_map.json": {"cls_token": NOTE | {"rstrip": True}, "extra_special_tokens": ["end"]},
+                    "added_tokens.json": {"<|x|>": 49153, "gap": 49152, "end": 49154}},
+}
+
+
+@pytest.mark.parametrize("name", CONFIG_TOKENS)
+def test_added_tokens_of_the_config_are_those_of_auto_tokenizer(name, tmp_path):
+    """Case T05: tokens that only the files beside tokenizer.json have."""
+    transformers = pytest.importorskip("transformers")
+    if not demo_model_folder().is_dir():
+        pytest.skip("no demo model: scripts/setup.sh makes it")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for file in ("tokenizer.json", "config.json"):
+        (folder / file).write_bytes((demo_model_folder() / file).read_bytes())
+    files = {"tokenizer_config.json": {}} | CONFIG_TOKENS[name]
+    files["tokenizer_config.json"] |= {"tokenizer_class": "PreTrainedTokenizerFast"}
+    for file, content in files.items():
+        (folder / file).write_text(json.dumps(content), encoding="utf-8")
+    texts = ["First <|im_end|> then <|im_start|>user\nx <|note|> y <|endoftext|> end  <|im_start|> gap.",
+             "<|note|>then<|note|> thenend gap gaps <|x|>Café Cafés <|im_end|>  <|im_end|>\n\nend"]
+    expected = transformers.AutoTokenizer.from_pretrained(folder)
+    got = air_encodings(folder, [{"text": text} for text in texts], tmp_path)
+    plain = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    assert any(expected(text)["input_ids"] != plain.encode(text).ids for text in texts), "the case adds nothing"
+    for text, trace in zip(texts, got):
+        assert trace["ids"] == expected(text)["input_ids"], text
