@@ -16,7 +16,7 @@ namespace air {
 struct GatedDelta {
   Linear qkv_proj;     ///< [C, hidden]
   Linear rates_proj;   ///< [2 · Hv, hidden]: how much is written (beta), then how much decays
-  at::Tensor conv;     ///< [Hk, W, w] float32: of a token, of the one before it, …
+  at::Tensor conv;     ///< [Hk, W, w] float32; the token's own weights are the last
   at::Tensor a_log;    ///< [Hv] float32
   at::Tensor dt_bias;  ///< [Hv] float32
   Norm out_norm;       ///< [Dv] float32

@@ -113,7 +113,7 @@ ScanShape ScanShape::for_device(at::Device device) {
   // prepared for a segment, and the states of a group, bound the memory.
   if (device.is_cpu())
     return {.group_chunks = 16, .group_sequences = 16, .heads = 1, .segment_chunks = 16};
-  return {.group_chunks = 4096, .group_sequences = 64, .heads = 8, .segment_chunks = 512};
+  return {.group_chunks = 4096, .group_sequences = 64, .heads = 8, .segment_chunks = 128};
 }
 
 ScanPlan make_scan_plan(const PackedSequences& sequences, int64_t width, at::Device device,

@@ -213,8 +213,7 @@ void WeightReader::read_gated_delta(DecoderLayer& layer) {
   const at::Tensor conv =
       tensor(layer_ + names.conv + ".weight", {sizes.channels(), 1, sizes.conv_width})
           .squeeze(1)
-          .to(at::kFloat)
-          .flip(1);
+          .to(at::kFloat);
   const auto by_key_head = [&](int64_t begin, int64_t rows) {
     return conv.narrow(0, begin, rows).unflatten(0, {heads, rows / heads});
   };

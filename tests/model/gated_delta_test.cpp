@@ -61,7 +61,7 @@ struct Case {
     for (size_t i = 0; i < rows.size(); ++i) {
       at::Tensor sum = at::zeros({kSizes.head_channels()}, conv.options());
       for (size_t back = 0; back < std::min<size_t>(i + 1, kSizes.conv_width); ++back)
-        sum += conv[static_cast<int64_t>(back)] * x[rows[i - back]];
+        sum += conv[kSizes.conv_width - 1 - static_cast<int64_t>(back)] * x[rows[i - back]];
       const at::Tensor channels = at::silu(sum);
       const auto unit = [&](const at::Tensor& v) { return v / (v.square().sum() + 1e-6).sqrt(); };
       const at::Tensor q = unit(channels.narrow(0, 0, dk)) / std::sqrt(static_cast<double>(dk));
