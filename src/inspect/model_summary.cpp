@@ -98,13 +98,16 @@ std::string attention_text(const Json& a) {
   if (a["sinks"].get<bool>()) text += ", sinks";
   if (a["qk_norm"] != "none") text += ", q/k norm by " + a["qk_norm"].get<std::string>();
   if (a["qkv_bias"].get<bool>()) text += ", biases";
+  if (a["output_gate"].get<bool>()) text += ", output gate";
   return text;
 }
 
 std::string group_text(const Json& group) {
   std::string text = std::to_string(group["num_layers"].get<int64_t>()) + " of them: ";
-  if (group["mixer"] != "attention")
-    return text + "no attention" + (group["experts"].get<bool>() ? ", experts" : "");
+  if (group["mixer"] != "attention") {
+    text += group["mixer"] == "gated_delta" ? "Gated DeltaNet" : "no mixer";
+    return text + (group["experts"].get<bool>() ? ", experts" : "");
+  }
   text += group["window"].is_null() ? "all earlier tokens" : "window of " + group["window"].dump();
   text += group["rope"].is_null() ? ", no positions" : ", RoPE " + group["rope"].dump();
   if (group["experts"].get<bool>()) text += ", experts";
@@ -118,6 +121,12 @@ std::string rope_text(const Json& rope) {
   if (rope.contains("factor")) text += ", factor " + number_text(rope["factor"]);
   if (rope["interleaved"].get<bool>()) text += ", interleaved";
   return text;
+}
+
+std::string delta_text(const Json& delta) {
+  return delta["num_key_heads"].dump() + " key heads of " + delta["key_head_dim"].dump() + ", " +
+         delta["num_value_heads"].dump() + " value heads of " + delta["value_head_dim"].dump() +
+         ", convolution over " + delta["conv_width"].dump() + " tokens";
 }
 
 std::string weights_text(const Json& weights) {
@@ -167,11 +176,10 @@ Json summarise_model(const std::filesystem::path& folder) {
                   {"vocab_size", c.vocab_size},
                   {"max_position_embeddings", c.max_position_embeddings},
                   {"tie_word_embeddings", c.tie_word_embeddings}};
-  summary["attention"] = {{"scale", c.attention_scale},
-                          {"softcap", optional(c.attention_softcap)},
-                          {"sinks", c.attention_sinks},
-                          {"qk_norm", details["qk_norm"]},
-                          {"qkv_bias", c.qkv_bias}};
+  summary["attention"] = {{"scale", c.attention_scale}, {"softcap", optional(c.attention_softcap)},
+                          {"sinks", c.attention_sinks}, {"qk_norm", details["qk_norm"]},
+                          {"qkv_bias", c.qkv_bias},     {"output_gate", c.attention_gate}};
+  summary["gated_delta"] = details["gated_delta"];
   summary["layer_groups"] = layer_groups(c);
   summary["ropes"] = details["ropes"];
   summary["experts"] = details["experts"];
@@ -206,6 +214,7 @@ std::string summary_table(const Json& s) {
   line("attention", attention_text(s["attention"]));
   for (size_t i = 0; i < s["ropes"].size(); ++i)
     line("RoPE " + std::to_string(i), rope_text(s["ropes"][i]));
+  if (!s["gated_delta"].is_null()) line("Gated DeltaNet", delta_text(s["gated_delta"]));
   if (!s["experts"].is_null())
     line("experts", s["experts"]["num_experts"].dump() + " of size " +
                         s["experts"]["intermediate_size"].dump() + ", " +

@@ -42,6 +42,14 @@ Batch with_aligned_rows(const Batch& batch) {
   return padded;
 }
 
+/// None for a model without recurrent layers.
+std::optional<ScanPlan> scan_plan_of(const ModelConfig& config, const PackedSequences& sequences,
+                                     at::Device device) {
+  if (!config.has_mixer(Mixer::kGatedDelta)) return std::nullopt;
+  return make_scan_plan(sequences, config.gated_delta.conv_width, device,
+                        ScanShape::for_device(device));
+}
+
 at::Tensor embed(const at::Tensor& embed_tokens, const at::Tensor& ids, const ModelConfig& config) {
   at::Tensor x = at::embedding(embed_tokens, ids);
   if (config.embedding_multiplier == 1.0) return x;
@@ -93,6 +101,7 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
   for (const RopeConfig& rope : config_.ropes)
     ropes.push_back(make_rope_table(rope, batch.positions, batch.sequences, dtype()));
   PackedSequences sequences = batch.sequences;
+  std::optional<ScanPlan> scan = scan_plan_of(config_, sequences, device());
   int64_t variants_here = 1;
   for (int64_t index = 0; index < config_.num_hidden_layers; ++index) {
     const DecoderLayer& layer = layers_[index];
@@ -100,12 +109,14 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
       x = x.repeat({num_variants, 1});
       for (RopeTable& rope : ropes) rope = repeat_rope(rope, num_variants);
       sequences = sequences.repeated(num_variants);
+      scan = scan_plan_of(config_, sequences, device());
       variants_here = num_variants;
     }
     const std::optional<int64_t> rope = config_.layers[index].rope;
     LayerContext context{.config = config_,
                          .sequences = sequences,
                          .rope = rope ? &ropes[*rope] : nullptr,
+                         .scan = scan ? &*scan : nullptr,
                          .num_variants = variants_here,
                          .mask = index >= fork ? options.mask : nullptr,
                          .index = index};

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "model/activation.h"
 #include "model/row_blocks.h"
 
 namespace air {
@@ -74,6 +75,19 @@ QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const Laye
   return all;
 }
 
+/// What the recurrence puts out, as gated_delta_scan.
+at::Tensor recur(const DecoderLayer& layer, const at::Tensor& x, const LayerContext& context) {
+  const ModelConfig& config = context.config;
+  DeltaInputs inputs(config.gated_delta, x.size(0), x.options());
+  for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {
+    const at::Tensor normed =
+        apply_norm(x.narrow(0, begin, length), layer.attention_norm, config.norm);
+    inputs.store(layer.delta, normed, begin, config.gated_delta);
+  });
+  return gated_delta_scan(layer.delta, inputs, *context.scan, config.gated_delta,
+                          config.hidden_act);
+}
+
 /// Heads' outputs, [rows, H · E].
 at::Tensor attend(const DecoderLayer& layer, const at::Tensor& x, const LayerContext& context) {
   QueryKeyValue in = project(layer, x, context);
@@ -93,6 +107,40 @@ at::Tensor attend(const DecoderLayer& layer, const at::Tensor& x, const LayerCon
   if (mask.defined() && context.mask->mode() == MaskMode::kZero)
     mask_heads(attended, mask, context.num_variants);
   return attended.view({x.size(0), context.layer().attention.out_size()});
+}
+
+/// What the layer's mixer puts out for all rows; undefined where it has none.
+at::Tensor mix(const DecoderLayer& layer, const at::Tensor& x, const LayerContext& context) {
+  switch (context.layer().mixer) {
+    case Mixer::kAttention:
+      return attend(layer, x, context);
+    case Mixer::kGatedDelta:
+      return recur(layer, x, context);
+    case Mixer::kNone:
+      break;
+  }
+  return {};
+}
+
+/// What the mixer adds to rows [begin, begin + length) before the norm after it. The gate is
+/// computed here, from the rows that the mixer read, and not kept for all rows in between.
+at::Tensor mixer_output(const DecoderLayer& layer, const at::Tensor& mixed, const at::Tensor& rows,
+                        int64_t begin, const LayerContext& context) {
+  const ModelConfig& config = context.config;
+  const bool recurrent = layer.delta.defined();
+  at::Tensor output =
+      recurrent ? gated_delta_rows(layer.delta, mixed, begin, rows.size(0), config.gated_delta)
+                : mixed.narrow(0, begin, rows.size(0));
+  if (layer.output_gate.weight.defined()) {
+    at::Tensor gate =
+        apply_linear(layer.output_gate, apply_norm(rows, layer.attention_norm, config.norm));
+    if (recurrent)
+      apply_gate(gate, output, {Activation::kSilu});
+    else
+      gate.sigmoid_().mul_(output);
+    output = gate;
+  }
+  return apply_linear(layer.o_proj, output);
 }
 
 /// Adds the feed-forward part to rows of x. @param normed what a parallel block reads in place of
@@ -117,16 +165,15 @@ AttentionSpec attention_spec(const DecoderLayer& layer, const ModelConfig& confi
 
 void apply_decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerContext& context) {
   const ModelConfig& config = context.config;
-  const at::Tensor attended =
-      context.layer().has_heads() ? attend(layer, x, context) : at::Tensor();
+  const at::Tensor mixed = mix(layer, x, context);
   const bool has_experts = !layer.experts.experts.empty();
   AIR_CHECK(!(has_experts && config.parallel_blocks));
   for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {
     at::Tensor rows = x.narrow(0, begin, length);
     const at::Tensor normed =
         config.parallel_blocks ? apply_norm(rows, layer.attention_norm, config.norm) : at::Tensor();
-    if (attended.defined()) {
-      const at::Tensor added = apply_linear(layer.o_proj, attended.narrow(0, begin, length));
+    if (mixed.defined()) {
+      const at::Tensor added = mixer_output(layer, mixed, rows, begin, context);
       rows.add_(apply_norm(added, layer.attention_post_norm, config.norm),
                 config.residual_multiplier);
     }

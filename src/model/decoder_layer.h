@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/attention.h"
+#include "model/gated_delta.h"
 #include "model/head_mask.h"
 #include "model/mlp.h"
 #include "model/model_config.h"
@@ -23,10 +24,13 @@ struct DecoderLayer {
   Linear q_proj, k_proj, v_proj;  ///< [H · D, hidden], [K · D, hidden], [K · E, hidden]
   Norm q_norm, k_norm;            ///< as ModelConfig::qk_norm says
   at::Tensor sinks;               ///< [H]
-  Linear o_proj;                  ///< [hidden, H · E]
-  Norm mlp_norm;                  ///< of what the MLP reads
-  Norm mlp_post_norm;             ///< of what the MLP adds
-  Mlp mlp;                        ///< where the layer has no experts
+  GatedDelta delta;               ///< where the layer has one in place of attention
+  /// What the mixer puts out is multiplied by a function of this, [its size, hidden].
+  Linear output_gate;
+  Linear o_proj;       ///< [hidden, H · E], or from what else the mixer puts out
+  Norm mlp_norm;       ///< of what the MLP reads
+  Norm mlp_post_norm;  ///< of what the MLP adds
+  Mlp mlp;             ///< where the layer has no experts
   ExpertMixture experts;
 };
 
@@ -36,6 +40,7 @@ struct LayerContext {
   const ModelConfig& config;
   const PackedSequences& sequences;  ///< of all rows, M · B
   const RopeTable* rope = nullptr;   ///< of all rows; null: this layer has no positions
+  const ScanPlan* scan = nullptr;    ///< of all rows; null: the model has no recurrent layers
   int64_t num_variants = 1;          ///< M at this layer: 1 below the fork
   const HeadMask* mask = nullptr;    ///< null below the fork
   int64_t index = 0;                 ///< of this layer

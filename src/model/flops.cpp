@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "model/scan_plan.h"
+
 namespace air {
 
 namespace {
@@ -24,19 +26,46 @@ double visible_pairs(const PackedSequences& sequences, std::optional<int64_t> wi
   return pairs;
 }
 
-/// Scores and sums of one layer's attention.
-double attention_flops_of(const LayerConfig& layer, const PackedSequences& sequences) {
+/// Of one token in a Gated DeltaNet, its projections apart: products inside its chunk, the chunk's
+/// triangular system, what is read from the state and written to it.
+double delta_flops(const GatedDeltaConfig& delta) {
+  const int64_t dk = delta.key_head_dim, dv = delta.value_head_dim;
+  const int64_t of_key_head = 2 * kChunk * dk;
+  const int64_t of_value_head = kChunk * (dk + dv) / 2 + kChunk * dv + 3 * dk * dv;
+  return 2 * static_cast<double>(delta.num_key_heads * of_key_head +
+                                 delta.num_value_heads * of_value_head);
+}
+
+/// What one layer's mixer does beside its projections.
+double attention_flops_of(const ModelConfig& config, const LayerConfig& layer,
+                          const PackedSequences& sequences) {
+  if (layer.mixer == Mixer::kGatedDelta)
+    return static_cast<double>(sequences.num_tokens()) * delta_flops(config.gated_delta);
   if (!layer.has_heads()) return 0;
   return 2 * static_cast<double>(layer.attention.q_size() + layer.attention.out_size()) *
          visible_pairs(sequences, layer.window);
 }
 
+/// Rows and columns of a mixer's projections, other than hidden_size, in sum.
+int64_t mixer_width(const ModelConfig& config, const LayerConfig& layer) {
+  const AttentionSizes& sizes = layer.attention;
+  const GatedDeltaConfig& delta = config.gated_delta;
+  switch (layer.mixer) {
+    case Mixer::kAttention:
+      return sizes.q_size() + sizes.k_size() + sizes.v_size() +
+             (config.attention_gate ? 2 : 1) * sizes.out_size();
+    case Mixer::kGatedDelta:
+      return delta.channels() + 2 * delta.num_value_heads + 2 * delta.value_size();
+    case Mixer::kNone:
+      break;
+  }
+  return 0;
+}
+
 /// Of one token in one layer, attention's scores and values apart.
 double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
   const auto hidden = static_cast<double>(config.hidden_size);
-  const AttentionSizes& sizes = layer.attention;
-  const int64_t projected = sizes.q_size() + sizes.k_size() + sizes.v_size() + sizes.out_size();
-  const double attention = layer.has_heads() ? hidden * static_cast<double>(projected) : 0;
+  const double mixer = hidden * static_cast<double>(mixer_width(config, layer));
   const double matrices = config.mlp_gate ? 3 : 2;
   const ExpertConfig& experts = config.experts;
   const double mlp = layer.experts
@@ -44,14 +73,15 @@ double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
                                      matrices * static_cast<double>(experts.num_experts_per_tok *
                                                                     experts.intermediate_size))
                          : matrices * hidden * static_cast<double>(config.intermediate_size);
-  return 2 * (attention + mlp);
+  return 2 * (mixer + mlp);
 }
 
 }  // namespace
 
 double attention_flops(const ModelConfig& config, const PackedSequences& sequences) {
   double flops = 0;
-  for (const LayerConfig& layer : config.layers) flops += attention_flops_of(layer, sequences);
+  for (const LayerConfig& layer : config.layers)
+    flops += attention_flops_of(config, layer, sequences);
   return flops;
 }
 
@@ -61,7 +91,8 @@ double forward_flops(const ModelConfig& config, const PackedSequences& sequences
   double flops = 0;
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const LayerConfig& layer = config.layers[i];
-    const double once = tokens * layer_flops(config, layer) + attention_flops_of(layer, sequences);
+    const double once =
+        tokens * layer_flops(config, layer) + attention_flops_of(config, layer, sequences);
     flops += once * static_cast<double>(i < fork_layer ? 1 : num_variants);
   }
   return flops + 2 * static_cast<double>(config.hidden_size * config.vocab_size) *

@@ -8,12 +8,14 @@ namespace air {
 
 /// Floating-point operations (a multiply-add counts as two) of the matrix products that a pass over
 /// a batch needs: layers below `fork_layer` once, the others for each variant, attention for
-/// visible keys only, lm_head for `output_rows` of each variant. Norms, activations and softmax are
+/// visible keys only, recurrences as their chunks are computed, lm_head for `output_rows` of each
+/// variant. Norms, activations and softmax are
 /// left out, as is customary.
 double forward_flops(const ModelConfig& config, const PackedSequences& sequences,
                      int64_t output_rows, int64_t fork_layer, int64_t num_variants);
 
-/// Of these, those of attention in one pass of one variant: scores, and sums of values.
+/// Of these, those of the mixers beside their projections, in one pass of one variant: attention's
+/// scores and sums of values, the chunks of recurrences.
 double attention_flops(const ModelConfig& config, const PackedSequences& sequences);
 
 }  // namespace air

@@ -15,6 +15,7 @@
 #endif
 
 #include "model/row_blocks.h"
+#include "model/scan_plan.h"
 
 namespace air {
 
@@ -83,6 +84,30 @@ int64_t free_host_memory() {
   return std::max<int64_t>(1, left);
 }
 
+/// Numbers of a token in a Gated DeltaNet: its state; what the recurrence reads and puts out; the
+/// plan's indices, twice a convolution's width. @param size bytes of a number
+int64_t delta_row(const ModelConfig& config, int64_t size) {
+  const GatedDeltaConfig& delta = config.gated_delta;
+  const int64_t other_bytes = 2 * delta.num_value_heads * int64_t{sizeof(float)} +
+                              2 * delta.conv_width * int64_t{sizeof(int64_t)};
+  return config.hidden_size + delta.channels() + delta.value_size() + other_bytes / size;
+}
+
+/// Of the pieces of the recurrence that are in work at the same time, float32 (gated_delta.cpp).
+int64_t delta_buffers(const ModelConfig& config, c10::Device device) {
+  const GatedDeltaConfig& delta = config.gated_delta;
+  const ScanShape shape = ScanShape::for_device(device);
+  const int64_t dk = delta.key_head_dim, dv = delta.value_head_dim, r = delta.group_size();
+  const int64_t heads = std::min(shape.heads, delta.num_key_heads);
+  // A token's channels and their copies; squares of the chunk; the system's right side and
+  // solution, readers, writers, results.
+  const int64_t row = 3 * delta.head_channels() + r * (4 * kChunk + 5 * dk + 4 * dv);
+  const int64_t rows = shape.segment_chunks * kChunk * heads;
+  const int64_t states = 2 * shape.group_sequences * heads * r * dk * dv;
+  const int64_t pieces = device.is_cpu() ? at::get_num_threads() : 1;
+  return pieces * (rows * row + states) * int64_t{sizeof(float)};
+}
+
 }  // namespace
 
 PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Device device,
@@ -96,6 +121,7 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
     row = std::max(row, config.hidden_size + sizes.q_size() + sizes.out_size() +
                             2 * (sizes.k_size() + sizes.v_size()));
   }
+  if (config.has_mixer(Mixer::kGatedDelta)) row = std::max(row, delta_row(config, size));
   for (const RopeConfig& rope : config.ropes) row += rope.rotary_dim;
   const int64_t inner = config.mlp_gate ? 2 * config.intermediate_size : config.intermediate_size;
   const int64_t expert_inner =
@@ -103,8 +129,9 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
   // A row of the MLP, with what goes in and out of it.
   const int64_t wide_row = std::max(inner, expert_inner) + 4 * config.hidden_size;
   PassMemory memory;
+  if (config.has_mixer(Mixer::kGatedDelta)) memory.fixed += delta_buffers(config, device);
   memory.per_token = size * num_variants * row;
-  memory.fixed = size * concurrent_rows(device) * wide_row;
+  memory.fixed += size * concurrent_rows(device) * wide_row;
   // Scores of attention and logits: a few MiB a thread; whole rows of logits, some times over, on
   // an accelerator.
   memory.fixed += device.is_cpu() ? at::get_num_threads() * (int64_t{16} << 20) : int64_t{1} << 30;

@@ -1,5 +1,7 @@
 #include "model/model_config.h"
 
+#include <algorithm>
+
 #include "model/config_reader.h"
 #include "model/families/families.h"
 
@@ -25,6 +27,8 @@ const char* name_of(Mixer mixer) {
   switch (mixer) {
     case Mixer::kAttention:
       return "attention";
+    case Mixer::kGatedDelta:
+      return "gated_delta";
     case Mixer::kNone:
       return "none";
   }
@@ -85,6 +89,14 @@ Json to_json(const ExpertConfig& experts) {
           {"bias", experts.bias}};
 }
 
+Json to_json(const GatedDeltaConfig& delta) {
+  if (delta.num_key_heads == 0) return nullptr;
+  return {{"num_key_heads", delta.num_key_heads},    {"num_value_heads", delta.num_value_heads},
+          {"key_head_dim", delta.key_head_dim},      {"value_head_dim", delta.value_head_dim},
+          {"conv_width", delta.conv_width},          {"norm_eps", delta.norm_eps},
+          {"beta_multiplier", delta.beta_multiplier}};
+}
+
 Json to_json(const NormConfig& norm) {
   return {{"kind", norm.kind == NormKind::kRms ? "rms_norm" : "layer_norm"},
           {"eps", norm.eps},
@@ -130,6 +142,11 @@ std::vector<int64_t> ModelConfig::attention_layers() const {
   return indices;
 }
 
+bool ModelConfig::has_mixer(Mixer mixer) const {
+  return std::any_of(layers.begin(), layers.end(),
+                     [&](const LayerConfig& layer) { return layer.mixer == mixer; });
+}
+
 HeadGrid ModelConfig::head_grid() const {
   std::vector<int64_t> heads_per_layer(layers.size());
   for (const int64_t layer : attention_layers())
@@ -160,7 +177,9 @@ Json to_json(const ModelConfig& c) {
           {"attention_softcap", c.attention_softcap},
           {"attention_sinks", c.attention_sinks},
           {"clip_qkv", c.clip_qkv},
+          {"attention_gate", c.attention_gate},
           {"qk_norm", name_of(c.qk_norm)},
+          {"gated_delta", to_json(c.gated_delta)},
           {"hidden_act", name_of(c.hidden_act)},
           {"swiglu_alpha", c.swiglu_alpha},
           {"swiglu_limit", c.swiglu_limit},

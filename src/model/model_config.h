@@ -74,8 +74,9 @@ struct ExpertConfig {
 
 /// What lets the tokens of a layer see each other.
 enum class Mixer {
-  kAttention,  ///< softmax attention: the only one with heads
-  kNone,       ///< nothing: the layer is its MLP alone
+  kAttention,   ///< softmax attention: the only one with heads
+  kGatedDelta,  ///< a linear recurrence (gated_delta.h)
+  kNone,        ///< nothing: the layer is its MLP alone
 };
 
 /// The heads of a layer with softmax attention.
@@ -89,6 +90,25 @@ struct AttentionSizes {
   int64_t k_size() const { return num_key_value_heads * head_dim; }
   int64_t v_size() const { return num_key_value_heads * v_head_dim; }
   int64_t out_size() const { return num_heads * v_head_dim; }
+};
+
+/// The Gated DeltaNet of the layers that have one.
+struct GatedDeltaConfig {
+  int64_t num_key_heads = 0;    ///< Hk, of queries and keys
+  int64_t num_value_heads = 0;  ///< Hv; a multiple
+  int64_t key_head_dim = 0;     ///< Dk
+  int64_t value_head_dim = 0;   ///< Dv
+  int64_t conv_width = 0;       ///< tokens that the convolution before it sees
+  double norm_eps = 0;          ///< of the norm after it
+  double beta_multiplier = 1.0;
+
+  int64_t key_size() const { return num_key_heads * key_head_dim; }
+  int64_t value_size() const { return num_value_heads * value_head_dim; }
+  /// Value heads that a key head serves, r.
+  int64_t group_size() const { return num_value_heads / num_key_heads; }
+  /// Of a key head: its query, its key, its values.
+  int64_t head_channels() const { return 2 * key_head_dim + group_size() * value_head_dim; }
+  int64_t channels() const { return num_key_heads * head_channels(); }
 };
 
 /// What differs from layer to layer.
@@ -128,7 +148,10 @@ struct ModelConfig {
   double attention_softcap = 0.0;  ///< scores become cap · tanh(score / cap); 0: not
   bool attention_sinks = false;    ///< a logit per head that takes its share of every row
   double clip_qkv = 0.0;           ///< q, k, v clamped to ± this; 0: not
+  bool attention_gate = false;     ///< a head's output × sigmoid(gate · x), a gate per dimension
   QkNorm qk_norm = QkNorm::kNone;
+
+  GatedDeltaConfig gated_delta;
 
   Activation hidden_act = Activation::kSilu;
   double swiglu_alpha = 0.0;  ///< kClampedSwiglu
@@ -149,6 +172,7 @@ struct ModelConfig {
 
   /// The layers with softmax attention, by index: the only ones with heads.
   std::vector<int64_t> attention_layers() const;
+  bool has_mixer(Mixer mixer) const;
   /// The query heads of all layers.
   HeadGrid head_grid() const;
 };

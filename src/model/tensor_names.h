@@ -6,16 +6,29 @@
 
 namespace air {
 
+/// The parts of a Gated DeltaNet, as TensorNames.
+struct GatedDeltaNames {
+  const char* qkv_proj = "linear_attn.in_proj_qkv";
+  const char* z_proj = "linear_attn.in_proj_z";
+  const char* b_proj = "linear_attn.in_proj_b";
+  const char* a_proj = "linear_attn.in_proj_a";
+  const char* conv = "linear_attn.conv1d";
+  const char* a_log = "linear_attn.A_log";      ///< in full
+  const char* dt_bias = "linear_attn.dt_bias";  ///< in full
+  const char* out_norm = "linear_attn.norm";
+  const char* out_proj = "linear_attn.out_proj";
+};
+
 /// Names without the part in front (`prefixes`, then "layers.N.") and without ".weight". Null: the
 /// family has no such tensor.
 struct TensorNames {
   /// Where the decoder begins; the first under which the embedding is found. "": a checkpoint of
   /// the bare decoder.
-  std::array<const char*, 3> prefixes = {"model.", "", nullptr};
+  std::array<const char*, 5> prefixes = {"model.", ""};
   /// In full; the first that is there.
   std::array<const char*, 2> lm_head = {"lm_head", nullptr};
   /// Parts of the folder that are not the language model: passed over.
-  std::array<const char*, 4> other_parts = {};
+  std::array<const char*, 6> other_parts = {};
 
   const char* embed_tokens = "embed_tokens";
   const char* final_norm = "norm";
@@ -33,6 +46,8 @@ struct TensorNames {
   const char* q_norm = "self_attn.q_norm";
   const char* k_norm = "self_attn.k_norm";
   const char* sinks = nullptr;
+
+  GatedDeltaNames delta;
 
   const char* gate_proj = "mlp.gate_proj";
   const char* up_proj = "mlp.up_proj";

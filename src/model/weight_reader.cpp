@@ -1,6 +1,7 @@
 #include "model/weight_reader.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
 
@@ -135,6 +136,9 @@ DecoderLayer WeightReader::layer(int64_t index) {
     layer.attention_norm = norm(names.attention_norm, {config_.hidden_size});
     layer.attention_post_norm = norm(names.attention_post_norm, {config_.hidden_size});
     read_attention(layer_config.attention, layer);
+  } else if (layer_config.mixer == Mixer::kGatedDelta) {
+    layer.attention_norm = norm(names.attention_norm, {config_.hidden_size});
+    read_gated_delta(layer);
   }
   if (!config_.parallel_blocks) layer.mlp_norm = norm(names.mlp_norm, {config_.hidden_size});
   layer.mlp_post_norm = norm(names.mlp_post_norm, {config_.hidden_size});
@@ -157,7 +161,10 @@ void WeightReader::read_attention(const AttentionSizes& sizes, DecoderLayer& lay
     layer.k_proj = part(q, k);
     layer.v_proj = part(q + k, v);
   } else {
-    layer.q_proj = linear(layer_ + names.q_proj, q, hidden, config_.qkv_bias);
+    if (config_.attention_gate)
+      read_gated_queries(sizes, layer);
+    else
+      layer.q_proj = linear(layer_ + names.q_proj, q, hidden, config_.qkv_bias);
     layer.k_proj = linear(layer_ + names.k_proj, k, hidden, config_.qkv_bias);
     layer.v_proj = linear(layer_ + names.v_proj, v, hidden, config_.qkv_bias);
   }
@@ -165,6 +172,59 @@ void WeightReader::read_attention(const AttentionSizes& sizes, DecoderLayer& lay
   layer.q_norm = qk_norm(names.q_norm, sizes.num_heads, sizes.head_dim);
   layer.k_norm = qk_norm(names.k_norm, sizes.num_key_value_heads, sizes.head_dim);
   if (config_.attention_sinks) layer.sinks = tensor(layer_ + names.sinks, {sizes.num_heads});
+}
+
+// Qwen3.5: one matrix, of each head first its query and then its gate.
+void WeightReader::read_gated_queries(const AttentionSizes& sizes, DecoderLayer& layer) {
+  AIR_CHECK(sizes.head_dim == sizes.v_head_dim);
+  const std::string name = layer_ + config_.names.q_proj;
+  const int64_t rows = 2 * sizes.q_size();
+  const auto half = [&](int64_t index, const std::string& tensor_name, const at::Tensor& both) {
+    const at::Tensor part =
+        both.unflatten(0, {sizes.num_heads, 2, sizes.head_dim}).select(1, index).flatten(0, 1);
+    return materialize(part, tensor_name, dtype_);
+  };
+  const at::Tensor weight = checkpoint_.view(name + ".weight", {rows, config_.hidden_size});
+  layer.q_proj.weight = half(0, name + ".weight", weight);
+  layer.output_gate.weight = half(1, name + ".weight", weight);
+  if (!config_.qkv_bias) return;
+  const at::Tensor bias = checkpoint_.view(name + ".bias", {rows});
+  layer.q_proj.bias = half(0, name + ".bias", bias);
+  layer.output_gate.bias = half(1, name + ".bias", bias);
+}
+
+// What the recurrence is sensitive to stays in float32 whatever the model's dtype is.
+at::Tensor WeightReader::float_tensor(const std::string& name, at::IntArrayRef shape) {
+  return materialize(checkpoint_.view(name, shape), name, at::kFloat);
+}
+
+void WeightReader::read_gated_delta(DecoderLayer& layer) {
+  const GatedDeltaConfig& sizes = config_.gated_delta;
+  const GatedDeltaNames& names = config_.names.delta;
+  const int64_t hidden = config_.hidden_size, heads = sizes.num_key_heads;
+  const int64_t keys = sizes.key_size(), values = sizes.value_size();
+  GatedDelta& delta = layer.delta;
+  delta.qkv_proj = linear(layer_ + names.qkv_proj, sizes.channels(), hidden, false);
+  layer.output_gate = linear(layer_ + names.z_proj, values, hidden, false);
+  const auto rates = [&](const char* name) {
+    return linear(layer_ + name, sizes.num_value_heads, hidden, false).weight;
+  };
+  delta.rates_proj.weight = at::cat({rates(names.b_proj), rates(names.a_proj)});
+  const at::Tensor conv =
+      tensor(layer_ + names.conv + ".weight", {sizes.channels(), 1, sizes.conv_width})
+          .squeeze(1)
+          .to(at::kFloat);
+  const auto by_key_head = [&](int64_t begin, int64_t rows) {
+    return conv.narrow(0, begin, rows).unflatten(0, {heads, rows / heads});
+  };
+  delta.conv =
+      at::cat({by_key_head(0, keys), by_key_head(keys, keys), by_key_head(2 * keys, values)}, 1)
+          .transpose(1, 2)
+          .contiguous();
+  delta.a_log = float_tensor(layer_ + names.a_log, {sizes.num_value_heads});
+  delta.dt_bias = float_tensor(layer_ + names.dt_bias, {sizes.num_value_heads});
+  delta.out_norm.weight = float_tensor(layer_ + names.out_norm + ".weight", {sizes.value_head_dim});
+  layer.o_proj = linear(layer_ + names.out_proj, hidden, values, false);
 }
 
 void WeightReader::read_mlp(DecoderLayer& layer) {

@@ -46,6 +46,9 @@ class WeightReader {
   Norm each_head_norm(const char* part, int64_t heads, int64_t head_dim);
   Norm qk_norm(const char* part, int64_t heads, int64_t head_dim);
   void read_attention(const AttentionSizes& sizes, DecoderLayer& layer);
+  void read_gated_queries(const AttentionSizes& sizes, DecoderLayer& layer);
+  void read_gated_delta(DecoderLayer& layer);
+  at::Tensor float_tensor(const std::string& name, at::IntArrayRef shape);
   void read_mlp(DecoderLayer& layer);
   void read_experts(DecoderLayer& layer);
   Mlp expert(const std::string& name, int64_t index);

@@ -13,11 +13,9 @@ namespace {
 
 std::string how_found(const HeadsFile& heads) {
   const ProbeSummary& probes = heads.probes;
-  std::string out = fmt::format(
-      "<p>{} of the {} query heads of this {} model ({} layers × {} heads) are weakened",
-      heads.heads.size(), with_thousands(heads.model.grid.total()),
-      isolated_html(heads.model.model_type), heads.model.grid.num_layers(),
-      heads.model.grid.max_heads());
+  std::string out = fmt::format("<p>{} of the {} query heads of this {} model of {} are weakened",
+                                heads.heads.size(), with_thousands(heads.model.grid.total()),
+                                isolated_html(heads.model.model_type), to_string(heads.model.grid));
   if (probes.num_probes > 0) {
     out += fmt::format(". They were found with {} {} probes, of which the model answered {}",
                        with_thousands(probes.num_probes), escape_html(probes.kind),

@@ -24,9 +24,8 @@ namespace {
 
 /// What runs, on what.
 void describe_run(const CausalLM& model, const HeadSet& heads, const ScoreOptions& options) {
-  spdlog::info("{} with {} layers × {} heads, {} masked; {} on {}; chat template {}",
-               model.config().model_type, model.config().num_hidden_layers,
-               model.config().num_attention_heads, heads.size(), dtype_name(model.dtype()),
+  spdlog::info("{} with {}, {} masked; {} on {}; chat template {}", model.config().model_type,
+               to_string(model.config().head_grid()), heads.size(), dtype_name(model.dtype()),
                model.device().str(), options.source.trace.chat_template.describe());
 }
 

@@ -2,7 +2,7 @@
 import math
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 VOCAB_SIZE = 96
 LONG, SHORT = 41, 13        # tokens of the two sequences that every model is run on
@@ -13,6 +13,12 @@ _SIZES = {"vocab_size": VOCAB_SIZE, "hidden_size": 48, "intermediate_size": 64, 
 _MHA = {"num_key_value_heads": 4}
 _MQA = {"num_key_value_heads": 1}
 _EXPERTS = {"num_experts_per_tok": 2}
+
+# Two layers of four with attention, values in groups of two.
+_DELTA = {"num_hidden_layers": 4, "head_dim": 16, "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 8,
+          "linear_value_head_dim": 12, "layer_types": ["linear_attention", "full_attention", "linear_attention", "full_attention"]}
+_QWEN_VISION = {"hidden_size": 16, "depth": 1, "num_heads": 2, "intermediate_size": 16, "out_hidden_size": 48,
+                "num_position_embeddings": 16}
 
 _LINEAR = {"rope_type": "linear", "factor": 2.5, "rope_theta": 500.0}
 _DYNAMIC = {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 500.0}, "max_position_embeddings": 20}
@@ -30,6 +36,9 @@ def _longrope(half):
 def _by_layer_type(full, sliding):
     return {"rope_parameters": {"full_attention": full, "sliding_attention": sliding}}
 
+
+# Text parts of models that also see images, saved as the whole. Gemma 3's is saved from the text model.
+WRAPPERS = {"qwen3_5"}
 
 # family: {name of the configuration: keys away from _SIZES}
 FAMILIES = {
@@ -63,6 +72,19 @@ FAMILIES = {
         "mha-tied-bias": _MHA | {"head_dim": 12, "tie_word_embeddings": True, "attention_bias": True},
         "layer_types": {"head_dim": 16, "use_sliding_window": True, "sliding_window": 6,
                         "layer_types": ["full_attention", "sliding_attention", "full_attention"]},
+    },
+    "qwen3_5_text": {
+        "grouped": _DELTA,
+        "tied-bias-theta": _DELTA | {"num_hidden_layers": 3, "linear_num_value_heads": 2, "linear_conv_kernel_dim": 3,
+                                     "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+                                     "tie_word_embeddings": True, "attention_bias": True,
+                                     "rope_parameters": {"rope_type": "default", "rope_theta": 500.0,
+                                                         "partial_rotary_factor": 0.5, "mrope_section": [2, 1, 1]}},
+    },
+    "qwen3_5": {
+        "text-part": {"text_config": _SIZES | _DELTA, "vision_config": _QWEN_VISION, "tie_word_embeddings": False},
+        "tied": {"text_config": _SIZES | _DELTA | {"tie_word_embeddings": True}, "vision_config": _QWEN_VISION,
+                 "tie_word_embeddings": True},
     },
     "gemma": {
         "mqa": _MQA | {"head_dim": 16},
@@ -181,12 +203,17 @@ def make_config(family, name, **more):
 def _randomise(model, family, seed):
     """Weights are drawn wide, so that attention is far from uniform and losses far from log V."""
     generator = torch.Generator().manual_seed(seed)
-    low = -0.5 if family.startswith("gemma") else 0.5       # Gemma keeps weight - 1
+    minus_one = family.startswith(("gemma", "qwen3_5"))     # these keep a norm's weight - 1
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if name.endswith("sinks"):
                 weight.normal_(1.0, 1.0, generator=generator)
+            elif name.endswith("A_log"):
+                weight.normal_(-1.5, 1.0, generator=generator)      # from fast to slow decay
+            elif "conv" in name:
+                weight.normal_(0.0, 0.6, generator=generator)
             elif weight.dim() == 1 and name.endswith("weight"):
+                low = -0.5 if minus_one and "linear_attn.norm" not in name else 0.5
                 weight.uniform_(low, low + 1, generator=generator)
             elif weight.dim() == 1 or name.endswith("bias"):
                 weight.normal_(0.0, 0.2, generator=generator)
@@ -196,7 +223,8 @@ def _randomise(model, family, seed):
 
 def make_model(folder, family, name, seed=0, dtype=torch.float32, config=None, **save):
     """Saves the model. Returns it in eval mode. config: keys beside those of the configuration."""
-    model = AutoModelForCausalLM.from_config(make_config(family, name, **(config or {}))).eval()
+    auto = AutoModelForImageTextToText if family in WRAPPERS else AutoModelForCausalLM
+    model = auto.from_config(make_config(family, name, **(config or {}))).eval()
     _randomise(model, family, seed)
     model.to(dtype).save_pretrained(folder, **save)
     return model

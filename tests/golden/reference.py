@@ -121,7 +121,7 @@ class TextReference:
 def _forget_lengths(model):
     """transformers keeps the frequencies of the longest sequence seen (`dynamic`); here every sequence stands alone."""
     for module in model.modules():
-        if hasattr(module, "original_inv_freq"):
+        if hasattr(module, "original_max_seq_len"):
             module.inv_freq = module.original_inv_freq.clone()
             module.max_seq_len_cached = module.original_max_seq_len
 
@@ -149,6 +149,8 @@ class ModelReference:
                                                           attn_implementation="air_reference").eval()
         config = self.model.config.get_text_config()
         self.num_layers = config.num_hidden_layers
+        types = getattr(config, "layer_types", None) or ["full_attention"] * self.num_layers
+        self.attention_layers = [i for i, kind in enumerate(types) if kind.endswith("attention") and kind != "linear_attention"]
         self.num_heads = config.num_attention_heads
 
     def _log_probs(self, ids, first_row, plan):

@@ -3,7 +3,7 @@ import copy
 import json
 
 import pytest
-from family_models import FAMILIES, cases, make_config
+from family_models import FAMILIES, WRAPPERS, cases, make_config
 from logits import Window
 from transformers import AutoConfig
 
@@ -14,8 +14,9 @@ HARMLESS = {
     "initializer_range", "attention_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop", "embedding_dropout",
     "residual_dropout", "hidden_dropout", "output_router_logits", "router_aux_loss_coef", "router_jitter_noise",
     "id2label", "label2id", "problem_type", "pretraining_tp", "vision_config", "mm_tokens_per_image", "boi_token_index",
-    "eoi_token_index", "image_token_index",
+    "eoi_token_index", "image_token_index", "image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id",
 }
+WITH_TEXT_CONFIG = WRAPPERS | {"gemma3"}
 # Used only beside another key: (family, key) -> that key and value.
 TOGETHER = {
     ("qwen2", "max_window_layers"): {"use_sliding_window": True, "sliding_window": 5},
@@ -72,7 +73,7 @@ def understood(window, config):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_missing_key_has_the_default_of_the_config_class(family, window):
     everything = understood(window, defaults(family))
-    least = {"model_type": family} | ({"text_config": {}} if family == "gemma3" else {})
+    least = {"model_type": family} | ({"text_config": {}} if family in WITH_TEXT_CONFIG else {})
     assert understood(window, least) == everything
 
 
@@ -81,6 +82,8 @@ def other_value(family, key, value, config):
         return OTHER_VALUES_OF[key, family]
     if key in OTHER_VALUES:
         return OTHER_VALUES[key]
+    if key == "layer_types" and "linear_attention" in value:
+        return ["linear_attention" if kind == "full_attention" else "full_attention" for kind in value]
     if key == "layer_types":
         return ["sliding_attention" if kind == "full_attention" else "full_attention" for kind in value]
     if isinstance(value, bool):
@@ -91,7 +94,7 @@ def other_value(family, key, value, config):
     return 1
 
 
-@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "gemma3"])
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family not in WITH_TEXT_CONFIG])
 def test_every_key_is_used_or_refused_or_known_to_be_harmless(family, window):
     config = defaults(family)
     silent, wrong = [], []
@@ -99,7 +102,7 @@ def test_every_key_is_used_or_refused_or_known_to_be_harmless(family, window):
         if key in HARMLESS:
             continue
         before = config | TOGETHER.get((family, key), {})
-        if key == "layer_types":
+        if key == "layer_types" and "linear_attention" not in value:
             before["sliding_window"] = 9        # for layers that get one
             if "use_sliding_window" in before:
                 before["use_sliding_window"] = True
@@ -206,6 +209,15 @@ def test_unknown_means_error(change, message, window):
     ("phi", {"qk_layernorm": True}, "qk_layernorm"),
     ("gpt_oss", {"quantization_config": {"quant_method": "fp8"}}, "quantization_config: fp8"),
     ("mixtral", {"num_experts_per_tok": 9}, "num_experts_per_tok"),
+    ("qwen3_5_text", {"num_hidden_layers": 2, "layer_types": ["linear_attention"] * 2}, "no layer has softmax attention"),
+    ("qwen3_5_text", {"num_hidden_layers": 1, "layer_types": ["sliding_attention"]}, 'unknown layer type "sliding_attention"'),
+    ("qwen3_5_text", {"num_hidden_layers": 1, "layer_types": ["full_attention"] * 2}, "layer_types has 2 entries"),
+    ("qwen3_5_text", {"linear_num_value_heads": 24}, "not a multiple of linear_num_key_heads"),
+    ("qwen3_5_text", {"attn_output_gate": False}, "attn_output_gate"),
+    ("qwen3_5_text", {"mlp_only_layers": [1]}, "mlp_only_layers"),
+    ("qwen3_5", {}, 'no key "text_config"'),
+    ("qwen3_5", {"text_config": {"model_type": "qwen3_5_moe_text"}}, "qwen3_5_moe_text"),
+    ("qwen3", {"layer_types": ["linear_attention"] * 32}, 'unknown layer type "linear_attention"'),
 ])
 def test_what_a_family_can_not_be(family, change, message, window):
     answer = window.config({"model_type": family} | change)
@@ -232,6 +244,20 @@ PUBLISHED = {
                          "rope_scaling": {"factor": 8.0, "rope_type": "linear"}}},
         lambda c: c["ropes"][0]["factor"] == 8.0 and c["ropes"][1]["rope_type"] == "default"
         and [layer["window"] for layer in c["layers"][4:7]] == [1024, None, 1024] and c["vocab_size"] == 262208),
+    "a small Qwen3.5": (
+        {"model_type": "qwen3_5", "image_token_id": 248056, "video_token_id": 248057, "vision_start_token_id": 248053,
+         "vision_end_token_id": 248054, "tie_word_embeddings": True, "vision_config": {"depth": 12},
+         "text_config": {"model_type": "qwen3_5_text", "attention_bias": False, "attn_output_gate": True, "dtype": "bfloat16",
+                         "full_attention_interval": 4, "head_dim": 256, "hidden_size": 1024, "intermediate_size": 3584,
+                         "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_num_key_heads": 16,
+                         "linear_num_value_heads": 16, "linear_value_head_dim": 128, "mamba_ssm_dtype": "float32",
+                         "mlp_only_layers": [], "mtp_num_hidden_layers": 1, "mtp_use_dedicated_embeddings": False,
+                         "num_attention_heads": 8, "num_key_value_heads": 2, "num_hidden_layers": 24,
+                         "partial_rotary_factor": 0.25, "tie_word_embeddings": True, "vocab_size": 248320,
+                         "rope_parameters": {"mrope_interleaved": True, "mrope_section": [11, 11, 10], "partial_rotary_factor": 0.25,
+                                             "rope_theta": 10000000, "rope_type": "default"}}},
+        lambda c: c["tie_word_embeddings"] and c["ropes"][0]["rotary_dim"] == 64
+        and [i for i, layer in enumerate(c["layers"]) if layer["mixer"] == "attention"] == [3, 7, 11, 15, 19, 23]),
     "a window that is switched off": (
         {"model_type": "qwen2", "use_sliding_window": False, "sliding_window": 131072, "max_window_layers": 28, "use_mrope": False},
         lambda c: all(layer["window"] is None for layer in c["layers"])),

@@ -10,6 +10,7 @@
 //       nll[row] is the loss of the token that follows in the packed ids (meaningless at a
 //       sequence's end).
 //   … "logits": false                                 → losses only
+//   … "prefix": [−1, 0, …]                            → sequences that continue an earlier one
 //   … "attention_rows": [positions]                   → also "attention": [layer][head][row][key],
 //   of the base model//   {"load": DIR}                                     → loaded in float32:
 //   {"num_bytes": …, "largest_tensor_bytes": …}
@@ -64,7 +65,8 @@ Json run_model(const Json& job) {
   const air::CausalLM& model = model_of(job["model"].get<std::string>(), dtype);
   const auto sequences = job["sequences"].get<std::vector<std::vector<int32_t>>>();
   const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
-  const air::Batch batch = air::make_batch(spans, at::kCPU);
+  const air::Batch batch =
+      air::make_batch(spans, at::kCPU, job.value("prefix", std::vector<int64_t>{}));
 
   std::vector<air::HeadSet> variants;
   for (const Json& heads : job["variants"]) {

@@ -67,6 +67,8 @@ struct RopeDefaults {
   std::optional<int64_t> original_max_position_embeddings = std::nullopt;
   /// Parameters when there is neither rope_scaling nor rope_parameters.
   Json parameters = nullptr;
+  /// Of a family that also places images; for text it is the same rotation.
+  bool mrope = false;
   /// Older names of longrope.
   std::vector<std::string> longrope_aliases = {};
 };

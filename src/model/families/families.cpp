@@ -26,6 +26,8 @@ namespace air {
   ROW(phi3) \
   ROW(qwen2) \
   ROW(qwen3) \
+  ROW(qwen3_5) \
+  ROW(qwen3_5_text) \
   ROW(qwen3_moe) \
   ROW(seed_oss) \
   ROW(smollm3) \
@@ -77,6 +79,8 @@ void check_sizes(const ModelConfig& config, const ConfigReader& reader) {
   if (static_cast<int64_t>(config.layers.size()) != config.num_hidden_layers)
     reader.fail("num_hidden_layers " + std::to_string(config.num_hidden_layers) +
                 " is more than air allows");
+  if (config.attention_layers().empty())
+    reader.fail("no layer has softmax attention, and so there are no heads to weaken");
   if (config.num_attention_heads % config.num_key_value_heads != 0)
     reader.fail("num_attention_heads " + std::to_string(config.num_attention_heads) +
                 " is not a multiple of num_key_value_heads " +

@@ -166,6 +166,7 @@ RopeConfig read_rope(ConfigReader& reader, const ModelConfig& config,
                        : !defaults.parameters.is_null() ? defaults.parameters
                                                         : kNone;
   ConfigReader nested(object, reader.where() + ": " + key);
+  if (defaults.mrope) nested.harmless({"mrope_section", "mrope_interleaved"});
   OuterRopeKeys outer;
   outer.theta = reader.number("rope_theta", defaults.theta);
   outer.partial_rotary_factor =
