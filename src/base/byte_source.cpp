@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <string_view>
 #include <vector>
@@ -62,17 +63,22 @@ class FileSource : public ByteSource {
   FileSource(const std::string& path, std::string name, const std::stop_token& stop)
       : name_(std::move(name)) {
     if (stop.stop_possible()) stop_ = std::make_unique<StopEvent>(stop);
-    if (path == "-") return;
+    if (const auto descriptor = named_descriptor(path)) {
+      fd_ = *descriptor;
+      return;
+    }
     fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd_ < 0) throw Error(ErrorKind::kInput, path, std::strerror(errno));
+    owns_fd_ = true;
     struct stat info {};
     if (::fstat(fd_, &info) == 0 && S_ISDIR(info.st_mode)) {
       ::close(fd_);
-      throw Error(ErrorKind::kInput, path, "is a folder, not a file of JSON lines");
+      throw Error(ErrorKind::kInput, path, "is a folder, not a file of JSON lines",
+                  "name its files: " + path + "/*.jsonl");
     }
   }
   ~FileSource() override {
-    if (fd_ != STDIN_FILENO) ::close(fd_);
+    if (owns_fd_) ::close(fd_);
   }
   FileSource(const FileSource&) = delete;
   FileSource& operator=(const FileSource&) = delete;
@@ -90,7 +96,8 @@ class FileSource : public ByteSource {
 
  private:
   std::string name_;
-  int fd_ = STDIN_FILENO;
+  int fd_ = -1;
+  bool owns_fd_ = false;
   std::unique_ptr<StopEvent> stop_;
 };
 
@@ -222,6 +229,24 @@ class ZstdSource : public ByteSource {
 };
 
 }  // namespace
+
+std::optional<int> named_descriptor(const std::string& path) {
+  if (path == "-" || path == "/dev/stdin") return STDIN_FILENO;
+  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+    if (!path.starts_with(folder)) continue;
+    const char* end = path.data() + path.size();
+    int descriptor = 0;
+    const auto result = std::from_chars(path.data() + folder.size(), end, descriptor);
+    if (result.ec == std::errc() && result.ptr == end && descriptor >= 0) return descriptor;
+  }
+  return std::nullopt;
+}
+
+bool is_read_once(const std::string& path) {
+  if (named_descriptor(path)) return true;
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
 
 std::unique_ptr<ByteSource> open_bytes(const std::string& path, const std::string& name,
                                        const std::stop_token& stop) {

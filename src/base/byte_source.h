@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -16,6 +17,14 @@ class ByteSource {
   /// data is broken or cut off.
   virtual size_t read(char* out, size_t size) = 0;
 };
+
+/// The descriptor that a path stands for: 0 for "-" and /dev/stdin, N for /dev/fd/N and
+/// /proc/self/fd/N; none for other paths.
+std::optional<int> named_descriptor(const std::string& path);
+
+/// Whether an input gives its bytes only once: standard input, another open descriptor, a pipe, a
+/// device. It must be opened once, and never for a look beforehand.
+bool is_read_once(const std::string& path);
 
 /// A file, or "-" for standard input; packed data is recognised by its first bytes. Gzip members
 /// and zstd frames that follow one another are one text.

@@ -10,6 +10,7 @@
 #include "base/output_file.h"
 #include "cli/help.h"
 #include "cli/inputs.h"
+#include "cli/outputs.h"
 #include "cli/record_flags.h"
 #include "cli/shared_flags.h"
 #include "data/record_reader.h"
@@ -60,7 +61,7 @@ void inspect_traces(const InspectFlags& flags) {
   TraceOptions options = make_trace_options(flags.records, folder);
   options.truncate_to = flags.records.truncate_to(flags.records.max_length);
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
-  RecordReader reader(checked_inputs(flags.records.inputs, kTracesHint), Shard{});
+  RecordReader reader(flags.records.inputs, Shard{});
   OutputFile output(flags.output);
   while (reader.next())
     in_context(reader.where(), [&] {
@@ -80,6 +81,12 @@ void inspect_model(const InspectFlags& flags) {
 
 void check(const InspectFlags& flags) {
   require_flag(flags.shared.model, "--model", "the folder of a Hugging Face model");
+  std::vector<NamedFile> inputs{{"the file of --config", flags.shared.config},
+                                {"the file of --chat-template", flags.records.chat.chat_template}};
+  if (!flags.records.inputs.empty())
+    add_files(inputs, "the input", checked_inputs(flags.records.inputs, kTracesHint));
+  add_files(inputs, "a file of --model", model_files(flags.shared.model));
+  check_outputs(inputs, {{"--output", flags.output}});
 }
 
 void run(const InspectFlags& flags) {

@@ -3,9 +3,9 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <string>
 
+#include "base/byte_source.h"
 #include "base/mapped_file.h"
 #include "base/strings.h"
 #include "cli/version.h"
@@ -20,7 +20,7 @@ constexpr size_t kIdentitySample = 1 << 16;
 
 /// Which file an input was: name, size and a hash of its first and last bytes.
 Json input_identity(const std::string& path) {
-  if (path == "-" || !std::filesystem::is_regular_file(path)) return path;
+  if (is_read_once(path)) return path;
   const MappedFile file(path, ErrorKind::kInput);
   const std::string_view bytes = file.view();
   const std::string sample =

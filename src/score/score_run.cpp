@@ -5,10 +5,12 @@
 #include <map>
 #include <utility>
 
+#include "base/byte_source.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/json_writer.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "data/set_member.h"
 #include "score/packer.h"
 #include "score/split_batch.h"
@@ -22,9 +24,6 @@ using Clock = std::chrono::steady_clock;
 
 /// Lines of all inputs, for the progress bar; 0 when an input can't be read twice.
 int64_t count_lines(const TraceSourceOptions& source) {
-  const auto is_read_once = [](const std::string& input) {
-    return input == "-" || is_special_file(input);
-  };
   if (std::ranges::any_of(source.inputs, is_read_once)) return 0;
   int64_t lines = 0;
   RecordReader reader(source.inputs, source.shard);
@@ -71,7 +70,9 @@ ScoreRun::ScoreRun(const Tokenizer& tokenizer, Scorer& scorer, const ScoreOption
       options_(options),
       partial_(partial_path(options.output), run_identity, options.resume),
       resume_(partial_) {
-  if (!options.rejects.empty()) rejects_ = std::make_unique<OutputFile>(options.rejects);
+  // Of a run that rejects nothing an empty file says so.
+  if (!options.rejects.empty())
+    rejects_ = std::make_unique<OutputFile>(options.rejects, EmptyOutput::kReplacesOlder);
 }
 
 ScoreRun::~ScoreRun() = default;
@@ -83,13 +84,13 @@ RunResults ScoreRun::run() {
     score_all();
   } catch (const Interrupted&) {
     const auto& inputs = options_.source.inputs;
-    const bool can_resume =
-        options_.output != "-" && std::ranges::find(inputs, "-") == inputs.end();
+    const bool can_resume = options_.output != "-" && std::ranges::none_of(inputs, is_read_once);
     throw Interrupted{can_resume ? "the finished scores are kept: the same command with --resume "
                                    "continues"
                                  : ""};
   }
   progress_->finish();
+  require_traces();
   write_output();
   if (rejects_) rejects_->commit();
   return results_;
@@ -101,8 +102,28 @@ void ScoreRun::score_all() {
     const TraceWindow window = source.next();
     for (const RejectedRecord& record : window.rejected) reject(record);
     score_window(window);
+    num_lines_ = window.num_lines;
     more = !window.is_last;
   }
+}
+
+void ScoreRun::require_traces() {
+  const auto is_scored = [](const ScoredEntry& entry) { return !entry.skipped; };
+  if (std::ranges::any_of(partial_.entries(), is_scored)) return;
+  const TraceSourceOptions& source = options_.source;
+  // A file of fewer lines than shards leaves some shards without any.
+  if (source.shard.count > 1 && num_lines_ > 0 && results_.num_rejected == 0) return;
+  if (rejects_ && results_.num_rejected > 0) rejects_->commit();
+  partial_.remove();
+  const bool piped = std::ranges::any_of(source.inputs, is_read_once);
+  if (results_.num_rejected > 0)
+    throw Error(ErrorKind::kInput, "",
+                "no traces: every record was skipped (" + std::to_string(results_.num_rejected) +
+                    "); nothing is written",
+                "the reasons are " + (rejects_ ? "in " + options_.rejects : "above"));
+  throw Error(ErrorKind::kInput, join(source.inputs, ", "),
+              "no traces: the input is empty; nothing is written",
+              piped ? "did the program that writes into the pipe fail?" : "");
 }
 
 std::vector<ScoreRun::Batch> ScoreRun::make_batches(const std::vector<PendingTrace>& traces) const {

@@ -85,6 +85,7 @@ TraceWindow TraceSource::read_window(RecordReader& reader) const {
     for (size_t i = before; i < window.traces.size(); ++i)
       tokens += window.traces[i].trace.num_tokens();
   }
+  window.num_lines = reader.line();
   return window;
 }
 

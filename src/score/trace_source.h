@@ -52,6 +52,7 @@ struct RejectedRecord {
 struct TraceWindow {
   std::vector<PendingTrace> traces;
   std::vector<RejectedRecord> rejected;
+  int64_t num_lines = 0;  ///< of all inputs and shards, read so far
   bool is_last = false;
 };
 

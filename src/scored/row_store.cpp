@@ -1,12 +1,12 @@
 #include "scored/row_store.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
+#include "base/byte_source.h"
 #include "base/error.h"
 #include "base/line_reader.h"
 #include "base/strings.h"
@@ -19,9 +19,7 @@ constexpr size_t kMaxFiles = 1 << 16;
 
 /// A regular file that is not compressed can be read again at any place.
 bool can_be_read_again(const std::string& path) {
-  if (path == "-") return false;
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
+  if (is_read_once(path)) return false;
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
   unsigned char magic[4] = {};
