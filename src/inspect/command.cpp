@@ -7,12 +7,14 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/json_writer.h"
+#include "base/log.h"
 #include "base/output_file.h"
 #include "cli/help.h"
 #include "cli/inputs.h"
 #include "cli/outputs.h"
 #include "cli/record_flags.h"
 #include "cli/shared_flags.h"
+#include "data/reading_report.h"
 #include "data/record_reader.h"
 #include "inspect/model_summary.h"
 #include "text/tokenizer.h"
@@ -63,15 +65,20 @@ void inspect_traces(const InspectFlags& flags) {
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
   RecordReader reader(flags.records.inputs, Shard{});
   OutputFile output(flags.output);
+  ReadingReport reading;
   while (reader.next())
     in_context(reader.where(), [&] {
-      for (const TraceRecord& record : parse_record(reader.text(), flags.records.fields).traces) {
+      const ParsedRecord parsed = parse_record(reader.text(), flags.records.fields);
+      reading.add(parsed, reader.where(), options.chat_template.describe() == "raw");
+      for (const TraceRecord& record : parsed.traces) {
         const Trace trace = make_trace(record, *tokenizer, options);
         require_length(trace, flags.records);
         output.write(trace_line(trace));
       }
     });
   output.commit();
+  if (!reading.is_empty()) spdlog::info("read as {}", reading.shapes_text());
+  reading.warn_of_notes();
 }
 
 void inspect_model(const InspectFlags& flags) {

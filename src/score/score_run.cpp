@@ -31,6 +31,14 @@ int64_t count_lines(const TraceSourceOptions& source) {
   return lines;
 }
 
+/// The identity of a run as finished scores have it: what the inputs held is compared record by
+/// record, so that one that was repaired after the last score does not matter.
+Json without_contents(Json run_identity) {
+  for (Json& input : run_identity["inputs"])
+    if (input.is_object()) input = input["path"];
+  return run_identity;
+}
+
 TracePlace place_of(const PendingTrace& pending) {
   return {pending.line, std::max<int64_t>(pending.trace_index, 0)};
 }
@@ -68,7 +76,7 @@ ScoreRun::ScoreRun(const Tokenizer& tokenizer, Scorer& scorer, const ScoreOption
     : tokenizer_(tokenizer),
       scorer_(scorer),
       options_(options),
-      partial_(partial_path(options.output), run_identity, options.resume),
+      partial_(partial_path(options.output), without_contents(run_identity), options.resume),
       resume_(partial_) {
   // Of a run that rejects nothing an empty file says so.
   if (!options.rejects.empty())
@@ -88,6 +96,14 @@ RunResults ScoreRun::run() {
     throw Interrupted{can_resume ? "the finished scores are kept: the same command with --resume "
                                    "continues"
                                  : ""};
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::kInput || partial_.entries().empty() || options_.output == "-" ||
+        std::ranges::any_of(options_.source.inputs, is_read_once))
+      throw;
+    throw Error(e.kind(), e.where(), e.what(),
+                e.hint() + (e.hint().empty() ? "" : "; ") +
+                    "the finished scores are kept: --resume continues when the record is repaired, "
+                    "--resume --on-error skip leaves it out");
   }
   progress_->finish();
   require_traces();
@@ -100,11 +116,21 @@ void ScoreRun::score_all() {
   TraceSource source(options_.source, tokenizer_);
   for (bool more = true; more;) {
     const TraceWindow window = source.next();
+    show_reading(window);
     for (const RejectedRecord& record : window.rejected) reject(record);
     score_window(window);
     num_lines_ = window.num_lines;
     more = !window.is_last;
   }
+}
+
+/// The shapes at the start and, when more were read since, at the end; each note at first sight.
+void ScoreRun::show_reading(const TraceWindow& window) {
+  const ReadingReport before = reading_;
+  reading_.add(window.reading);
+  if (!reading_.is_empty() && (before.is_empty() || window.is_last))
+    spdlog::info("read as {}{}", reading_.shapes_text(), window.is_last ? "" : " so far");
+  reading_.warn_of_notes(before);
 }
 
 void ScoreRun::require_traces() {
@@ -167,11 +193,22 @@ void ScoreRun::score_window(const TraceWindow& window) {
   }
 }
 
+void ScoreRun::require_same_text(const PendingTrace& pending, const ScoredEntry& entry) const {
+  if (entry.skipped) return;
+  const std::string kept = partial_.read_line(entry);
+  if (set_member(pending.text, "air", find_air_object(kept)) != kept)
+    throw Error(ErrorKind::kUsage, partial_path(options_.output),
+                "belongs to another run: " + pending.where + " has changed since it was scored",
+                "run the same command with --resume, or delete the file to start anew");
+}
+
 bool ScoreRun::resume_batch(const Batch& batch) {
   if (!resume_.has_more()) return false;
   std::vector<TracePlace> places;
   for (const PendingTrace* pending : batch) places.push_back(place_of(*pending));
   const auto entries = resume_.take(places);
+  for (size_t i = 0; entries && i < entries->size(); ++i)
+    require_same_text(*batch[i], (*entries)[i]);
   for (size_t i = 0; entries && i < entries->size(); ++i) {
     if ((*entries)[i].skipped)
       reject_too_large(*batch[i], "found by the run before");
@@ -259,6 +296,8 @@ void ScoreRun::write_output() {
     output.write(set_rank(partial_.read_line(entries[i]), rank[i]) + "\n");
   output.commit();
 
+  results_.read = reading_.shapes_json();
+  results_.notes = reading_.notes_json();
   std::vector<double> scores, base_nll, num_tokens;
   for (const size_t i : order) {
     scores.push_back(ranking_score(entries[i], kind));

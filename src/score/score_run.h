@@ -56,10 +56,12 @@ class ScoreRun {
   using Batch = std::vector<const PendingTrace*>;
 
   void score_all();
+  void show_reading(const TraceWindow& window);
   void require_traces();
   void score_window(const TraceWindow& window);
   std::vector<Batch> make_batches(const std::vector<PendingTrace>& traces) const;
   bool resume_batch(const Batch& batch);
+  void require_same_text(const PendingTrace& pending, const ScoredEntry& entry) const;
   void score_batch(const Batch& batch);
   void reject(const RejectedRecord& record);
   void reject_too_large(const PendingTrace& pending, const std::string& cause);
@@ -73,6 +75,7 @@ class ScoreRun {
   std::unique_ptr<OutputFile> rejects_;
   std::unique_ptr<Progress> progress_;
   int64_t num_lines_ = 0;
+  ReadingReport reading_;
   RunResults results_;
 };
 

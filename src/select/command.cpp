@@ -143,7 +143,7 @@ std::string table_line(const Pool& pool, int64_t index) {
 
 /// The line of a row as it goes to the output.
 std::string written_line(const Pool& pool, int64_t row, const std::vector<int64_t>& ranks,
-                         const Exporter& exporter) {
+                         Exporter& exporter) {
   return in_context("row " + std::to_string(row + 1), [&] {
     std::string line = pool.store.line(row);
     const int64_t rank = ranks.empty() ? 0 : ranks[static_cast<size_t>(row)];
@@ -158,7 +158,8 @@ void run(const SelectFlags& flags, const SelectOptions& options) {
   ExportOptions exporting = flags.exporting;
   if (manifest) take_chat_flags_of(manifest->chat_template(), exporting.chat);
   exporting.step_weights = !flags.no_step_weights;
-  const Exporter exporter(exporting, reading);
+  if (manifest) exporting.scored_by = manifest->model();
+  Exporter exporter(exporting, reading);
   Pool pool;
   read_pool(options, reading, pool);
   if (pool.candidates.empty())
@@ -177,6 +178,8 @@ void run(const SelectFlags& flags, const SelectOptions& options) {
     out.write(options.dry_run ? table_line(pool, row) : written_line(pool, row, ranks, exporter));
   print_summary(pool, selection);
   out.commit();
+  if (const std::string closing = exporter.closing(); !closing.empty() && !options.dry_run)
+    spdlog::info("{}", closing);
 }
 
 }  // namespace

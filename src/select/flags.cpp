@@ -103,8 +103,8 @@ void add_export(CLI::App& verb, SelectFlags& flags) {
       ->group(group)
       ->type_name("NAME");
   verb.add_option("--tokenizer", options.tokenizer,
-                  "Folder of the model's tokenizer: needed by tokens; elsewhere steps are cut "
-                  "between tokens")
+                  "Folder of the model's tokenizer, for formats that cut steps, between tokens "
+                  "(default: the model that scored, as the manifest says)")
       ->group(group)
       ->type_name("DIR");
   verb.add_option("--train-above", options.train_above,

@@ -165,11 +165,12 @@ def test_resume_refuses_another_model(score, interrupted, model, tmp_path):
 
 
 def test_resume_refuses_another_input(score, interrupted, many):
-    before, changed = many.read_bytes(), many.read_bytes().replace(b'"Say 7."', b'"Say 8."')
+    before, changed = many.read_bytes(), many.read_bytes().replace(b'"Say ', b'"Tell ')
     assert changed != before
     try:
         many.write_bytes(changed)
-        assert "belongs to another run: inputs was" in fail(USAGE, *score, "-o", interrupted, "--resume")
+        message = fail(USAGE, *score, "-o", interrupted, "--resume")
+        assert "belongs to another run" in message and "has changed since it was scored" in message
     finally:
         many.write_bytes(before)
 
