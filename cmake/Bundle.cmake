@@ -90,6 +90,8 @@ function(bundle_libraries)
   set(AIR_SPDLOG spdlog::spdlog_header_only PARENT_SCOPE)
   bundle(ZLIB::ZLIB z)
   bundle(PkgConfig::zstd zstd)
+  bundle(BZip2::BZip2 bz2)
+  bundle(LibLZMA::LibLZMA lzma)
   bundle(PkgConfig::pcre2 pcre2-8)
   bundle(sentencepiece::sentencepiece sentencepiece)
   bundle(PkgConfig::hwy hwy)
@@ -98,8 +100,8 @@ function(bundle_libraries)
   bundle(ICU::uc icuuc)
   make_icu_data(data)
   set_target_properties(ICU::uc PROPERTIES INTERFACE_LINK_LIBRARIES "${data}")
-  install_notices(zlib1g-dev libzstd-dev libpcre2-dev libsentencepiece-dev libhwy-dev libxxhash-dev libspdlog-dev libfmt-dev
-    libicu-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev rapidjson-dev)
+  install_notices(zlib1g-dev libzstd-dev libbz2-dev liblzma-dev libpcre2-dev libsentencepiece-dev libhwy-dev
+    libxxhash-dev libspdlog-dev libfmt-dev libicu-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev rapidjson-dev)
 endfunction()
 
 # What the target must not need of the C++ runtime: see older_libstdcxx.cpp.

@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.." && source scripts/common.sh
 BUILD_PACKAGES=(
   g++ cmake ninja-build ccache pkg-config git nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev
   libfmt-dev rapidjson-dev libpcre2-dev libicu-dev libhwy-dev libxxhash-dev zlib1g-dev libzstd-dev
-  libsentencepiece-dev
+  libbz2-dev liblzma-dev libsentencepiece-dev
 )
 TEST_PACKAGES=(libgtest-dev libgmock-dev librapidcheck-dev jq)
 CHECK_PACKAGES=(clang-format)
@@ -45,7 +45,7 @@ setup: this system has no apt-get. Install by hand, under whatever names your sy
   a C++20 compiler (g++ 12 or newer), CMake 3.25 or newer, Ninja, pkg-config, git, Python 3.11 or
   newer with venv; ccache if you like
   nlohmann-json 3.11, CLI11 2.1, spdlog 1.10, fmt 9, RapidJSON, PCRE2 (8 bit), ICU 70, Highway,
-  xxHash, zlib, zstd, SentencePiece
+  xxHash, zlib, zstd, bzip2, xz, SentencePiece
   for the tests: GoogleTest and GoogleMock 1.12, RapidCheck, jq
 then run this script again with AIR_SKIP_PACKAGES=1.
 TEXT

@@ -5,25 +5,21 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "base/error.h"
+#include "base/json_array_source.h"
+#include "base/packed_source.h"
 
 namespace air {
 
 namespace {
-
-constexpr size_t kChunk = 1 << 17;
-constexpr std::string_view kGzipMagic = "\x1f\x8b";
-constexpr std::string_view kZstdMagic = "\x28\xb5\x2f\xfd";
-constexpr std::string_view kZstdSkippableMagic = "\x2a\x4d\x18";  // after a byte 0x50 to 0x5f
 
 /// A descriptor that becomes readable when a stop is requested.
 class StopEvent {
@@ -62,17 +58,22 @@ class FileSource : public ByteSource {
   FileSource(const std::string& path, std::string name, const std::stop_token& stop)
       : name_(std::move(name)) {
     if (stop.stop_possible()) stop_ = std::make_unique<StopEvent>(stop);
-    if (path == "-") return;
+    if (const auto descriptor = named_descriptor(path)) {
+      fd_ = *descriptor;
+      return;
+    }
     fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd_ < 0) throw Error(ErrorKind::kInput, path, std::strerror(errno));
+    owns_fd_ = true;
     struct stat info {};
     if (::fstat(fd_, &info) == 0 && S_ISDIR(info.st_mode)) {
       ::close(fd_);
-      throw Error(ErrorKind::kInput, path, "is a folder, not a file of JSON lines");
+      throw Error(ErrorKind::kInput, path, "is a folder, not a file of JSON lines",
+                  "name its files: " + path + "/*.jsonl");
     }
   }
   ~FileSource() override {
-    if (fd_ != STDIN_FILENO) ::close(fd_);
+    if (owns_fd_) ::close(fd_);
   }
   FileSource(const FileSource&) = delete;
   FileSource& operator=(const FileSource&) = delete;
@@ -90,9 +91,50 @@ class FileSource : public ByteSource {
 
  private:
   std::string name_;
-  int fd_ = STDIN_FILENO;
+  int fd_ = -1;
+  bool owns_fd_ = false;
   std::unique_ptr<StopEvent> stop_;
 };
+
+// What the first bytes say of files that are no JSON Lines.
+constexpr std::string_view kLfsBegin = "version https://git-lfs";
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+void refuse_other_formats(std::string_view head, const std::string& name) {
+  struct Format {
+    std::string_view magic;
+    const char* what;
+    const char* hint;
+  };
+  constexpr const char* kPandas =
+      "python3 -c 'import pandas, sys; pandas.read_parquet(sys.argv[1]).to_json(sys.stdout, "
+      "orient=\"records\", lines=True, force_ascii=False)' FILE | air …";
+  constexpr const char* kDatasets =
+      "python3 -c 'import datasets, sys; "
+      "datasets.Dataset.from_file(sys.argv[1]).to_json(\"/dev/stdout\", force_ascii=False)' FILE | "
+      "air …";
+  constexpr const char* kUtf16 = "iconv -f UTF-16 -t UTF-8 FILE | air … -";
+  const Format formats[] = {
+      {"PAR1", "is a Parquet file, not JSON lines", kPandas},
+      {"ARROW1", "is an Arrow file, not JSON lines", kDatasets},
+      {{"\xff\xff\xff\xff", 4}, "is an Arrow stream, not JSON lines", kDatasets},
+      {"PK\x03\x04", "is a zip archive, not JSON lines", "unzip -p FILE | air … -"},
+      {"SQLite", "is an SQLite database, not JSON lines", "sqlite3 FILE -json 'SELECT …'"},
+      {"\x80\x02", "is a Python pickle, not JSON lines", ""},
+      {"\x80\x04", "is a Python pickle, not JSON lines", ""},
+      {"\x80\x05", "is a Python pickle, not JSON lines", ""},
+      {{"\xff\xfe", 2}, "is UTF-16, not UTF-8", kUtf16},
+      {{"\xfe\xff", 2}, "is UTF-16, not UTF-8", kUtf16},
+      {{"{\0", 2}, "is UTF-16, not UTF-8", "iconv -f UTF-16LE -t UTF-8 FILE | air … -"},
+  };
+  for (const Format& format : formats)
+    if (head.starts_with(format.magic))
+      throw Error(ErrorKind::kInput, name, format.what, format.hint);
+  if (head.starts_with(kLfsBegin))
+    throw Error(ErrorKind::kInput, name,
+                "is not JSON lines; it looks like a Git LFS pointer, in place of the file",
+                "git lfs pull fetches it");
+}
 
 /// Gives back bytes that were read to look at them.
 class PeekedSource : public ByteSource {
@@ -115,6 +157,15 @@ class PeekedSource : public ByteSource {
     given_ += count;
     return count;
   }
+  void skip(size_t size) { given_ += size; }
+  /// The first byte from `begin` on that is not white space; 0: there is none. No more is read than
+  /// it takes.
+  char first_visible(size_t begin) {
+    for (size_t i = begin;; ++i) {
+      if (peek(i + 1).size() <= i) return 0;
+      if (std::string_view(" \t\r\n").find(head_[i]) == std::string_view::npos) return head_[i];
+    }
+  }
 
  private:
   std::unique_ptr<ByteSource> inner_;
@@ -122,118 +173,50 @@ class PeekedSource : public ByteSource {
   size_t given_ = 0;
 };
 
-/// Packed bytes that wait to be unpacked.
-class PackedInput {
- public:
-  PackedInput(std::unique_ptr<ByteSource> inner, std::string name)
-      : inner_(std::move(inner)), name_(std::move(name)) {}
-  /// Makes sure that there are some; false at the end.
-  bool fill() {
-    if (begin == end) {
-      begin = 0;
-      end = inner_->read(buffer.data(), buffer.size());
-    }
-    return end > begin;
-  }
-  [[noreturn]] void fail(const std::string& what) const {
-    throw Error(ErrorKind::kInput, name_, what);
-  }
-
-  std::vector<char> buffer = std::vector<char>(kChunk);
-  size_t begin = 0, end = 0;
-
- private:
-  std::unique_ptr<ByteSource> inner_;
-  std::string name_;
-};
-
-class GzipSource : public ByteSource {
- public:
-  explicit GzipSource(PackedInput input) : input_(std::move(input)) {
-    constexpr int kGzipOnly = 15 + 16;
-    if (inflateInit2(&stream_, kGzipOnly) != Z_OK)
-      throw Error(ErrorKind::kResource, "", "zlib can't start: out of memory");
-  }
-  ~GzipSource() override { inflateEnd(&stream_); }
-  GzipSource(const GzipSource&) = delete;
-  GzipSource& operator=(const GzipSource&) = delete;
-
-  size_t read(char* out, size_t size) override {
-    stream_.next_out = reinterpret_cast<Bytef*>(out);
-    stream_.avail_out = static_cast<uInt>(std::min(size, kChunk));
-    const uInt wanted = stream_.avail_out;
-    while (stream_.avail_out == wanted) {
-      if (!input_.fill()) {
-        if (in_member_) input_.fail("the gzip data ends in the middle: the file is cut off");
-        return 0;
-      }
-      in_member_ = true;
-      stream_.next_in = reinterpret_cast<Bytef*>(input_.buffer.data() + input_.begin);
-      stream_.avail_in = static_cast<uInt>(input_.end - input_.begin);
-      const int status = inflate(&stream_, Z_NO_FLUSH);
-      input_.begin = input_.end - stream_.avail_in;
-      if (status == Z_STREAM_END) {  // another member may follow
-        in_member_ = false;
-        inflateReset(&stream_);
-      } else if (status != Z_OK && status != Z_BUF_ERROR) {
-        input_.fail(std::string("broken gzip data: ") +
-                    (stream_.msg ? stream_.msg : "unknown format"));
-      }
-    }
-    return wanted - stream_.avail_out;
-  }
-
- private:
-  PackedInput input_;
-  z_stream stream_{};
-  bool in_member_ = false;
-};
-
-class ZstdSource : public ByteSource {
- public:
-  explicit ZstdSource(PackedInput input) : input_(std::move(input)), stream_(ZSTD_createDStream()) {
-    if (!stream_) throw Error(ErrorKind::kResource, "", "zstd can't start: out of memory");
-  }
-  ~ZstdSource() override { ZSTD_freeDStream(stream_); }
-  ZstdSource(const ZstdSource&) = delete;
-  ZstdSource& operator=(const ZstdSource&) = delete;
-
-  size_t read(char* out, size_t size) override {
-    ZSTD_outBuffer unpacked{out, size, 0};
-    while (unpacked.pos == 0) {
-      const bool more = input_.fill();
-      if (!more && !in_frame_) return 0;
-      ZSTD_inBuffer packed{input_.buffer.data(), input_.end, input_.begin};
-      const size_t status = ZSTD_decompressStream(stream_, &unpacked, &packed);
-      if (ZSTD_isError(status))
-        input_.fail(std::string("broken zstd data: ") + ZSTD_getErrorName(status));
-      input_.begin = packed.pos;
-      in_frame_ = status != 0;
-      if (!more && in_frame_ && unpacked.pos == 0)
-        input_.fail("the zstd data ends in the middle: the file is cut off");
-    }
-    return unpacked.pos;
-  }
-
- private:
-  PackedInput input_;
-  ZSTD_DStream* stream_;
-  bool in_frame_ = false;
-};
-
 }  // namespace
 
-std::unique_ptr<ByteSource> open_bytes(const std::string& path, const std::string& name,
-                                       const std::stop_token& stop) {
-  auto source = std::make_unique<PeekedSource>(std::make_unique<FileSource>(path, name, stop));
-  const std::string_view head = source->peek(kZstdMagic.size());
-  const bool is_skippable_frame =
-      head.size() == 4 && (head[0] & 0xF0) == 0x50 && head.substr(1) == kZstdSkippableMagic;
-  if (head.starts_with(kGzipMagic))
-    return std::make_unique<GzipSource>(PackedInput(std::move(source), name));
-  if (head == kZstdMagic || is_skippable_frame)
-    return std::make_unique<ZstdSource>(PackedInput(std::move(source), name));
-  return source;
+std::optional<int> named_descriptor(const std::string& path) {
+  if (path == "-" || path == "/dev/stdin") return STDIN_FILENO;
+  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+    if (!path.starts_with(folder)) continue;
+    const char* end = path.data() + path.size();
+    int descriptor = 0;
+    const auto result = std::from_chars(path.data() + folder.size(), end, descriptor);
+    if (result.ec == std::errc() && result.ptr == end && descriptor >= 0) return descriptor;
+  }
+  return std::nullopt;
+}
+
+bool is_read_once(const std::string& path) {
+  if (named_descriptor(path)) return true;
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
+OpenedBytes open_bytes(const std::string& path, const std::string& name,
+                       const std::stop_token& stop) {
+  constexpr size_t kHead = 6;
+  OpenedBytes out;
+  auto stored = std::make_unique<PeekedSource>(std::make_unique<FileSource>(path, name, stop));
+  const std::string head(stored->peek(kHead));
+  const ByteSource* as_stored = stored.get();
+  std::unique_ptr<ByteSource> unpacked = unpack(std::move(stored), head, name);
+  out.is_as_stored = unpacked.get() == as_stored;
+  auto text = std::make_unique<PeekedSource>(std::move(unpacked));
+  std::string begin(text->peek(kHead));
+  if (kLfsBegin.starts_with(begin)) begin = text->peek(kLfsBegin.size());
+  refuse_other_formats(begin, name);
+  if (begin.starts_with(kByteOrderMark)) {
+    out.skipped = kByteOrderMark.size();
+    text->skip(kByteOrderMark.size());
+  }
+  const char first = text->first_visible(out.skipped);
+  out.source = std::move(text);
+  if (first == '[') {
+    out.source = std::make_unique<JsonArraySource>(std::move(out.source), name);
+    out.is_as_stored = false;
+  }
+  return out;
 }
 
 }  // namespace air

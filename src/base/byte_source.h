@@ -1,8 +1,9 @@
-// The bytes of an input, unpacked when it is gzip or zstd, whatever its name is.
+// The bytes of an input as lines of JSON, unpacked when it is packed, whatever its name is.
 #pragma once
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -17,12 +18,28 @@ class ByteSource {
   virtual size_t read(char* out, size_t size) = 0;
 };
 
-/// A file, or "-" for standard input; packed data is recognised by its first bytes. Gzip members
-/// and zstd frames that follow one another are one text.
+/// The descriptor that a path stands for: 0 for "-" and /dev/stdin, N for /dev/fd/N and
+/// /proc/self/fd/N; none for other paths.
+std::optional<int> named_descriptor(const std::string& path);
+
+/// Whether an input gives its bytes only once: standard input, another open descriptor, a pipe, a
+/// device. It must be opened once, and never for a look beforehand.
+bool is_read_once(const std::string& path);
+
+/// An input as lines of JSON, and how they lie in the file.
+struct OpenedBytes {
+  std::unique_ptr<ByteSource> source;
+  bool is_as_stored = true;  ///< the bytes are those of the file, from byte `skipped` on
+  size_t skipped = 0;        ///< bytes of a byte order mark
+};
+
+/// A file, or "-" for standard input. Packed data (packed_source.h) is recognised by its first
+/// bytes, a byte order mark at the start is skipped, and the elements of a JSON array are given a
+/// line each.
 /// @param name for messages.   @param stop ends a read that waits for a pipe: it throws
 /// Interrupted.
-/// @throws Error(kInput) when it can't be opened.
-std::unique_ptr<ByteSource> open_bytes(const std::string& path, const std::string& name,
-                                       const std::stop_token& stop = {});
+/// @throws Error(kInput) when it can't be opened, or is a format that is not JSON (Parquet, …).
+OpenedBytes open_bytes(const std::string& path, const std::string& name,
+                       const std::stop_token& stop = {});
 
 }  // namespace air

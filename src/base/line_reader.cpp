@@ -1,5 +1,7 @@
 #include "base/line_reader.h"
 
+#include <utility>
+
 #include "base/byte_source.h"
 
 namespace air {
@@ -9,7 +11,12 @@ constexpr size_t kChunk = 1 << 18;
 }
 
 LineReader::LineReader(const std::string& path, const std::stop_token& stop)
-    : name_(path == "-" ? "<stdin>" : path), source_(open_bytes(path, name_, stop)) {}
+    : name_(path == "-" ? "<stdin>" : path) {
+  OpenedBytes opened = open_bytes(path, name_, stop);
+  source_ = std::move(opened.source);
+  is_as_stored_ = opened.is_as_stored;
+  next_line_ = static_cast<int64_t>(opened.skipped);
+}
 
 LineReader::~LineReader() = default;
 
@@ -21,6 +28,7 @@ bool LineReader::next(std::string_view& line) {
       line = std::string_view(buffer_).substr(begin_, end - begin_);
       begin_ = end + 1;
       ++line_number_;
+      line_begin_ = std::exchange(next_line_, next_line_ + static_cast<int64_t>(line.size()) + 1);
       return true;
     }
     if (at_end_) {
@@ -28,6 +36,7 @@ bool LineReader::next(std::string_view& line) {
       line = std::string_view(buffer_).substr(begin_);
       begin_ = buffer_.size();
       ++line_number_;
+      line_begin_ = next_line_;
       return true;
     }
     buffer_.erase(0, begin_);
@@ -38,6 +47,10 @@ bool LineReader::next(std::string_view& line) {
     buffer_.resize(searched + count);
     at_end_ = count == 0;
   }
+}
+
+std::optional<int64_t> LineReader::offset() const {
+  return is_as_stored_ ? std::optional(line_begin_) : std::nullopt;
 }
 
 std::string LineReader::where() const { return name_ + ":" + std::to_string(line_number_); }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -11,8 +12,9 @@ namespace air {
 
 class ByteSource;
 
-/// Reads the lines of one input; gzip and zstd are unpacked (byte_source.h). A line is the bytes
-/// before '\n'; the last one may lack it.
+/// Reads the lines of one input, as byte_source.h gives them: unpacked, without a byte order mark
+/// at the start, an element a line where it is an array. A line is the bytes before '\n'; the last
+/// one may lack it.
 class LineReader {
  public:
   /// @param path a file, or "-" for standard input.   @param stop ends a next() that waits for a
@@ -31,6 +33,9 @@ class LineReader {
   /// "traces.jsonl:17", for messages; "<stdin>:17" for standard input.
   std::string where() const;
   const std::string& name() const { return name_; }
+  /// Where the line that next() gave last begins in the file, in bytes; none when the file does not
+  /// hold it as it is.
+  std::optional<int64_t> offset() const;
 
  private:
   std::string name_;
@@ -38,7 +43,9 @@ class LineReader {
   std::string buffer_;
   size_t begin_ = 0;
   bool at_end_ = false;
+  bool is_as_stored_ = true;
   int64_t line_number_ = 0;
+  int64_t line_begin_ = 0, next_line_ = 0;  // in the source's bytes
 };
 
 }  // namespace air

@@ -21,9 +21,18 @@ constexpr size_t kBufferSize = 1 << 16;
               std::string("writing failed: ") + std::strerror(error));
 }
 
+/// The file that a path leads to, its symbolic links resolved.
+std::string resolved_path(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error)) return path;
+  const auto resolved = std::filesystem::weakly_canonical(path, error);
+  return error ? path : resolved.string();
+}
+
 }  // namespace
 
 bool is_special_file(const std::string& path) {
+  if (path.starts_with("/dev/") || path.starts_with("/proc/")) return true;
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
 }
@@ -32,15 +41,20 @@ std::string partial_path(const std::string& output) {
   return output == "-" || is_special_file(output) ? "" : output + ".partial";
 }
 
-OutputFile::OutputFile(const std::string& path) : path_(path) {
+OutputFile::OutputFile(const std::string& path, EmptyOutput empty) : path_(path), empty_(empty) {
   if (path == "-") {
     fd_ = STDOUT_FILENO;
     return;
   }
   const bool in_place = is_special_file(path);
-  if (!in_place) temporary_ = path + ".tmp." + std::to_string(::getpid());
+  if (!in_place) {
+    path_ = resolved_path(path);
+    temporary_ = path_ + ".tmp." + std::to_string(::getpid());
+  }
   const std::string& name = in_place ? path_ : temporary_;
-  fd_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  // What /dev/stdout names may hold earlier output (>> FILE): it is continued.
+  const int how = in_place ? O_APPEND : O_CREAT | O_TRUNC;
+  fd_ = ::open(name.c_str(), O_WRONLY | O_CLOEXEC | how, 0666);
   if (fd_ < 0)
     throw Error(ErrorKind::kResource, path,
                 std::string("can't be written: ") + std::strerror(errno));
@@ -55,6 +69,7 @@ OutputFile::~OutputFile() {
 
 void OutputFile::write(std::string_view bytes) {
   buffer_.append(bytes);
+  is_empty_ = is_empty_ && bytes.empty();
   if (buffer_.size() >= kBufferSize) flush();
 }
 
@@ -71,9 +86,17 @@ void OutputFile::flush() {
   buffer_.clear();
 }
 
+void OutputFile::keep_older() const {
+  struct stat older {};
+  if (!temporary_.empty() && ::stat(path_.c_str(), &older) == 0 && older.st_size > 0)
+    throw Error(ErrorKind::kInput, path_, "nothing was written: the older file stays as it is",
+                "delete it if it is no longer wanted");
+}
+
 void OutputFile::commit() {
   flush();
   if (!owns_fd_) return;
+  if (is_empty_ && empty_ == EmptyOutput::kKeepsOlder) keep_older();
   // A file that was renamed before its bytes reached the disk would be empty after a power loss.
   if (!temporary_.empty() && ::fsync(fd_) != 0) throw_write_error(path_, errno);
   owns_fd_ = false;

@@ -8,12 +8,16 @@
 
 namespace air {
 
+/// Whether an output without a single byte may take the place of an older file that has some.
+enum class EmptyOutput { kKeepsOlder, kReplacesOlder };
+
 /// Writes to PATH.tmp.<pid> and renames it to PATH on commit(); uncommitted output leaves nothing
-/// behind. Every write and the close are checked. "-" writes to standard output as it comes.
+/// after it. Every write and the close are checked. "-" writes to standard output as it comes. A
+/// symbolic link stays one: the file that it names is replaced.
 class OutputFile {
  public:
   /// @throws Error(kResource) when the file can't be made.
-  explicit OutputFile(const std::string& path);
+  explicit OutputFile(const std::string& path, EmptyOutput empty = EmptyOutput::kKeepsOlder);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -22,19 +26,23 @@ class OutputFile {
   ///   output was closed.
   void write(std::string_view bytes);
   /// Flushes, closes and renames. Nothing may be written after.
+  /// @throws Error(kResource); Error(kInput) when nothing was written and an older file stays.
   void commit();
 
  private:
   void flush();
+  void keep_older() const;
   std::string path_;
   std::string temporary_;
   std::string buffer_;
   int fd_ = -1;
   bool owns_fd_ = false;
+  bool is_empty_ = true;
+  EmptyOutput empty_;
 };
 
-/// Devices and pipes (/dev/null, /dev/full, a FIFO) can't be replaced by a rename, and nothing is
-/// put beside them.
+/// Devices, pipes and open descriptors (/dev/null, a FIFO, /dev/stdout, /dev/fd/5) can't be
+/// replaced by a rename, and nothing is put beside them.
 bool is_special_file(const std::string& path);
 
 /// Where unfinished work for an output is kept: OUT.partial; empty where nothing is put on disk

@@ -12,7 +12,10 @@ void add_field_flags(CLI::App& verb, RecordFields& fields, const std::string& gr
   };
   add("--prompt-field", fields.prompt, "Field of the prompt (recognised when not given)");
   add("--response-field", fields.response, "Field of the response");
-  add("--messages-field", fields.messages, "Field of a list of messages");
+  add("--messages-field", fields.messages,
+      "Field of a list of messages; with --response-field, of those before the response");
+  add("--reasoning-field", fields.reasoning, "Field of thinking that comes before the response");
+  add("--system-field", fields.system, "Field of the system text");
   add("--id-field", fields.id, "Field of the record's id");
 }
 

@@ -28,7 +28,8 @@ void add_shared_flags(CLI::App& verb, SharedFlags& flags, SharedFlagsUsed used) 
     verb.add_option("--seed", flags.seed, "Seed of everything random")
         ->group(group)
         ->type_name("N");
-  verb.add_option("--config", "File of flags: name = value (TOML); flag > AIR_NAME variable > file")
+  verb.add_option("--config", flags.config,
+                  "File of flags: name = value (TOML); flag > AIR_NAME variable > file")
       ->group(group)
       ->type_name("FILE");
   verb.add_flag("--print-config")

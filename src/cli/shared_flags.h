@@ -10,6 +10,7 @@ namespace air {
 /// Values of the shared flags, as given; checked where they are used.
 struct SharedFlags {
   std::string model;
+  std::string config;  ///< a file of flags; empty: none
   std::string device = "auto";
   std::string dtype = "auto";
   int threads = 0;  ///< 0: all cores that the process may use

@@ -1,4 +1,4 @@
-// Traces out of conversations: one question and its answer, or a list of messages.
+// Traces out of conversations: messages and their turns, questions and their answers.
 #pragma once
 
 #include <string>
@@ -10,16 +10,28 @@
 
 namespace air {
 
-/// A trace of one question.
-TraceRecord single_turn(std::string prompt, std::string response);
+/// Traces, and what of the record they were read from.
+struct ReadTraces {
+  std::vector<TraceRecord> traces;
+  std::vector<std::string> fields;  ///< as the record spells them, in the order of the trace
+  std::vector<std::string> notes;   ///< what a user should know; each without a place
+};
 
-/// Traces of a conversation, `key_role` and `key_content` naming the fields of a message.
-std::vector<TraceRecord> read_conversation(const RecordView& record, std::string_view field,
-                                           std::string_view key_role, std::string_view key_content,
-                                           const RecordFields& fields);
+/// Traces of a list of messages, with role and content by any of the names that datasets give them:
+/// those of the assistant's turns that `turns` ("last", "all") asks for.
+/// @throws Error(kInput) when there is none.
+ReadTraces read_conversation(const RecordView& record, std::string_view field,
+                             const std::string& turns);
 
-/// Text of a message: a string, or a list of blocks of type "text".
-std::string content_text(const RecordView& record, const RecordValue& content,
-                         std::string_view field);
+/// A prompt, text or a list of messages, and what answers it: text, a list of texts (a trace each),
+/// or a list of messages (the last of the assistant's is the response).
+ReadTraces read_prompt_and_answer(const RecordView& record, std::string_view prompt,
+                                  std::string_view answer);
+
+/// True when a field is a list of messages whose last one is not the assistant's.
+bool ends_with_question(const RecordView& record, std::string_view field);
+
+/// A text as the user's message.
+ChatMessage user_message(std::string text);
 
 }  // namespace air

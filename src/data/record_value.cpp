@@ -8,7 +8,11 @@ namespace air {
 namespace {
 
 constexpr int kMaxDepth = 1000;
-constexpr const char* kArrayHint = "a JSON array is not JSON Lines: jq -c '.[]' FILE converts it";
+constexpr const char* kArrayHint = "a line is an object: jq -c '.[]' FILE takes arrays apart";
+constexpr const char* kTableHint =
+    "a line is a JSON object; is this a table? python3 -c 'import pandas, sys; "
+    "pandas.read_csv(sys.argv[1]).to_json(sys.stdout, orient=\"records\", lines=True, "
+    "force_ascii=False)' FILE | air …";
 
 /// The JSON libraries at hand convert numbers or refuse 1e400; a record's numbers are not ours to
 /// judge, so this parser checks their grammar and leaves them as they are.
@@ -20,7 +24,7 @@ class LineParser {
     RecordValue root;
     if (line_.starts_with("\xEF\xBB\xBF"))
       throw Error(ErrorKind::kInput, "", "not JSON: the line begins with a byte order mark",
-                  "sed -i '1s/^\\xEF\\xBB\\xBF//' FILE removes it");
+                  "sed -i 's/^\\xEF\\xBB\\xBF//' FILE removes it from every line");
     skip_space();
     const bool looks_like_array = peek() == '[';
     read_value(root, 0);
@@ -49,9 +53,13 @@ class LineParser {
   [[noreturn]] void fail(const std::string& what) const {
     const size_t first = line_.find_first_not_of(" \t\r");
     const bool array = first != std::string_view::npos && line_[first] == '[';
+    const bool table = first != std::string_view::npos && line_[first] != '{' &&
+                       line_.find_first_of(",\t;") != std::string_view::npos;
     throw Error(ErrorKind::kInput, "",
                 "not JSON: " + what + " at byte " + std::to_string(i_) + " of the line",
-                array ? kArrayHint : "air reads JSON Lines: one object a line");
+                array   ? kArrayHint
+                : table ? kTableHint
+                        : "air reads JSON Lines: one object a line");
   }
 
   void read_value(RecordValue& value, int depth) {
@@ -129,6 +137,8 @@ class LineParser {
 
   void read_number(RecordValue& value) {
     take('-');
+    for (const std::string_view word : {"NaN", "Infinity"})
+      if (line_.substr(i_).starts_with(word)) return read_word_number(value, word);
     if (!take('0')) read_digits();
     if (take('.')) read_digits();
     if (take('e') || take('E')) {
@@ -137,6 +147,13 @@ class LineParser {
     }
     value.kind = RecordValue::Kind::kNumber;
     value.text = line_.substr(value.begin, i_ - value.begin);
+  }
+
+  void read_word_number(RecordValue& value, std::string_view word) {
+    i_ += word.size();
+    value.kind = RecordValue::Kind::kNumber;
+    value.text = line_.substr(value.begin, i_ - value.begin);
+    value.is_not_json = true;
   }
 
   /// @return false when the string holds half a surrogate pair, which no UTF-8 can say.
@@ -210,7 +227,7 @@ std::string kind_name(const RecordValue& value) {
     case RecordValue::Kind::kBool:
       return "true or false";
     case RecordValue::Kind::kNumber:
-      return "a number";
+      return value.is_not_json ? value.text + ", which JSON does not have" : "a number";
     case RecordValue::Kind::kString:
       return "a string";
     case RecordValue::Kind::kArray:

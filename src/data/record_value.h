@@ -10,14 +10,16 @@ namespace air {
 
 struct RecordMember;
 
-/// A JSON value (RFC 8259) and where it stands in its line.
+/// A JSON value (RFC 8259), or a number of Python's that JSON does not have, and its place in the
+/// line.
 struct RecordValue {
   enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
   Kind kind = Kind::kNull;
-  std::string text;        ///< a string's characters; a number as it is written
-  bool truth = false;      ///< of kBool
-  bool is_broken = false;  ///< a string with half a surrogate pair: no text
-  size_t begin = 0;        ///< span in the line, in bytes
+  std::string text;          ///< a string's characters; a number as it is written
+  bool truth = false;        ///< of kBool
+  bool is_not_json = false;  ///< a number that Python writes and JSON does not have: NaN, Infinity
+  bool is_broken = false;    ///< a string with half a surrogate pair: no text
+  size_t begin = 0;          ///< span in the line, in bytes
   size_t end = 0;
   std::vector<RecordValue> items;
   std::vector<RecordMember> members;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "data/field_path.h"
+#include "data/record_names.h"
 
 namespace air {
 
@@ -29,7 +30,11 @@ int64_t RecordView::count(std::string_view key) const {
 std::string_view RecordView::first_of(std::span<const std::string_view> fields) const {
   const auto it = std::find_if(fields.begin(), fields.end(),
                                [&](std::string_view field) { return has(field); });
-  return it == fields.end() ? std::string_view() : *it;
+  if (it != fields.end()) return *it;
+  for (const std::string_view field : fields)
+    for (const RecordMember& member : record_.members)
+      if (names::same_name(member.name, field) && has(member.name)) return member.name;
+  return {};
 }
 
 const RecordValue& RecordView::get(std::string_view field) const {

@@ -19,7 +19,8 @@ class RecordView {
   /// that very key.
   /// @throws Error(kInput) when the field appears twice.
   const RecordValue* find(std::string_view field) const;
-  /// The first of these fields that the record has; empty: none.
+  /// The first of these fields that the record has, as the record spells it: by this very name,
+  /// else with other capital letters. Empty: none.
   std::string_view first_of(std::span<const std::string_view> fields) const;
   /// How often the record has this very key.
   int64_t count(std::string_view key) const;
@@ -31,6 +32,8 @@ class RecordView {
   const std::string& string_of(const RecordValue& value, std::string_view field) const;
   /// A field that must be there and be a list.
   const RecordValue& list(std::string_view field) const;
+  /// All members, in order.
+  const std::vector<RecordMember>& members() const { return record_.members; }
   /// "question, solution": for hints.
   std::string field_names() const;
   /// @throws Error(kInput) naming the field.

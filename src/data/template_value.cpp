@@ -18,6 +18,7 @@ Value converted(jinja::Budget& budget, const RecordValue& value) {
     case RecordValue::Kind::kBool:
       return Value::boolean(value.truth);
     case RecordValue::Kind::kNumber:
+      if (value.is_not_json) throw jinja::RenderError(value.text + ", which JSON does not have");
       if (value.text.find_first_of(".eE") == std::string::npos)
         return Value::integer(*jinja::parse_integer(value.text));
       return Value::number(*jinja::parse_float(value.text));

@@ -15,6 +15,8 @@ namespace air {
 /// "question.problem".
 struct RecordFields {
   std::string prompt = "", response = "", messages = "", id = "";
+  std::string reasoning = "";  ///< `--reasoning-field`: thinking, beside the response
+  std::string system = "";     ///< `--system-field`
   std::string turns =
       "last";  ///< `--turns last|all`: which assistant turns of a conversation are traces
 };
@@ -37,6 +39,10 @@ struct ParsedRecord {
   std::vector<TraceRecord> traces;  ///< one, or one for each generation or turn
   bool has_air = false;             ///< the record already has an `air` key
   std::string schema;               ///< how it was read: "prompt+response", "messages", …
+  std::vector<std::string> fields;  ///< the fields that the traces were read from, in their order
+  /// What a user should know: columns that were left out, other shapes that fit.
+  std::vector<std::string> notes;
+  bool is_rendered = false;  ///< a prompt holds marks of a chat template: it was rendered already
 };
 
 /// Reads one line. Numbers are never converted, unknown fields never looked at; a field that is

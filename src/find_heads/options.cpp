@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/output_file.h"
+#include "cli/outputs.h"
 #include "cli/validators.h"
 
 namespace air {
@@ -132,6 +134,17 @@ void check(const FindHeadsFlags& flags) {
     throw Error(ErrorKind::kUsage, "--dump-probes", "--import runs no probes");
   if (flags.dump_probes == "-" && flags.output == "-")
     throw Error(ErrorKind::kUsage, "--dump-probes", "stdout is taken by -o -");
+  std::vector<NamedFile> inputs{{"the file of --config", flags.shared.config},
+                                {"the file of --import", flags.import},
+                                {"the file of --probes-file", flags.probes_file},
+                                {"the file of --haystack", flags.haystack},
+                                {"the file of --verify-text", flags.verify_text},
+                                {"the file of --chat-template", flags.chat.chat_template}};
+  add_files(inputs, "a file of --model", model_files(flags.shared.model));
+  check_outputs(inputs, {{"--output", flags.output},
+                         {"--output (its unfinished scores)", partial_path(flags.output)},
+                         {"--svg", flags.svg},
+                         {"--dump-probes", flags.dump_probes}});
 }
 
 std::vector<int64_t> fitting_lengths(const FindHeadsFlags& flags, const std::string& kind,

@@ -95,6 +95,10 @@ void add_line(std::string_view line, const std::string& where, HeadSet& heads) {
 }
 
 PublishedHeads from_text(std::string_view text, const std::string& where) {
+  // QRHead keeps the heads that it found in the YAML of its configuration.
+  if (text.find("attn_head_set:") != std::string_view::npos)
+    throw Error(ErrorKind::kModel, where, "is YAML, which is not read",
+                "give the list that is its attn_head_set: --heads 12-7,18-0");
   PublishedHeads published;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());

@@ -49,6 +49,11 @@ HeadsFile published_file(const std::string& text, const std::string& where, cons
                          const CriticalSize& size) {
   const PublishedHeads published = parse_published_heads(text, where);
   check_heads(published.heads, model.grid, where);
+  const auto total = static_cast<size_t>(model.grid.total());
+  if (!published.scores.empty() && published.heads.size() < total)
+    spdlog::warn(
+        "{}: scores of {} heads, the model has {}: is it a part of the model's query heads?", where,
+        published.heads.size(), total);
   HeadsFile file{.model = model};
   file.scores = scores_of(published, model.grid);
   file.heads = published.heads;

@@ -7,11 +7,14 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/json_writer.h"
+#include "base/log.h"
 #include "base/output_file.h"
 #include "cli/help.h"
 #include "cli/inputs.h"
+#include "cli/outputs.h"
 #include "cli/record_flags.h"
 #include "cli/shared_flags.h"
+#include "data/reading_report.h"
 #include "data/record_reader.h"
 #include "inspect/model_summary.h"
 #include "text/tokenizer.h"
@@ -94,11 +97,14 @@ void inspect_traces(const InspectFlags& flags) {
   TraceOptions options = make_trace_options(flags.records, folder);
   options.truncate_to = flags.records.truncate_to(flags.records.max_length);
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
-  RecordReader reader(checked_inputs(flags.records.inputs, kTracesHint), Shard{});
+  RecordReader reader(flags.records.inputs, Shard{});
   OutputFile output(flags.output);
+  ReadingReport reading;
   while (reader.next())
     in_context(reader.where(), [&] {
-      for (const TraceRecord& record : parse_record(reader.text(), flags.records.fields).traces) {
+      const ParsedRecord parsed = parse_record(reader.text(), flags.records.fields);
+      reading.add(parsed, reader.where(), options.chat_template.describe() == "raw");
+      for (const TraceRecord& record : parsed.traces) {
         const Trace trace = make_trace(record, *tokenizer, options);
         require_length(trace, flags.records);
         output.write(flags.text ? trace_text(record, trace, *tokenizer, options.chat_template)
@@ -106,6 +112,8 @@ void inspect_traces(const InspectFlags& flags) {
       }
     });
   output.commit();
+  if (!reading.is_empty()) spdlog::info("read as {}", reading.shapes_text());
+  reading.warn_of_notes();
 }
 
 void inspect_model(const InspectFlags& flags) {
@@ -117,6 +125,12 @@ void check(const InspectFlags& flags) {
   require_flag(flags.shared.model, "--model", "the folder of a Hugging Face model");
   if (flags.text && flags.records.inputs.empty())
     throw Error(ErrorKind::kUsage, "--text", "shows traces, and there are none", kTracesHint);
+  std::vector<NamedFile> inputs{{"the file of --config", flags.shared.config},
+                                {"the file of --chat-template", flags.records.chat.chat_template}};
+  if (!flags.records.inputs.empty())
+    add_files(inputs, "the input", checked_inputs(flags.records.inputs, kTracesHint));
+  add_files(inputs, "a file of --model", model_files(flags.shared.model));
+  check_outputs(inputs, {{"--output", flags.output}});
 }
 
 void run(const InspectFlags& flags) {

@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/byte_source.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/output_file.h"
 #include "cli/help.h"
 #include "cli/inputs.h"
+#include "cli/outputs.h"
 #include "cli/record_flags.h"
 #include "cli/shared_flags.h"
 #include "report/page.h"
@@ -70,8 +72,8 @@ std::vector<Manifest> read_manifests(const ReportFlags& flags,
 
 std::string title_of(const ReportFlags& flags, const std::string& first_input) {
   if (flags.title) return *flags.title;
-  return first_input == "-" ? "Scored traces"
-                            : std::filesystem::path(first_input).filename().string();
+  return is_read_once(first_input) ? "Scored traces"
+                                   : std::filesystem::path(first_input).filename().string();
 }
 
 /// Flags, and options that were checked; `reading` comes with the manifests.
@@ -81,6 +83,13 @@ ReportOptions check(const ReportFlags& flags) {
                 "-o report.html");
   ReportOptions options;
   options.inputs = checked_inputs(flags.inputs, kScoredHint);
+  std::vector<NamedFile> read{{"the file of --heads", flags.heads.value_or("")},
+                              {"the file of --config", flags.shared.config},
+                              {"the file of --manifest", flags.manifest.value_or("")}};
+  add_files(read, "the input", options.inputs);
+  for (const std::string& input : options.inputs)
+    read.push_back({"the input's manifest", Manifest::path_beside(input)});
+  check_outputs(read, {{"--output", flags.output}});
   options.title = title_of(flags, options.inputs.front());
   options.max_traces = flags.max_traces;
   options.group_by = flags.group_by.value_or("");

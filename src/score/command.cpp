@@ -73,8 +73,7 @@ std::string flops_text(const RunResults& results) {
 void describe_result(const RunResults& results, const ScoreOptions& options) {
   if (results.num_rejected > 0) spdlog::warn("{} records were skipped", results.num_rejected);
   if (results.num_traces == 0) {
-    spdlog::warn(results.num_rejected > 0 ? "no traces: every record was skipped"
-                                          : "no traces: the input is empty");
+    spdlog::warn("no traces: the input has no line of this shard");
     return;
   }
   if (results.seconds > 0)

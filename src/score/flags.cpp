@@ -4,9 +4,11 @@
 #include <cmath>
 #include <filesystem>
 
+#include "base/byte_source.h"
 #include "base/error.h"
 #include "base/output_file.h"
 #include "cli/inputs.h"
+#include "cli/outputs.h"
 #include "cli/validators.h"
 #include "score/slurm_shard.h"
 #include "scored/manifest.h"
@@ -44,12 +46,27 @@ void refuse_output_of_another_shard(const ScoreFlags& flags, const Shard& shard)
                     ".jsonl, or delete the file");
 }
 
+/// Nothing of the user's is overwritten by accident.
+void check_files(const ScoreFlags& flags, const ScoreOptions& options) {
+  std::vector<NamedFile> inputs{{"the file of --heads", flags.heads},
+                                {"the file of --config", flags.shared.config},
+                                {"the file of --chat-template", flags.records.chat.chat_template}};
+  add_files(inputs, "the input", options.source.inputs);
+  add_files(inputs, "a file of --model", model_files(flags.shared.model));
+  check_outputs(inputs, {{"--output", options.output},
+                         {"--output (its unfinished scores)", partial_path(options.output)},
+                         {"--manifest", flags.manifest_path()},
+                         {"--rejects", options.rejects}});
+}
+
 void check_resume(const ScoreFlags& flags, const ScoreOptions& options) {
   if (options.output == "-")
     throw Error(ErrorKind::kUsage, "--resume", "needs an output file: nothing is kept with -o -",
                 "-o scored.jsonl");
-  if (std::ranges::find(options.source.inputs, "-") != options.source.inputs.end())
-    throw Error(ErrorKind::kUsage, "--resume", "standard input can't be read again", "name a file");
+  const auto once = std::ranges::find_if(options.source.inputs, is_read_once);
+  if (once != options.source.inputs.end())
+    throw Error(ErrorKind::kUsage, "--resume",
+                (*once == "-" ? "standard input" : *once) + " can't be read again", "name a file");
 }
 
 void add_score_group(CLI::App& verb, ScoreFlags& flags) {
@@ -195,8 +212,9 @@ ScoreOptions check(const ScoreFlags& flags) {
   in_context("--weight-high, --weight-low", [&] { options.style.weighting.check(); });
   options.style.token_losses = flags.token_losses;
   options.output = flags.output;
-  refuse_output_of_another_shard(flags, options.source.shard);
   options.rejects = flags.rejects;
+  check_files(flags, options);
+  refuse_output_of_another_shard(flags, options.source.shard);
   options.max_batch_tokens = flags.max_batch_tokens;
   options.rank_order = flags.order == "rank";
   options.resume = flags.resume;

@@ -1,7 +1,12 @@
 #include "score/run_identity.h"
 
+#include <xxhash.h>
+
+#include <algorithm>
 #include <string>
 
+#include "base/byte_source.h"
+#include "base/mapped_file.h"
 #include "base/strings.h"
 #include "cli/version.h"
 #include "model/device.h"
@@ -11,6 +16,21 @@ namespace air {
 
 namespace {
 
+constexpr size_t kIdentitySample = 1 << 16;
+
+/// Which file an input was: name, size and a hash of its first and last bytes.
+Json input_identity(const std::string& path) {
+  if (is_read_once(path)) return path;
+  const MappedFile file(path, ErrorKind::kInput);
+  const std::string_view bytes = file.view();
+  const std::string sample =
+      std::string(bytes.substr(0, kIdentitySample)) +
+      std::string(bytes.substr(bytes.size() - std::min(bytes.size(), kIdentitySample)));
+  return {{"path", path},
+          {"bytes", bytes.size()},
+          {"hash", hex16(XXH3_64bits(sample.data(), sample.size()))}};
+}
+
 std::string heads_text(const HeadSet& heads) {
   return heads.empty() ? "none" : join(heads, ",", [](Head head) { return to_string(head); });
 }
@@ -19,6 +39,8 @@ std::string heads_text(const HeadSet& heads) {
 
 Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const CausalLM& model,
                   const HeadSet& heads) {
+  Json inputs = Json::array();
+  for (const std::string& path : options.source.inputs) inputs.push_back(input_identity(path));
   const RecordFields& fields = options.source.fields;
   return {{"air_version", build_identity()},
           {"model", flags.shared.model},
@@ -30,18 +52,20 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
           {"mask", flags.mask},
           {"controls", flags.controls},
           {"seed", flags.shared.seed},
-          {"inputs", options.source.inputs},  // their records are compared one by one
+          {"inputs", inputs},
           {manifest_key::kShard, options.source.shard.text()},
           {manifest_key::kFields,
            {{"prompt", fields.prompt},
             {"response", fields.response},
             {"messages", fields.messages},
-            {"id", fields.id}}},
+            {"id", fields.id},
+            {"reasoning", fields.reasoning},
+            {"system", fields.system}}},
           {manifest_key::kChatTemplate, options.source.trace.chat_template.identity()},
           {"steps", flags.records.steps},
           {"min_step_tokens", flags.records.min_step_tokens},
           {"max_steps", flags.records.max_steps},
-          {"turns", fields.turns},
+          {manifest_key::kTurns, fields.turns},
           {manifest_key::kInfluence, flags.influence},
           {"loss_floor", flags.loss_floor},
           {"step_weights",

@@ -5,10 +5,12 @@
 #include <map>
 #include <utility>
 
+#include "base/byte_source.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/json_writer.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "data/set_member.h"
 #include "score/packer.h"
 #include "score/split_batch.h"
@@ -22,14 +24,19 @@ using Clock = std::chrono::steady_clock;
 
 /// Lines of all inputs, for the progress bar; 0 when an input can't be read twice.
 int64_t count_lines(const TraceSourceOptions& source) {
-  const auto is_read_once = [](const std::string& input) {
-    return input == "-" || is_special_file(input);
-  };
   if (std::ranges::any_of(source.inputs, is_read_once)) return 0;
   int64_t lines = 0;
   RecordReader reader(source.inputs, source.shard);
   while (reader.next()) ++lines;
   return lines;
+}
+
+/// The identity of a run as finished scores have it: what the inputs held is compared record by
+/// record, so that one that was repaired after the last score does not matter.
+Json without_contents(Json run_identity) {
+  for (Json& input : run_identity["inputs"])
+    if (input.is_object()) input = input["path"];
+  return run_identity;
 }
 
 TracePlace place_of(const PendingTrace& pending) {
@@ -69,9 +76,11 @@ ScoreRun::ScoreRun(const Tokenizer& tokenizer, Scorer& scorer, const ScoreOption
     : tokenizer_(tokenizer),
       scorer_(scorer),
       options_(options),
-      partial_(partial_path(options.output), run_identity, options.resume),
+      partial_(partial_path(options.output), without_contents(run_identity), options.resume),
       resume_(partial_) {
-  if (!options.rejects.empty()) rejects_ = std::make_unique<OutputFile>(options.rejects);
+  // Of a run that rejects nothing an empty file says so.
+  if (!options.rejects.empty())
+    rejects_ = std::make_unique<OutputFile>(options.rejects, EmptyOutput::kReplacesOlder);
 }
 
 ScoreRun::~ScoreRun() = default;
@@ -83,13 +92,21 @@ RunResults ScoreRun::run() {
     score_all();
   } catch (const Interrupted&) {
     const auto& inputs = options_.source.inputs;
-    const bool can_resume =
-        options_.output != "-" && std::ranges::find(inputs, "-") == inputs.end();
+    const bool can_resume = options_.output != "-" && std::ranges::none_of(inputs, is_read_once);
     throw Interrupted{can_resume ? "the finished scores are kept: the same command with --resume "
                                    "continues"
                                  : ""};
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::kInput || partial_.entries().empty() || options_.output == "-" ||
+        std::ranges::any_of(options_.source.inputs, is_read_once))
+      throw;
+    throw Error(e.kind(), e.where(), e.what(),
+                e.hint() + (e.hint().empty() ? "" : "; ") +
+                    "the finished scores are kept: --resume continues when the record is repaired, "
+                    "--resume --on-error skip leaves it out");
   }
   progress_->finish();
+  require_traces();
   write_output();
   if (rejects_) rejects_->commit();
   return results_;
@@ -99,11 +116,41 @@ void ScoreRun::score_all() {
   TraceSource source(options_.source, tokenizer_);
   for (bool more = true; more;) {
     const TraceWindow window = source.next();
+    show_reading(window);
     for (const RejectedRecord& record : window.rejected) reject(record);
     score_window(window);
+    num_lines_ = window.num_lines;
     more = !window.is_last;
   }
   if (resume_.has_more()) end_resuming();  // the inputs became shorter
+}
+
+/// The shapes at the start and, when more were read since, at the end; each note at first sight.
+void ScoreRun::show_reading(const TraceWindow& window) {
+  const ReadingReport before = reading_;
+  reading_.add(window.reading);
+  if (!reading_.is_empty() && (before.is_empty() || window.is_last))
+    spdlog::info("read as {}{}", reading_.shapes_text(), window.is_last ? "" : " so far");
+  reading_.warn_of_notes(before);
+}
+
+void ScoreRun::require_traces() {
+  const auto is_scored = [](const ScoredEntry& entry) { return !entry.skipped && !entry.dropped; };
+  if (std::ranges::any_of(partial_.entries(), is_scored)) return;
+  const TraceSourceOptions& source = options_.source;
+  // A file of fewer lines than shards leaves some shards without any.
+  if (source.shard.count > 1 && num_lines_ > 0 && results_.num_rejected == 0) return;
+  if (rejects_ && results_.num_rejected > 0) rejects_->commit();
+  partial_.remove();
+  const bool piped = std::ranges::any_of(source.inputs, is_read_once);
+  if (results_.num_rejected > 0)
+    throw Error(ErrorKind::kInput, "",
+                "no traces: every record was skipped (" + std::to_string(results_.num_rejected) +
+                    "); nothing is written",
+                "the reasons are " + (rejects_ ? "in " + options_.rejects : "above"));
+  throw Error(ErrorKind::kInput, join(source.inputs, ", "),
+              "no traces: the input is empty; nothing is written",
+              piped ? "did the program that writes into the pipe fail?" : "");
 }
 
 std::vector<ScoreRun::Batch> ScoreRun::make_batches(const std::vector<PendingTrace>& traces) const {
@@ -246,6 +293,8 @@ void ScoreRun::write_output() {
     output.write(set_rank(partial_.read_line(entries[i]), rank[i]) + "\n");
   output.commit();
 
+  results_.read = reading_.shapes_json();
+  results_.notes = reading_.notes_json();
   std::vector<double> scores, base_nll, num_tokens;
   for (const size_t i : order) {
     scores.push_back(ranking_score(entries[i], kind));

@@ -44,7 +44,8 @@ class ScoreRun {
   ~ScoreRun();
 
   /// Writes the output; OUT.partial stays.
-  /// @throws Error; Interrupted after the batch in which the user asked to stop, or while it waits
+  /// @throws Error, also when there is no trace to score: then an older output stays. Interrupted
+  /// after the batch in which the user asked to stop, or while it waits
   ///   for input, with all finished scores kept.
   RunResults run();
 
@@ -55,6 +56,8 @@ class ScoreRun {
   using Batch = std::vector<const PendingTrace*>;
 
   void score_all();
+  void show_reading(const TraceWindow& window);
+  void require_traces();
   void score_window(const TraceWindow& window);
   std::vector<Batch> make_batches(const std::vector<PendingTrace>& traces) const;
   void end_resuming();
@@ -71,6 +74,8 @@ class ScoreRun {
   ResumeCursor resume_;
   std::unique_ptr<OutputFile> rejects_;
   std::unique_ptr<Progress> progress_;
+  int64_t num_lines_ = 0;
+  ReadingReport reading_;
   RunResults results_;
 };
 

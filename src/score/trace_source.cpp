@@ -74,7 +74,7 @@ TraceWindow TraceSource::read_window(RecordReader& reader) const {
     }
     const size_t before = window.traces.size();
     try {
-      in_context(reader.where(), [&] { read_record(reader, window.traces); });
+      in_context(reader.where(), [&] { read_record(reader, window); });
     } catch (const Error& e) {
       if (!options_.skip_bad_records || e.kind() != ErrorKind::kInput) throw;
       window.traces.erase(window.traces.begin() + static_cast<std::ptrdiff_t>(before),
@@ -85,10 +85,11 @@ TraceWindow TraceSource::read_window(RecordReader& reader) const {
     for (size_t i = before; i < window.traces.size(); ++i)
       tokens += window.traces[i].trace.num_tokens();
   }
+  window.num_lines = reader.line();
   return window;
 }
 
-void TraceSource::read_record(const RecordReader& reader, std::vector<PendingTrace>& traces) const {
+void TraceSource::read_record(const RecordReader& reader, TraceWindow& window) const {
   ParsedRecord record = parse_record(reader.text(), options_.fields);
   if (record.has_air && !options_.overwrite)
     throw Error(ErrorKind::kInput, "", "the record already has a key \"air\"",
@@ -104,9 +105,10 @@ void TraceSource::read_record(const RecordReader& reader, std::vector<PendingTra
                   "model's own limit is " +
                       std::to_string(options_.model_length));
     check_ids(trace, options_.vocab_size);
-    traces.push_back({std::string(reader.text()), reader.where(), reader.line(), count > 1 ? i : -1,
-                      std::move(trace)});
+    window.traces.push_back({std::string(reader.text()), reader.where(), reader.line(),
+                             count > 1 ? i : -1, std::move(trace)});
   }
+  window.reading.add(record, reader.where(), options_.trace.chat_template.describe() == "raw");
 }
 
 }  // namespace air

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "data/reading_report.h"
 #include "data/record_reader.h"
 #include "data/trace.h"
 #include "text/tokenizer.h"
@@ -52,6 +53,8 @@ struct RejectedRecord {
 struct TraceWindow {
   std::vector<PendingTrace> traces;
   std::vector<RejectedRecord> rejected;
+  ReadingReport reading;
+  int64_t num_lines = 0;  ///< of all inputs and shards, read so far
   bool is_last = false;
 };
 
@@ -73,7 +76,7 @@ class TraceSource {
   // On the reading thread:
   void read_all(const std::stop_token& stop);
   TraceWindow read_window(RecordReader& reader) const;
-  void read_record(const RecordReader& reader, std::vector<PendingTrace>& traces) const;
+  void read_record(const RecordReader& reader, TraceWindow& window) const;
 
   const TraceSourceOptions& options_;
   const Tokenizer& tokenizer_;

@@ -41,6 +41,8 @@ Manifest::Manifest(const Json& run_identity, const RunResults& results) {
   const auto per_second = [&](double amount) {
     return results.seconds > 0 ? amount / results.seconds : 0.0;
   };
+  json_["read"] = results.read;
+  json_["notes"] = results.notes;
   json_["num_traces"] = results.num_traces;
   json_["num_resumed"] = results.num_resumed;
   json_["num_rejected"] = results.num_rejected;
@@ -106,6 +108,9 @@ RecordFields Manifest::fields() const {
   fields.response = field("response");
   fields.messages = field("messages");
   fields.id = field("id");
+  fields.reasoning = field("reasoning");
+  fields.system = field("system");
+  if (text(manifest_key::kTurns) == "all") fields.turns = "all";
   return fields;
 }
 
@@ -125,5 +130,7 @@ std::optional<Shard> Manifest::shard() const {
 }
 
 std::string Manifest::heads() const { return text(manifest_key::kHeads); }
+
+std::string Manifest::model() const { return text("model"); }
 
 }  // namespace air

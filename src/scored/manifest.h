@@ -20,6 +20,7 @@ inline constexpr const char* kFields = "fields";
 inline constexpr const char* kHeads = "heads";
 inline constexpr const char* kInfluence = "influence";
 inline constexpr const char* kShard = "shard";
+inline constexpr const char* kTurns = "turns";
 }  // namespace manifest_key
 
 /// What a run of `air score` did.
@@ -36,6 +37,8 @@ struct RunResults {
   double correlation_num_tokens = 0;   ///< … with the length
   double matrix_product_rate = 0;      ///< flops per second, by --bench; 0: not measured
   int64_t peak_memory_bytes = 0;
+  Json read = Json::array();   ///< shapes and fields that records were read as, and their numbers
+  Json notes = Json::array();  ///< what was left out of records, or fits as well
 };
 
 /// A manifest with its keys in order; what verbs need of it has a type.
@@ -67,6 +70,8 @@ class Manifest {
   std::optional<Shard> shard() const;
   /// "12-7,18-0"; empty when it is not said.
   std::string heads() const;
+  /// The folder of the model; empty when it is not said, or when shards differ in it.
+  std::string model() const;
 
  private:
   explicit Manifest(Json json, std::string path = "");

@@ -1,12 +1,12 @@
 #include "scored/row_store.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
+#include "base/byte_source.h"
 #include "base/error.h"
 #include "base/line_reader.h"
 #include "base/strings.h"
@@ -16,22 +16,6 @@ namespace air {
 namespace {
 
 constexpr size_t kMaxFiles = 1 << 16;
-
-/// A regular file that is not compressed can be read again at any place.
-bool can_be_read_again(const std::string& path) {
-  if (path == "-") return false;
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  unsigned char magic[4] = {};
-  const ssize_t count = ::pread(fd, magic, sizeof magic, 0);
-  ::close(fd);
-  const bool gzip = count >= 2 && magic[0] == 0x1f && magic[1] == 0x8b;
-  const bool zstd =
-      count == 4 && magic[0] == 0x28 && magic[1] == 0xb5 && magic[2] == 0x2f && magic[3] == 0xfd;
-  return !gzip && !zstd;
-}
 
 /// Writes to the end of a file by large pieces.
 class Spool {
@@ -80,7 +64,7 @@ void RowStore::add(
     throw Error(ErrorKind::kUsage, "", "more than " + std::to_string(kMaxFiles) + " inputs",
                 "join some with cat");
   LineReader reader(path);
-  const bool in_place = can_be_read_again(path);
+  const bool in_place = !is_read_once(path) && reader.offset().has_value();
   auto file = std::make_unique<File>();
   file->name = reader.name();
   file->fd = in_place ? ::open(path.c_str(), O_RDONLY | O_CLOEXEC) : open_unnamed_file();
@@ -93,7 +77,7 @@ void RowStore::add(
     if (!is_blank(line)) {
       in_context(reader.where(), [&] { visit(line, reader.where()); });
       Row row{};
-      row.begin = begin;
+      row.begin = in_place ? static_cast<uint64_t>(*reader.offset()) : begin;
       row.file = files_.size();
       row.size = size;
       rows_.push_back(row);
@@ -102,7 +86,6 @@ void RowStore::add(
         begin += size;
       }
     }
-    if (in_place) begin += size + 1;
   }
   if (!in_place) spool.flush();
   files_.push_back(std::move(file));

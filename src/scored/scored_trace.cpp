@@ -55,6 +55,9 @@ ScoredReading make_scored_reading(const RecordFields& flags, const Manifest* man
   fill(reading.fields.response, scored.response);
   fill(reading.fields.messages, scored.messages);
   fill(reading.fields.id, scored.id);
+  fill(reading.fields.reasoning, scored.reasoning);
+  fill(reading.fields.system, scored.system);
+  if (reading.fields.turns == RecordFields().turns) reading.fields.turns = scored.turns;
   return reading;
 }
 

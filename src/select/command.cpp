@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/byte_source.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -126,7 +127,7 @@ void print_summary(const Pool& pool, const Selection& selection) {
     if (const int64_t count = selection.dropped_by(row.rule); count > 0)
       spdlog::info("dropped {} by {}", count, row.flag);
   print_difference(pool, selection);
-  if (selection.kept.empty()) spdlog::warn("nothing is left: the output is empty");
+  if (selection.kept.empty()) spdlog::warn("nothing is left");
 }
 
 /// A line of --dry-run: row of the input (from 1), value, tokens, group.
@@ -142,7 +143,7 @@ std::string table_line(const Pool& pool, int64_t index) {
 
 /// The line of a row as it goes to the output.
 std::string written_line(const Pool& pool, int64_t row, const std::vector<int64_t>& ranks,
-                         const Exporter& exporter) {
+                         Exporter& exporter) {
   return in_context("row " + std::to_string(row + 1), [&] {
     std::string line = pool.store.line(row);
     const int64_t rank = ranks.empty() ? 0 : ranks[static_cast<size_t>(row)];
@@ -157,9 +158,15 @@ void run(const SelectFlags& flags, const SelectOptions& options) {
   ExportOptions exporting = flags.exporting;
   if (manifest) take_chat_flags_of(manifest->chat_template(), exporting.chat);
   exporting.step_weights = !flags.no_step_weights;
-  const Exporter exporter(exporting, reading);
+  if (manifest) exporting.scored_by = manifest->model();
+  Exporter exporter(exporting, reading);
   Pool pool;
   read_pool(options, reading, pool);
+  if (pool.candidates.empty())
+    throw Error(ErrorKind::kInput, options.inputs.front(), "no scored traces: nothing to select",
+                is_read_once(options.inputs.front())
+                    ? "did the program that writes into the pipe fail?"
+                    : "");
   const std::vector<int64_t> ranks =
       joined_ranks(pool.ranked, manifest ? manifest->influence() : std::nullopt);
   for (size_t i = 0; i < ranks.size(); ++i) pool.candidates[i].rank = ranks[i];
@@ -169,8 +176,10 @@ void run(const SelectFlags& flags, const SelectOptions& options) {
   OutputFile out(options.output);
   for (const int64_t row : selection.kept)
     out.write(options.dry_run ? table_line(pool, row) : written_line(pool, row, ranks, exporter));
-  out.commit();
   print_summary(pool, selection);
+  out.commit();
+  if (const std::string closing = exporter.closing(); !closing.empty() && !options.dry_run)
+    spdlog::info("{}", closing);
 }
 
 }  // namespace

@@ -21,6 +21,13 @@ void write(JsonWriter& json, const ScoredTrace& trace, const ExportContext& cont
 }  // namespace
 
 const ExportFormat kMsSwiftFormat{
-    "ms-swift", "messages, one assistant message a step, with loss_scale", false, write};
+    "ms-swift",
+    "messages, one assistant message a step, with loss_scale",
+    false,
+    write,
+    /*cuts_steps=*/true,
+    /*is_of_one_kind=*/false,
+    "swift sft needs --is_binary_loss_scale false; without it, weights other than 0 and 1 are not "
+    "used"};
 
 }  // namespace air

@@ -28,6 +28,6 @@ void write(JsonWriter& json, const ScoredTrace& trace, const ExportContext& cont
 }  // namespace
 
 const ExportFormat kOpenWeightsFormat{"openweights", "messages of content blocks, a weight each",
-                                      false, write};
+                                      false, write, /*cuts_steps=*/true};
 
 }  // namespace air

@@ -9,26 +9,13 @@ namespace {
 
 constexpr int64_t kNotTrained = -100;  // the label that PyTorch's cross entropy leaves out
 
-/// The weight of each response token: its step's. @throws Error(kInput) when the steps hold other
-/// tokens than when scored.
-std::vector<double> token_weights(const ScoredTrace& scored, const Trace& trace,
-                                  const ExportContext& context) {
-  require_all_steps(scored, context);
+/// The weight of each response token: its step's.
+std::vector<double> token_weights(const ScoredTrace& scored, const Trace& trace) {
+  require_all_steps(scored);
+  require_same_tokens(scored, trace);
   std::vector<double> weights;
-  int64_t token = trace.response_begin;
-  for (const ScoredStep& step : scored.steps) {
-    const int64_t first = token;
-    while (token < trace.num_tokens() &&
-           trace.begin[static_cast<size_t>(token)] - trace.response_byte < step.bytes.end)
-      ++token;
-    if (token - first != step.num_tokens)
-      throw Error(ErrorKind::kInput, "",
-                  "a step of " + std::to_string(step.num_tokens) + " scored tokens has " +
-                      std::to_string(token - first) + " here",
-                  "--tokenizer must be the folder of the model that scored, --chat-template the "
-                  "one that air score was given");
-    weights.insert(weights.end(), static_cast<size_t>(token - first), step.weight);
-  }
+  for (const ScoredStep& step : scored.steps)
+    weights.insert(weights.end(), static_cast<size_t>(step.num_tokens), step.weight);
   return weights;
 }
 
@@ -36,7 +23,7 @@ void write(JsonWriter& json, const ScoredTrace& scored, const ExportContext& con
   const Trace trace = make_trace(scored.record, *context.tokenizer,
                                  {.chat_template = context.chat_template, .step_rule = {}});
   std::vector<double> weights(static_cast<size_t>(trace.response_begin), 0.0);
-  const std::vector<double> of_response = token_weights(scored, trace, context);
+  const std::vector<double> of_response = token_weights(scored, trace);
   weights.insert(weights.end(), of_response.begin(), of_response.end());
   std::vector<int32_t> ids = trace.ids;
   if (context.end_token) {
@@ -54,7 +41,13 @@ void write(JsonWriter& json, const ScoredTrace& scored, const ExportContext& con
 
 }  // namespace
 
-const ExportFormat kTokensFormat{"tokens", "input_ids, labels and loss_weights; needs --tokenizer",
-                                 true, write};
+const ExportFormat kTokensFormat{"tokens",
+                                 "input_ids, labels and loss_weights; needs --tokenizer",
+                                 true,
+                                 write,
+                                 /*cuts_steps=*/true,
+                                 /*is_of_one_kind=*/false,
+                                 "the weights need a loss that reads them: scripts/weighted_sft.py "
+                                 "has one"};
 
 }  // namespace air

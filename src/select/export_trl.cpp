@@ -43,8 +43,12 @@ void write_stepwise(JsonWriter& json, const ScoredTrace& trace, const ExportCont
 
 }  // namespace
 
-const ExportFormat kTrlFormat{"trl", "prompt and completion, for SFTTrainer", false,
-                              write_prompt_completion};
+const ExportFormat kTrlFormat{"trl",
+                              "prompt and completion, for SFTTrainer",
+                              false,
+                              write_prompt_completion,
+                              /*cuts_steps=*/false,
+                              /*is_of_one_kind=*/true};
 const ExportFormat kTrlStepwiseFormat{
     "trl-stepwise", "prompt, completions and labels, for PRMTrainer", false, write_stepwise};
 

@@ -16,6 +16,7 @@ namespace {
 std::vector<int64_t> token_cuts(const ScoredTrace& scored, const ExportContext& context) {
   const Trace trace = make_trace(scored.record, *context.tokenizer,
                                  {.chat_template = context.chat_template, .step_rule = {}});
+  require_same_tokens(scored, trace);
   std::vector<int64_t> cuts;
   for (int64_t i = trace.response_begin; i < trace.num_tokens(); ++i) {
     const int64_t byte = trace.begin[static_cast<size_t>(i)] - trace.response_byte;
@@ -29,7 +30,7 @@ std::vector<int64_t> token_cuts(const ScoredTrace& scored, const ExportContext& 
 }  // namespace
 
 std::vector<WeightedPart> weighted_parts(const ScoredTrace& trace, const ExportContext& context) {
-  require_all_steps(trace, context);
+  require_all_steps(trace);
   std::vector<int64_t> cuts;
   if (context.tokenizer != nullptr) cuts = token_cuts(trace, context);
   std::vector<WeightedPart> parts;
@@ -47,18 +48,34 @@ std::vector<WeightedPart> weighted_parts(const ScoredTrace& trace, const ExportC
 }
 
 bool trains(const ScoredStep& step, const ScoredTrace& trace, const ExportContext& context) {
-  require_all_steps(trace, context);
+  require_all_steps(trace);
   constexpr double kRounding = 1e-9;
   double best = 0;
   for (const ScoredStep& other : trace.steps) best = std::max(best, other.weight);
   return step.weight >= std::min(context.train_above, best) - kRounding;
 }
 
-void require_all_steps(const ScoredTrace& trace, const ExportContext& context) {
+void require_all_steps(const ScoredTrace& trace) {
   if (trace.truncated)
     throw Error(ErrorKind::kInput, "",
                 "the trace was scored in part (\"truncated\"): steps beyond the cut have no weight",
                 "--exclude-truncated leaves such traces out; formats without weights take them");
+}
+
+void require_same_tokens(const ScoredTrace& scored, const Trace& trace) {
+  int64_t token = trace.response_begin;
+  for (const ScoredStep& step : scored.steps) {
+    const int64_t first = token;
+    while (token < trace.num_tokens() &&
+           trace.begin[static_cast<size_t>(token)] - trace.response_byte < step.bytes.end)
+      ++token;
+    if (token - first != step.num_tokens)
+      throw Error(ErrorKind::kInput, "",
+                  "a step of " + std::to_string(step.num_tokens) + " scored tokens has " +
+                      std::to_string(token - first) + " here",
+                  "--tokenizer must be the folder of the model that scored, --chat-template the "
+                  "one that air score was given");
+  }
 }
 
 void write_float(JsonWriter& json, double value) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json_writer.h"
+#include "data/trace.h"
 #include "select/exporter.h"
 
 namespace air {
@@ -28,7 +29,11 @@ bool trains(const ScoredStep& step, const ScoredTrace& trace, const ExportContex
 /// Formats that give each step a weight or a label need all steps scored.
 /// @throws Error(kInput) for a trace that `air score --overlong truncate` cut: what lies beyond has
 ///   no weight.
-void require_all_steps(const ScoredTrace& trace, const ExportContext& context);
+void require_all_steps(const ScoredTrace& trace);
+
+/// The steps must hold the tokens that they held when they were scored.
+/// @throws Error(kInput): they were scored with another tokenizer or chat template.
+void require_same_tokens(const ScoredTrace& scored, const Trace& trace);
 
 /// A float as the trainers keep it (32 bits), always with a period or an exponent: readers that
 /// guess a column's type from its first rows would take 1 for an integer and stumble over the next

@@ -20,7 +20,8 @@ namespace air {
 /// `--format` and the flags that go with it.
 struct ExportOptions {
   std::string format = "jsonl";
-  std::filesystem::path tokenizer = {};  ///< folder; empty: none
+  std::filesystem::path tokenizer = {};  ///< folder; empty: that of the model that scored
+  std::filesystem::path scored_by = {};  ///< folder of the model that scored; empty: not known
   ChatFlags chat;  ///< of the pretokenized text; auto: the tokenizer folder's own template
   std::string end_token =
       "auto";  ///< after the response; auto: eos_token of tokenizer_config.json; none; or a token
@@ -44,6 +45,10 @@ struct ExportFormat {
   bool needs_tokenizer;
   /// Writes the exported object.
   void (*write)(JsonWriter& json, const ScoredTrace& trace, const ExportContext& context);
+  bool cuts_steps = false;  ///< steps become parts that the trainer tokenizes one by one
+  /// Documents are written with other keys than conversations: no file holds both.
+  bool is_of_one_kind = false;
+  const char* closing = nullptr;  ///< what the trainer's command needs; null: nothing
 };
 
 extern const ExportFormat kMsSwiftFormat;
@@ -65,7 +70,9 @@ class Exporter {
 
   /// The exported line, '\n' included.
   /// @throws Error(kInput) when the line is not a scored one, or was scored with another tokenizer.
-  std::string export_line(std::string_view line) const;
+  std::string export_line(std::string_view line);
+  /// What to tell a user of the format at the end; empty: nothing.
+  std::string closing() const;
 
   /// "jsonl, ms-swift, …"
   static std::string format_names();
@@ -74,6 +81,7 @@ class Exporter {
   ScoredReading reading_;
   const ExportFormat* format_ = nullptr;  // null: jsonl
   bool step_weights_ = true;
+  std::optional<bool> has_documents_;  // of the lines so far
   std::unique_ptr<Tokenizer> tokenizer_;
   ExportContext context_;
 };

@@ -5,8 +5,10 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/inputs.h"
+#include "cli/outputs.h"
 #include "cli/record_flags.h"
 #include "cli/validators.h"
+#include "scored/manifest.h"
 #include "select/rules.h"
 
 namespace air {
@@ -101,8 +103,8 @@ void add_export(CLI::App& verb, SelectFlags& flags) {
       ->group(group)
       ->type_name("NAME");
   verb.add_option("--tokenizer", options.tokenizer,
-                  "Folder of the model's tokenizer: needed by tokens; elsewhere steps are cut "
-                  "between tokens")
+                  "Folder of the model's tokenizer, for formats that cut steps, between tokens "
+                  "(default: the model that scored, as the manifest says)")
       ->group(group)
       ->type_name("DIR");
   verb.add_option("--train-above", options.train_above,
@@ -171,6 +173,19 @@ SelectionRules rules_of(const SelectFlags& flags) {
   return rules;
 }
 
+/// Nothing of the user's is overwritten by accident. An input is safe to replace: it is read to its
+/// end, and stays open, until the output is whole.
+void check_files(const SelectFlags& flags, const std::vector<std::string>& scored) {
+  std::vector<NamedFile> inputs{
+      {"the file of --config", flags.shared.config},
+      {"the file of --chat-template", flags.exporting.chat.chat_template}};
+  if (!flags.force || flags.output == "-") add_files(inputs, "the input", scored);
+  for (const std::string& input : scored)
+    inputs.push_back({"the input's manifest", Manifest::path_beside(input)});
+  add_files(inputs, "a file of --tokenizer", model_files(flags.exporting.tokenizer));
+  check_outputs(inputs, {{"--output", flags.output}});
+}
+
 }  // namespace
 
 void add_select_flags(CLI::App& verb, SelectFlags& flags) {
@@ -184,6 +199,7 @@ void add_select_flags(CLI::App& verb, SelectFlags& flags) {
       ->description(
           "Write a table of what would be kept (row, value, tokens, group) in place of the "
           "records");
+  verb.add_flag("--force", flags.force)->description("Let the output take the place of an input");
   add_rules(verb, flags);
   add_order(verb, flags);
   add_export(verb, flags);
@@ -203,6 +219,7 @@ SelectOptions check(const SelectFlags& flags) {
   SelectOptions options;
   options.inputs = checked_inputs(flags.inputs, kScoredHint);
   options.output = flags.output;
+  check_files(flags, options.inputs);
   options.dry_run = flags.dry_run;
   options.fields.by = flags.by.value_or("influence");
   options.fields.group = flags.group_by.value_or("");

@@ -21,6 +21,7 @@ struct SelectFlags {
   std::vector<std::string> inputs;
   std::string output = "-";
   bool dry_run = false;
+  bool force = false;  ///< the output may be an input
   // Rules.
   std::optional<double> min_score;
   std::optional<int64_t> min_tokens;

@@ -26,18 +26,25 @@ std::string field_text(const RecordValue& record, const std::string& field, std:
   return text_of(*value, line);
 }
 
+/// What a field says of one trace: of a list, the item of that trace. Null: nothing.
+const RecordValue* of_trace(const RecordValue* field, size_t trace) {
+  if (field == nullptr || !field->is_array()) return field;
+  return trace < field->items.size() ? &field->items[trace] : nullptr;
+}
+
 /// The record says that its response was cut off: `finish_reason` or `stop_reason` is "length" or
-/// "max_tokens", or `truncated` or `is_truncated` is true.
-bool says_truncated(const RecordValue& record, std::string_view line) {
-  for (const char* name : {"finish_reason", "stop_reason"}) {
-    const RecordValue* reason = find_field(record, name);
-    if (reason != nullptr && (reason->text == "length" || reason->text == "max_tokens"))
+/// "max_tokens", or `truncated` or `is_truncated` is true; of a record of several traces, the item
+/// of this one (`finish_reasons` too).
+bool says_truncated(const RecordValue& record, size_t trace) {
+  for (const char* name : {"finish_reason", "stop_reason", "finish_reasons", "stop_reasons"}) {
+    const RecordValue* reason = of_trace(find_field(record, name), trace);
+    if (reason != nullptr && reason->is_string() &&
+        (reason->text == "length" || reason->text == "max_tokens"))
       return true;
   }
   for (const char* name : {"truncated", "is_truncated"}) {
-    const RecordValue* flag = find_field(record, name);
-    if (flag != nullptr && flag->kind == RecordValue::Kind::kBool && text_of(*flag, line) == "true")
-      return true;
+    const RecordValue* flag = of_trace(find_field(record, name), trace);
+    if (flag != nullptr && flag->kind == RecordValue::Kind::kBool && flag->truth) return true;
   }
   return false;
 }
@@ -72,7 +79,9 @@ ScoredRow read_scored_row(std::string_view line, const RowFields& fields) {
   const RecordValue record = parse_record_line(line);
   if (!fields.group.empty()) row.group = field_text(record, fields.group, line, "--group-by");
   if (!fields.best_of.empty()) row.best_of = field_text(record, fields.best_of, line, "--best-of");
-  if (fields.truncation) row.truncated = row.numbers.truncated || says_truncated(record, line);
+  if (fields.truncation)
+    row.truncated = row.numbers.truncated ||
+                    says_truncated(record, static_cast<size_t>(row.numbers.trace.value_or(0)));
   return row;
 }
 

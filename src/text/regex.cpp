@@ -164,7 +164,6 @@ struct MatchState {
 
   MatchState() {
     pcre2_jit_stack_assign(context, nullptr, stack);
-    pcre2_set_match_limit(context, UINT32_MAX);
     pcre2_set_depth_limit(context, UINT32_MAX);
   }
   ~MatchState() {
@@ -188,11 +187,14 @@ std::string translate_oniguruma(std::string_view pattern, const std::string& whe
 
 struct Regex::Code {
   pcre2_code* compiled = nullptr;
+  std::string name = "the tokenizer's pattern";  // for messages
+  std::string hint;
+  uint32_t match_limit = UINT32_MAX;  // the work of one match
   ~Code() { pcre2_code_free(compiled); }
 };
 
-std::shared_ptr<const Regex::Code> Regex::compile(std::string_view pattern, uint32_t options,
-                                                  const std::string& where, ErrorKind kind) {
+std::shared_ptr<Regex::Code> Regex::compile(std::string_view pattern, uint32_t options,
+                                            const std::string& where, ErrorKind kind) {
   auto code = std::make_shared<Code>();
   int error = 0;
   PCRE2_SIZE offset = 0;
@@ -219,18 +221,23 @@ Regex Regex::pcre2(std::string_view pattern, const std::string& where) {
   if (first_invalid_utf8(pattern))
     throw Error(ErrorKind::kUsage, where, "the pattern is not valid UTF-8");
   Regex regex;
-  regex.code_ = compile(pattern, 0, where, ErrorKind::kUsage);
+  const auto code = compile(pattern, 0, where, ErrorKind::kUsage);
+  code->match_limit = 10'000'000;  // PCRE2's own: seconds
+  code->name = "the pattern " + std::string(pattern) + " of --steps";
+  code->hint = "repetition inside repetition, such as (a+)+, takes endless work: write it flat";
+  regex.code_ = code;
   return regex;
 }
 
 std::optional<Match> Regex::find(std::string_view text, size_t from) const {
   thread_local const MatchState state;
+  pcre2_set_match_limit(state.context, code_->match_limit);
   const int count = pcre2_match(code_->compiled, reinterpret_cast<PCRE2_SPTR>(text.data()),
                                 text.size(), from, PCRE2_NO_UTF_CHECK, state.data, state.context);
   if (count == PCRE2_ERROR_NOMATCH) return std::nullopt;
   if (count < 0)
-    throw Error(ErrorKind::kInput, "",
-                "the tokenizer's pattern fails on this text: " + pcre2_message(count));
+    throw Error(ErrorKind::kInput, "", code_->name + " fails on this text: " + pcre2_message(count),
+                code_->hint);
   const PCRE2_SIZE* span = pcre2_get_ovector_pointer(state.data);
   return Match{span[0], span[1]};
 }

@@ -26,7 +26,7 @@ class Regex {
   /// @throws Error(kModel) when the pattern does not compile, or means something else to PCRE2 than
   ///   to Oniguruma.
   Regex(std::string_view pattern, const std::string& where);
-  /// A pattern in PCRE2's own syntax, as users write it on the command line. @throws Error(kUsage).
+  /// A pattern in PCRE2's own syntax, as users give it to --steps. @throws Error(kUsage).
   static Regex pcre2(std::string_view pattern, const std::string& where);
 
   /// The first match at or after `from` in valid UTF-8. @throws Error(kInput) when the matcher's
@@ -36,7 +36,7 @@ class Regex {
  private:
   Regex() = default;
   struct Code;
-  static std::shared_ptr<const Code> compile(std::string_view pattern, uint32_t options,
+  static std::shared_ptr<Code> compile(std::string_view pattern, uint32_t options,
                                              const std::string& where, ErrorKind kind);
   std::shared_ptr<const Code> code_;
 };

@@ -74,9 +74,28 @@ TEST(ParseRecordTest, RefusesWhatIsNoJsonLine) {
   for (const char* line :
        {"", "{", "{}x", "{\"a\":}", "{\"a\":01}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":-}",
         "{\"a\":1e}", "{'a':1}", "{\"a\":1,}", "{\"a\" 1}", "{\"a\":\"\t\"}", "{\"a\":\"\\x\"}",
-        "{\"a\":\"\\u12\"}", "{\"a\":nul}", "{\"a\":NaN}", "{\"a\":[1,]}"})
+        "{\"a\":\"\\u12\"}", "{\"a\":nul}", "{\"a\":nan}", "{\"a\":Inf}", "{\"a\":[1,]}"})
     EXPECT_TRUE(contains(error_of(line), "not JSON: ")) << line;
   EXPECT_TRUE(contains(error_of("3"), "the line is a number, not an object"));
+}
+
+// Issue 17: json.dumps() writes these.
+TEST(ParseRecordTest, NumbersThatOnlyPythonHasAreErrorsWhereTheyAreUsed) {
+  for (const std::string number : {"NaN", "Infinity", "-Infinity"}) {
+    const std::string line =
+        R"({"id":)" + number + R"(,"prompt":"p","response":"r","x":[)" + number + "]}";
+    EXPECT_EQ(parse_record(line, {}).traces[0].id, "");
+    EXPECT_EQ(error_of(line, {.id = "id"}),
+              "the field \"id\" is " + number + ", which JSON does not have, not an id | ");
+    EXPECT_TRUE(contains(error_of(R"({"prompt":"p","response":)" + number + "}"), number));
+    EXPECT_TRUE(contains(
+        error_of(R"({"prompt":"p","response":"r","tools":[{"x":)" + number + "}]}"), number));
+  }
+}
+
+TEST(ParseRecordTest, ATableIsNamed) {
+  EXPECT_TRUE(contains(error_of("prompt,response"), "read_csv"));
+  EXPECT_FALSE(contains(error_of("{\"a\":x,}"), "read_csv"));
 }
 
 TEST(ParseRecordTest, DeepNestingIsAnErrorNotACrash) {
