@@ -99,7 +99,7 @@ function(bundle_libraries)
   make_icu_data(data)
   set_target_properties(ICU::uc PROPERTIES INTERFACE_LINK_LIBRARIES "${data}")
   install_notices(zlib1g-dev libzstd-dev libpcre2-dev libsentencepiece-dev libhwy-dev libxxhash-dev libspdlog-dev libfmt-dev
-    libicu-dev nlohmann-json3-dev libcli11-dev rapidjson-dev)
+    libicu-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev rapidjson-dev)
 endfunction()
 
 # What the target must not need of the C++ runtime: see older_libstdcxx.cpp.

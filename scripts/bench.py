@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from air_cli import ROOT, air_binary, clean_environment
 
 
 def matrix_product_gflops(config, threads):
@@ -77,7 +77,7 @@ def take(sources, inspect, max_length):
 
 
 def run(command):
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=clean_environment()).stdout
 
 
 def main():
@@ -89,7 +89,7 @@ def main():
     parser.add_argument("--padded-runs", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--max-length", type=int, default=2048)
-    parser.add_argument("--air", default=str(ROOT / "build/release/air"))
+    parser.add_argument("--air", default=air_binary())
     parser.add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args()
     work = Path(tempfile.mkdtemp())

@@ -18,18 +18,20 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from air_cli import air_binary, clean_environment
+
 MIB = 2**20
 NONE_ANSWERED = "answers none of the"
 
 
 def run(given, length):
     """(seconds, peak memory in bytes, number of probes answered) of one process."""
-    command = [given.binary, "find-heads", "--model", given.model, "--probes", given.probes, "--lengths", length, "--num-probes",
+    command = [given.air, "find-heads", "--model", given.model, "--probes", given.probes, "--lengths", length, "--num-probes",
                given.num_probes, "--threads", given.threads, "--beyond-context", "--progress", "never", "-o", "-"]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as messages:
         start = time.perf_counter()
-        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=messages)
+        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=messages,
+                                   env=clean_environment())
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -50,7 +52,7 @@ def main():
     parser.add_argument("--num-probes", type=int, default=1, help="of each length")
     parser.add_argument("--runs", type=int, default=1, help="of each length; min / median / max are printed")
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--binary", type=Path, default=ROOT / "build" / "release" / "air")
+    parser.add_argument("--air", default=air_binary())
     given = parser.parse_args()
 
     print("| tokens | answered | seconds, whole process | peak memory, MiB | beyond the shortest, MiB | KiB a token |")

@@ -9,14 +9,13 @@ more than --memory (5 %) or seconds a token by more than --time (10 %) from thos
 """
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from air_cli import air_binary, clean_environment, split_arguments
 
 
 def short_records(path, count, longest):
@@ -36,16 +35,12 @@ def score(given, traces, output, flags):
     command = [given.air, "score", "--model", given.model, "--heads", given.heads, str(traces), "-o", str(output), "--quiet",
                "--no-prompt-sharing",  # the same record comes again and again: its prompt would cost nothing the second time
                *flags]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("AIR_", "SLURM_ARRAY_"))}
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env=environment)
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env=clean_environment())
     return json.loads(Path(f"{output}.manifest.json").read_text())
 
 
 def main():
-    arguments, flags = sys.argv[1:], []
-    if "--" in arguments:
-        at = arguments.index("--")
-        arguments, flags = arguments[:at], arguments[at + 1:]
+    arguments, flags = split_arguments()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", help="JSON Lines with an id")
     parser.add_argument("--model", required=True)
@@ -56,7 +51,7 @@ def main():
     parser.add_argument("--runs", type=int, default=1, help="of each count, in turn; medians are compared")
     parser.add_argument("--memory", type=float, default=0.05)
     parser.add_argument("--time", type=float, default=0.10)
-    parser.add_argument("--air", default=os.environ.get("AIR_BINARY", str(ROOT / "build" / "release" / "air")))
+    parser.add_argument("--air", default=air_binary())
     given = parser.parse_args(arguments)
     counts = sorted(int(count) for count in given.counts.split(","))
     records = short_records(given.data, min(given.records, counts[0]), given.longest)

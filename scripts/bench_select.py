@@ -18,7 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from air_cli import air_binary, clean_environment
+
 MOST_SECONDS, MOST_BYTES = 30, 2**30
 NUM_SOURCES = 7
 REPORT_ROWS, REPORT_BYTES = 100_000, 1_000_000
@@ -65,7 +66,7 @@ def write_rows(path, count):
 def run(command):
     """(seconds, processor seconds, peak resident bytes) of a process."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=clean_environment())
     message = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
@@ -88,7 +89,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--air", default=str(ROOT / "build/release/air"))
+    parser.add_argument("--air", default=air_binary())
     parser.add_argument("-o", "--output", type=Path, help="folder for select.txt")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from air_cli import air_binary, clean_environment
 
 
 def responses(path, count):
@@ -24,7 +24,7 @@ def responses(path, count):
 
 def score(given, traces, output, *flags):
     subprocess.run([given.air, "score", "-q", "--order", "input", "--model", given.model, "--heads", given.heads, str(traces), "-o", str(output), *flags],
-                   check=True)
+                   check=True, env=clean_environment())
     manifest = json.loads(Path(f"{output}.manifest.json").read_text())
     return manifest, [json.loads(line)["air"] for line in open(output, encoding="utf-8")]
 
@@ -41,7 +41,7 @@ def main():
     parser.add_argument("--heads", required=True)
     parser.add_argument("--characters", type=int, default=4400, help="of the prompt")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--air", default=str(ROOT / "build/release/air"))
+    parser.add_argument("--air", default=air_binary())
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
     prompt = " ".join(responses(given.long, 12))[:given.characters]

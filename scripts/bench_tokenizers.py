@@ -17,7 +17,7 @@ from pathlib import Path
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 from tokenizers import Tokenizer  # noqa: E402
 
-ROOT = Path(__file__).resolve().parent.parent
+from air_cli import air_binary, clean_environment  # noqa: E402
 
 
 def unpacked(folder, work):
@@ -42,7 +42,7 @@ def main():
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--repeat", type=int, default=20, help="times that air reads the file: its start counts little then")
-    parser.add_argument("--air", default=str(ROOT / "build/release/air"))
+    parser.add_argument("--air", default=air_binary())
     args = parser.parse_args()
     texts = [f"{trace['prompt']}\n{trace['response']}" for trace in map(json.loads, open(args.traces, encoding="utf-8"))]
     megabytes = sum(len(text.encode()) for text in texts) / 1e6
@@ -54,7 +54,8 @@ def main():
             command = [args.air, "inspect", "--model", folder, "--chat-template", "none", *[args.traces] * args.repeat]
             rates = {"air": [], "tokenizers": []}
             for _ in range(args.runs):
-                rates["air"].append(args.repeat * megabytes / seconds_of(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)))
+                rates["air"].append(args.repeat * megabytes / seconds_of(lambda: subprocess.run(
+                    command, check=True, stdout=subprocess.DEVNULL, env=clean_environment())))
                 rates["tokenizers"].append(megabytes / seconds_of(lambda: [tokenizer.encode(text) for text in texts]))
             ratios = [a / b for a, b in zip(rates["air"], rates["tokenizers"])]
             print(f"{folder.name:24s} MB/s: air inspect {spread(rates['air']):22s} tokenizers {spread(rates['tokenizers']):18s} ratio {spread(ratios)}", flush=True)

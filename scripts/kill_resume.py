@@ -15,7 +15,6 @@ Prints the figures as JSON; exit code 1 when something was lost. The kill moment
 """
 import argparse
 import json
-import os
 import random
 import re
 import subprocess
@@ -24,7 +23,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from air_cli import air_binary, clean_environment, split_arguments
+
 BATCH = re.compile(r"batch of (\d+) traces scored")
 KEPT = re.compile(r"(\d+) traces were scored by the run before")
 
@@ -38,10 +38,6 @@ def check(condition, what):
         raise Lost(what)
 
 
-def environment():
-    return {key: value for key, value in os.environ.items() if not key.startswith(("AIR_", "SLURM_ARRAY_"))}
-
-
 def score_command(given, output, *flags):
     return [given.air, "score", "--model", given.model, "--heads", given.heads, *given.traces, "-o", str(output), "--verbose",
             "--progress", "never", *given.flags, *flags]
@@ -50,7 +46,7 @@ def score_command(given, output, *flags):
 def finish(command, log):
     """Runs to the end; what it wrote to stderr."""
     with open(log, "wb") as file:
-        code = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=file, env=environment()).returncode
+        code = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=file, env=clean_environment()).returncode
     text = Path(log).read_text()
     check(code == 0, f"{' '.join(command)}\nexit code {code}\n{text}")
     return text
@@ -59,7 +55,7 @@ def finish(command, log):
 def kill_after(command, seconds, log):
     """Starts a run and kills it then; True when it was over before."""
     with open(log, "wb") as file:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=file, env=environment())
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=file, env=clean_environment())
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -170,10 +166,7 @@ def join_shards(given, folder, expected):
 
 
 def main():
-    arguments, flags = sys.argv[1:], []
-    if "--" in arguments:
-        at = arguments.index("--")
-        arguments, flags = arguments[:at], arguments[at + 1:]
+    arguments, flags = split_arguments()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("traces", nargs="+")
     parser.add_argument("--model", required=True)
@@ -182,7 +175,7 @@ def main():
     parser.add_argument("--shards", type=int, default=3, help="0: leave this part out")
     parser.add_argument("--seed", type=int, default=None, help="default: a fresh one")
     parser.add_argument("--tolerance", type=float, default=2e-4, help="of the shards' numbers: absolute, relative above 1")
-    parser.add_argument("--air", default=os.environ.get("AIR_BINARY", str(ROOT / "build" / "release" / "air")))
+    parser.add_argument("--air", default=air_binary())
     given = parser.parse_args(arguments)
     given.flags = flags
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1 << 32)

@@ -22,7 +22,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from air_cli import air_binary, split_arguments
 
 
 def say(text):
@@ -50,17 +50,14 @@ def is_finished(path):
 
 
 def main():
-    arguments, flags = sys.argv[1:], []
-    if "--" in arguments:
-        at = arguments.index("--")
-        arguments, flags = arguments[:at], arguments[at + 1:]
+    arguments, flags = split_arguments()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, required=True)
     devices = parser.add_mutually_exclusive_group()
     devices.add_argument("--gpus", help="0,1,2,3")
     devices.add_argument("--processes", type=int, help="this many processes instead of one for each GPU")
     parser.add_argument("--dry-run", action="store_true", help="print the commands, run nothing")
-    parser.add_argument("--air", default=os.environ.get("AIR_BINARY", str(ROOT / "build" / "release" / "air")))
+    parser.add_argument("--air", default=air_binary())
     given = parser.parse_args(arguments)
     if not flags:
         parser.error("no flags for air score after --")

@@ -16,7 +16,7 @@
 cd "$(dirname "$0")/.." && source scripts/common.sh
 
 BUILD_PACKAGES=(
-  g++ cmake ninja-build ccache pkg-config git nlohmann-json3-dev libcli11-dev libspdlog-dev
+  g++ cmake ninja-build ccache pkg-config git nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev
   libfmt-dev rapidjson-dev libpcre2-dev libicu-dev libhwy-dev libxxhash-dev zlib1g-dev libzstd-dev
   libsentencepiece-dev
 )

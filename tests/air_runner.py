@@ -2,26 +2,20 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 GSM8K = REPOSITORY / "examples" / "gsm8k_50.jsonl"
-
-
-def air_binary():
-    return os.environ.get("AIR_BINARY", str(REPOSITORY / "build" / "release" / "air"))
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+from air_cli import air_binary, clean_environment  # noqa: E402
 
 
 def demo_model_folder():
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("AIR_DEMO_MODEL") or cache / "air" / "smollm2-135m-instruct")
-
-
-def clean_environment(**more):
-    """Without the AIR_* variables of whoever runs the tests, and the Slurm array job they may run in."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(("AIR_", "SLURM_ARRAY_"))} | more
 
 
 def run(*arguments, stdin=None, env=None, cwd=None):

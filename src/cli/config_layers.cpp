@@ -1,25 +1,30 @@
 #include "cli/config_layers.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "cli/config_file.h"
 
 namespace air {
 
 namespace {
 
-/// The long name of an option that a config file or a variable may set; none for --help, --config
-/// and positionals.
+/// The name under which a file may set an option: its long name, a positional's own. None for
+/// --help, --config and the like.
 std::optional<std::string> layered_name(const CLI::Option& option) {
-  if (option.get_lnames().empty()) return std::nullopt;
-  const std::string& name = option.get_lnames().front();
+  const std::string name =
+      option.get_lnames().empty() ? option.get_name(true) : option.get_lnames().front();
   if (name == "help" || name == "version" || name == "config" || name == "print-config")
     return std::nullopt;
   return name;
 }
+
+bool is_positional(const CLI::Option& option) { return option.get_lnames().empty(); }
 
 std::string variable_of(const std::string& flag) {
   std::string name = "AIR_" + flag;
@@ -53,10 +58,16 @@ void set_option(CLI::Option& option, const std::vector<std::string>& values,
   }
 }
 
-bool known_to_another_verb(const CLI::App& verb, const std::string& name) {
+std::vector<const CLI::App*> other_verbs(const CLI::App& verb) {
   const CLI::App* root = verb.get_parent();
-  if (root == nullptr) return false;
-  for (const CLI::App* other : root->get_subcommands([](const CLI::App*) { return true; }))
+  if (root == nullptr) return {};
+  std::vector<const CLI::App*> others = root->get_subcommands([](const CLI::App*) { return true; });
+  std::erase(others, &verb);
+  return others;
+}
+
+bool known_to_another_verb(const CLI::App& verb, const std::string& name) {
+  for (const CLI::App* other : other_verbs(verb))
     for (const CLI::Option* option : other->get_options())
       if (layered_name(*option) == name) return true;
   return false;
@@ -65,35 +76,42 @@ bool known_to_another_verb(const CLI::App& verb, const std::string& name) {
 void apply_environment(CLI::App& verb) {
   for (CLI::Option* option : verb.get_options()) {
     const auto name = layered_name(*option);
-    if (!name || option->count() > 0) continue;
+    if (!name || is_positional(*option) || option->count() > 0) continue;
     const char* value = std::getenv(variable_of(*name).c_str());
     if (value != nullptr) set_option(*option, {value}, variable_of(*name));
   }
 }
 
 void apply_config_file(CLI::App& verb, const std::string& path) {
-  std::vector<CLI::ConfigItem> items;
-  try {
-    items = CLI::ConfigTOML().from_file(path);
-  } catch (const CLI::Error& e) {
-    throw Error(ErrorKind::kUsage, path, e.what(),
-                "a config file holds lines like  lengths = [256, 512]");
-  }
-  for (const CLI::ConfigItem& item : items) {
-    if (item.name == "++" || item.name == "--")
-      continue;  // how CLI11 marks where a [section] begins and ends
-    const std::string name = item.name;
-    CLI::Option* option = find_option(verb, name);
+  std::vector<std::string> others;
+  for (const CLI::App* other : other_verbs(verb)) others.push_back(other->get_name());
+  for (const ConfigEntry& entry : read_config_file(path, verb.get_name(), others)) {
+    CLI::Option* option = find_option(verb, entry.name);
     if (option == nullptr) {
       // One file may serve several verbs: a key that is another verb's flag is passed over.
-      if (known_to_another_verb(verb, name)) continue;
+      if (known_to_another_verb(verb, entry.name)) continue;
       throw Error(
-          ErrorKind::kUsage, path, "unknown key \"" + item.fullname() + "\"",
+          ErrorKind::kUsage, path, "unknown key \"" + entry.name + "\"",
           "a key is a long flag without its dashes; see air " + verb.get_name() + " --help");
     }
     if (option->count() > 0) continue;
-    set_option(*option, item.inputs, path + ": " + name);
+    if (entry.is_array && option->get_items_expected_max() <= 1)
+      throw Error(ErrorKind::kUsage, path + ": " + entry.name, "takes one value, not an array");
+    set_option(*option, entry.values, path + ": " + entry.name);
   }
+}
+
+/// The defaults of an option of several values, which CLI11 keeps as "[a,b]".
+std::vector<std::string> default_values(std::string_view list) {
+  std::vector<std::string> values;
+  if (!list.starts_with('[') || !list.ends_with(']')) return {std::string(list)};
+  list = list.substr(1, list.size() - 2);
+  while (!list.empty()) {
+    const size_t comma = std::min(list.find(','), list.size());
+    values.emplace_back(list.substr(0, comma));
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return values;
 }
 
 std::string config_text(const CLI::App& verb) {
@@ -101,34 +119,18 @@ std::string config_text(const CLI::App& verb) {
   for (const CLI::Option* option : verb.get_options()) {
     const auto name = layered_name(*option);
     if (!name) continue;
-    if (is_flag(*option)) {
-      text += *name + " = " + (option->count() > 0 ? "true" : "false") + "\n";
+    const bool given = option->count() > 0;
+    ConfigEntry entry{*name, {}, option->get_items_expected_max() > 1};
+    if (is_flag(*option))
+      entry.values = {given ? "true" : "false"};
+    else if (given)
+      entry.values = option->results();
+    else if (option->get_default_str().empty())
       continue;
-    }
-    std::vector<std::string> values = option->results();
-    if (option->count() == 0) {
-      if (option->get_default_str().empty()) continue;
-      values = {option->get_default_str()};
-    }
-    const auto quoted = [](const std::string& value) {
-      char* end = nullptr;
-      std::strtod(value.c_str(), &end);
-      if (!value.empty() && *end == '\0') return value;
-      std::string literal;
-      append_string(literal, value);
-      return literal;
-    };
-    text += *name + " = ";
-    if (values.size() == 1 && values[0].starts_with('[')) {
-      text += values[0];
-    } else if (values.size() == 1) {
-      text += quoted(values[0]);
-    } else {
-      text += '[';
-      for (size_t i = 0; i < values.size(); ++i) text += (i > 0 ? ", " : "") + quoted(values[i]);
-      text += ']';
-    }
-    text += '\n';
+    else
+      entry.values = entry.is_array ? default_values(option->get_default_str())
+                                    : std::vector{option->get_default_str()};
+    text += config_line(entry);
   }
   return text;
 }

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "cli/config_file.h"
 #include "cli/shared_flags.h"
 #include "cli/validators.h"
 #include "support/temporary_folder.h"
@@ -26,6 +27,7 @@ class ConfigLayersTest : public ::testing::Test {
     verb_->add_option("--lengths", lengths_)->delimiter(',');
     verb_->add_option("--top-k", top_k_)->check(at_least(1))->default_str("");
     verb_->add_flag("--resume", resume_);
+    verb_->add_option("inputs", inputs_);
     add_shared_flags(*other_, other_flags_, {});
     other_->add_option("--haystack", haystack_);
   }
@@ -66,6 +68,7 @@ class ConfigLayersTest : public ::testing::Test {
   std::string mode_ = "uniform", haystack_;
   std::vector<int64_t> lengths_ = {1, 2};
   std::optional<int64_t> top_k_;
+  std::vector<std::string> inputs_;
   bool resume_ = false;
   std::vector<std::string> variables_;
 };
@@ -149,6 +152,56 @@ TEST_F(ConfigLayersTest, TheEffectiveFlagsReadBackAsAFile) {
   EXPECT_THAT(*printed, HasSubstr("seed = 0\n"));
   EXPECT_THAT(*printed, ::testing::Not(HasSubstr("top-k")));
   EXPECT_THAT(*printed, HasSubstr("model = \"a \\\"b\\\"\"\n"));
+}
+
+TEST_F(ConfigLayersTest, WhatIsPrintedReadsBackAsTheSameText) {
+  const std::vector<std::string> values = {R"(\n\n|(?<=\.)\s+)",
+                                           "a 'b' \"c\" \\",
+                                           "",
+                                           "007",
+                                           "1.0",
+                                           "-0",
+                                           "1e3",
+                                           "[a, b]",
+                                           "tab\there",
+                                           "# no comment",
+                                           "true",
+                                           "0x10",
+                                           "inf",
+                                           "ä\u2028\x7f",
+                                           R"({"enable_thinking": true, "n": [1, 2]})",
+                                           "1979-05-27"};
+  for (const std::string& value : values) {
+    const std::string path =
+        file(config_line({"mode", {value}}) + config_line({"modes", values, true}));
+    const auto entries = read_config_file(path, "first", {});
+    ASSERT_EQ(entries.size(), 2u) << value;
+    EXPECT_EQ(entries[0].values, std::vector{value});
+    EXPECT_EQ(entries[1].values, values);
+  }
+}
+
+TEST_F(ConfigLayersTest, ATableIsForTheVerbOfItsName) {
+  const std::string path =
+      file("top-k = 4\nresume = true\n[first]\ntop-k = 5\n[other]\ntop-k = 6\nhaystack = \"x\"\n");
+  apply({"--config", path});
+  EXPECT_EQ(top_k_, 5);
+  EXPECT_TRUE(resume_);
+  const std::string wrong = file("top-k = 4\n[frist]\ntop-k = 5\n");
+  EXPECT_THAT(error_of({"--config", wrong}), HasSubstr(wrong + ":2: [frist] is not a verb of air"));
+}
+
+TEST_F(ConfigLayersTest, InputsCanStandInTheFile) {
+  const std::string path = file("inputs = [\"a.jsonl\", \"b c.jsonl\"]\n");
+  apply({"--config", path});
+  EXPECT_THAT(inputs_, ElementsAre("a.jsonl", "b c.jsonl"));
+}
+
+TEST_F(ConfigLayersTest, WhatIsNotTomlIsNamedByItsLine) {
+  const std::string path = file("top-k = 4\nlengths = [1, \n");
+  EXPECT_THAT(error_of({"--config", path}), HasSubstr(path + ":"));
+  const std::string list = file("mask-mode = [\"zero\"]\n");
+  EXPECT_THAT(error_of({"--config", list}), HasSubstr("mask-mode: takes one value, not an array"));
 }
 
 TEST_F(ConfigLayersTest, NothingIsPrintedUnasked) {

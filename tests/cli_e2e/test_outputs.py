@@ -162,6 +162,18 @@ def test_a_flag_beats_the_environment_and_that_the_config_file(model, traces, tm
     assert succeed(*base, "--config", config, "--mask", "zero", env={"AIR_MASK": "uniform"}) == zero
 
 
+STEPS = r"regex:\.\n+"
+
+
+def test_a_printed_config_is_the_same_run(model, traces, tmp_path):
+    """Patterns with backslashes, and the inputs, come back as they were given."""
+    given = ["score", "--model", model, "--heads", "1-5,0-3", "--steps", STEPS, "--order", "input", traces]
+    config = tmp_path / "printed.toml"
+    config.write_bytes(succeed(*given, "--print-config"))
+    assert succeed("score", "--config", config, "--print-config") == config.read_bytes()
+    assert succeed("score", "--config", config) == succeed(*given)
+
+
 @pytest.mark.parametrize("file", ["paper.toml", "smoke.toml"])
 @pytest.mark.parametrize("verb", ["find-heads", "score"])
 def test_the_config_files_that_come_with_air_are_read(verb, file):
