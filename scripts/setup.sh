@@ -4,6 +4,7 @@
 #   scripts/setup.sh            what the demo needs: build/release/air and .venv
 #   scripts/setup.sh --test     what the tests need too: the test programs, transformers, a browser
 #   scripts/setup.sh --check    what scripts/check.sh needs on top of that: clang-format
+#   scripts/setup.sh --fuzz     what the preset fuzz needs; builds nothing
 #   scripts/setup.sh --wheel    what scripts/make_wheel.sh needs; builds nothing
 # Settings: LibTorch_ROOT=DIR       use this libtorch (.../site-packages/torch or an unpacked
 #                                   libtorch zip)
@@ -21,19 +22,22 @@ BUILD_PACKAGES=(
 )
 TEST_PACKAGES=(libgtest-dev libgmock-dev librapidcheck-dev jq)
 CHECK_PACKAGES=(clang-format)
+FUZZ_PACKAGES=(clang-14 libfuzzer-14-dev)
 WHEEL_PACKAGES=(icu-devtools)
 OLDEST_TORCH=2.7
 
 with_tests=0
 with_checks=0
+for_fuzz=0
 for_wheel=0
 for argument in "$@"; do
   case "$argument" in
     --test) with_tests=1 ;;
     --check) with_tests=1 with_checks=1 ;;
+    --fuzz) for_fuzz=1 ;;
     --wheel) for_wheel=1 ;;
     -h | --help) print_help; exit 0 ;;
-    *) die "unknown argument $argument (known: --test, --check, --wheel, --help)" ;;
+    *) die "unknown argument $argument (known: --test, --check, --fuzz, --wheel, --help)" ;;
   esac
 done
 
@@ -77,6 +81,7 @@ install_packages() {
   command -v apt-get > /dev/null && command -v dpkg-query > /dev/null || list_by_hand
   local wanted=("${BUILD_PACKAGES[@]}") missing=()
   [ $with_tests = 0 ] || wanted+=("${TEST_PACKAGES[@]}")
+  [ $for_fuzz = 0 ] || wanted+=("${FUZZ_PACKAGES[@]}")
   [ $for_wheel = 0 ] || wanted+=("${WHEEL_PACKAGES[@]}")
   [ $with_checks = 0 ] || wanted+=("${CHECK_PACKAGES[@]}")
   python3 -c 'import ensurepip, venv' 2> /dev/null || wanted+=(python3-venv)
@@ -201,4 +206,4 @@ AIR_TESTS=$([ $with_tests = 1 ] && echo ON || echo OFF)"
 
 install_packages
 prepare_python
-[ $for_wheel = 1 ] || build
+[ $for_wheel = 1 ] || [ $for_fuzz = 1 ] || build

@@ -43,7 +43,10 @@ class ExpressionParser : public TokenStream {
       if (name == other) fail("air does not know jinja2's function '" + name + "'");
     if (name == "loop") std::fill(loops_.begin(), loops_.end(), char{1});
     for (MacroDefinition* macro : macros_) {
-      if (name == "varargs" || name == "kwargs")
+      const bool is_parameter =
+          std::any_of(macro->parameters.begin(), macro->parameters.end(),
+                      [&](const auto& parameter) { return parameter.first == name; });
+      if (!is_parameter && (name == "varargs" || name == "kwargs"))
         fail("air does not know '" + name + "' of a macro");
       macro->reads_caller = macro->reads_caller || name == "caller";
     }
