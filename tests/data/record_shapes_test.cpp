@@ -119,7 +119,9 @@ TEST(RecordShapesTest, ReadsEveryExampleWithoutAFlag) {
     EXPECT_EQ(conversation(record.traces[0]), expected.prompt) << name;
     EXPECT_EQ(record.traces[0].reasoning, expected.reasoning) << name;
     EXPECT_EQ(record.traces[0].response, expected.response) << name;
-    if (!expected.fields.empty()) EXPECT_EQ(join(record.fields, ", "), expected.fields) << name;
+    if (!expected.fields.empty()) {
+      EXPECT_EQ(join(record.fields, ", "), expected.fields) << name;
+    }
     EXPECT_EQ(record.notes.size(), expected.num_notes)
         << name << (record.notes.empty() ? "" : ": " + record.notes.front());
     ++seen;
