@@ -25,6 +25,7 @@ class ResumeCursor {
 
   /// The entries of this batch if the interrupted run finished it. If not, the rest of what it left
   /// is dropped, and all later batches are to be scored.
+  /// @throws Error(kUsage) that names no place when it finished other traces at this place.
   std::optional<std::span<const ScoredEntry>> take(std::span<const TracePlace> batch);
   /// True until the last recovered entry was taken or dropped.
   bool has_more() const { return next_ < num_recovered_; }

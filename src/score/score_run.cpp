@@ -206,7 +206,8 @@ bool ScoreRun::resume_batch(const Batch& batch) {
   if (!resume_.has_more()) return false;
   std::vector<TracePlace> places;
   for (const PendingTrace* pending : batch) places.push_back(place_of(*pending));
-  const auto entries = resume_.take(places);
+  const auto entries =
+      in_context(partial_path(options_.output), [&] { return resume_.take(places); });
   for (size_t i = 0; entries && i < entries->size(); ++i)
     require_same_text(*batch[i], (*entries)[i]);
   for (size_t i = 0; entries && i < entries->size(); ++i) {

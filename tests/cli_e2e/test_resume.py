@@ -165,12 +165,15 @@ def test_resume_refuses_another_model(score, interrupted, model, tmp_path):
 
 
 def test_resume_refuses_another_input(score, interrupted, many):
-    before, changed = many.read_bytes(), many.read_bytes().replace(b'"Say ', b'"Tell ')
-    assert changed != before
+    before = many.read_bytes()
+    kept = interrupted.with_name("scored.jsonl.partial").read_bytes()
     try:
-        many.write_bytes(changed)
-        message = fail(USAGE, *score, "-o", interrupted, "--resume")
-        assert "belongs to another run" in message and "has changed since it was scored" in message
+        for replaced, by in [(b'"Say ', b'"Tell '), (b'"Say ', b'"Let '), (b'{"id": ', b'{"id":  ')]:
+            assert replaced in before
+            many.write_bytes(before.replace(replaced, by))
+            message = fail(USAGE, *score, "-o", interrupted, "--resume")
+            assert "belongs to another run" in message and "has changed since it was scored" in message
+            assert interrupted.with_name("scored.jsonl.partial").read_bytes() == kept
     finally:
         many.write_bytes(before)
 
@@ -250,11 +253,8 @@ def test_a_run_killed_between_output_and_manifest_is_gone_on_with(score, out, wh
     path.unlink()
     manifest = Path(f"{path}.manifest.json")
     manifest.unlink()
-    manifest.mkdir()
-    (manifest / "in-the-way").touch()
-    result = run(*score, "-o", path)
+    result = run(*score, "-o", path, "--manifest", "/dev/full")
     assert result.returncode == RESOURCE and path.read_bytes() == whole and Path(f"{path}.partial").exists()
-    shutil.rmtree(manifest)
     succeed(*score, "-o", path, "--resume")
     assert finished(path) == whole
     assert json.loads(manifest.read_text())["num_resumed"] == 300
