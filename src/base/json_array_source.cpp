@@ -48,15 +48,17 @@ void JsonArraySource::take(char c, std::string& out) {
   if (ends) {
     if (!is_filled_ && (c == ',' || expects_element_)) fail("an element is missing");
     if (is_filled_) out += '\n';
+    spaces_.clear();
     is_filled_ = false;
     expects_element_ = c == ',';
     if (c == ']') state_ = State::kAfter;
     return;
   }
   if (is_space(c)) {
-    if (is_filled_) out += c == '\n' || c == '\r' ? ' ' : c;
+    if (is_filled_) spaces_ += c == '\n' || c == '\r' ? ' ' : c;
     return;
   }
+  out += std::exchange(spaces_, {});
   is_filled_ = true;
   if (c == '"') in_string_ = true;
   if (c == '{' || c == '[') ++depth_;

@@ -25,6 +25,7 @@ class JsonArraySource : public ByteSource {
   std::unique_ptr<ByteSource> inner_;
   std::string name_;
   std::string ready_;
+  std::string spaces_;  // of an element, if more of it follows
   size_t given_ = 0;
   State state_ = State::kBefore;
   int64_t depth_ = 0;  // of braces and brackets within an element

@@ -32,7 +32,8 @@ std::string resolved_path(const std::string& path) {
 }  // namespace
 
 bool is_special_file(const std::string& path) {
-  if (path.starts_with("/dev/") || path.starts_with("/proc/")) return true;
+  for (const std::string_view descriptor : {"/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/"})
+    if (path.starts_with(descriptor)) return true;
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
 }

@@ -37,7 +37,7 @@ class Regex {
   Regex() = default;
   struct Code;
   static std::shared_ptr<Code> compile(std::string_view pattern, uint32_t options,
-                                             const std::string& where, ErrorKind kind);
+                                       const std::string& where, ErrorKind kind);
   std::shared_ptr<const Code> code_;
 };
 

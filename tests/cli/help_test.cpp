@@ -39,8 +39,9 @@ TEST(HelpTest, BeginsWithTheExampleAndFits80Columns) {
 }
 
 TEST(InputsTest, StandardInputIsReadOnce) {
-  EXPECT_THAT(checked_inputs({"a", "-"}, ""), ElementsAre("a", "-"));
-  EXPECT_THROW(checked_inputs({"-", "a", "-"}, ""), Error);
+  EXPECT_THAT(checked_inputs({"/dev/null", "-"}, ""), ElementsAre("/dev/null", "-"));
+  EXPECT_THROW(checked_inputs({"-", "/dev/null", "-"}, ""), Error);
+  EXPECT_THROW(checked_inputs({"-", "/dev/fd/0"}, ""), Error);
 }
 
 }  // namespace

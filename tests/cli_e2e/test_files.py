@@ -1,6 +1,7 @@
 """Issue 17: no file of the user's is overwritten by accident, and what can be read only once is read once."""
 import os
 import subprocess
+import tempfile
 import threading
 
 import pytest
@@ -188,3 +189,11 @@ def test_an_output_named_dev_stdout_is_standard_output(scored, tmp_path):
             subprocess.run([air_binary(), "select", scored, "--top-k", "1", "-o", name], stdout=stdout, check=True, env=clean_environment())
         assert path.read_bytes() == b"first\n" + scored.read_bytes().splitlines(keepends=True)[0]
     assert os.path.islink("/dev/stdout")
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no /dev/shm")
+def test_a_file_in_shared_memory_is_a_file(scored):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        succeed("select", scored, "--top-k", "1", "-o", f"{folder}/out.jsonl")
+        with open(f"{folder}/out.jsonl", "rb") as file:
+            assert file.read() == scored.read_bytes().splitlines(keepends=True)[0]

@@ -274,11 +274,8 @@ def test_a_run_killed_between_output_and_manifest_is_gone_on_with(score, out, wh
     path.unlink()
     manifest = Path(f"{path}.manifest.json")
     manifest.unlink()
-    manifest.mkdir()
-    (manifest / "in-the-way").touch()
-    result = run(*score, "-o", path)
+    result = run(*score, "-o", path, "--manifest", "/dev/full")
     assert result.returncode == RESOURCE and path.read_bytes() == whole and Path(f"{path}.partial").exists()
-    shutil.rmtree(manifest)
     succeed(*score, "-o", path, "--resume")
     assert finished(path) == whole
     assert json.loads(manifest.read_text())["num_resumed"] == 300
