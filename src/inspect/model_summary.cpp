@@ -105,7 +105,9 @@ std::string attention_text(const Json& a) {
 std::string group_text(const Json& group) {
   std::string text = std::to_string(group["num_layers"].get<int64_t>()) + " of them: ";
   if (group["mixer"] != "attention") {
-    text += group["mixer"] == "gated_delta" ? "Gated DeltaNet" : "no mixer";
+    text += group["mixer"] == "gated_delta"  ? "Gated DeltaNet"
+            : group["mixer"] == "short_conv" ? "short convolution"
+                                             : "no mixer";
     return text + (group["experts"].get<bool>() ? ", experts" : "");
   }
   text += group["window"].is_null() ? "all earlier tokens" : "window of " + group["window"].dump();

@@ -45,9 +45,9 @@ Batch with_aligned_rows(const Batch& batch) {
 /// None for a model without recurrent layers.
 std::optional<ScanPlan> scan_plan_of(const ModelConfig& config, const PackedSequences& sequences,
                                      at::Device device) {
-  if (!config.has_mixer(Mixer::kGatedDelta)) return std::nullopt;
-  return make_scan_plan(sequences, config.gated_delta.conv_width, device,
-                        ScanShape::for_device(device));
+  const int64_t width = config.conv_width();
+  if (width == 0) return std::nullopt;
+  return make_scan_plan(sequences, width, device, ScanShape::for_device(device));
 }
 
 at::Tensor embed(const at::Tensor& embed_tokens, const at::Tensor& ids, const ModelConfig& config) {

@@ -129,6 +129,13 @@ at::Tensor Checkpoint::checked_view(const std::string& name, at::IntArrayRef sha
       at::TensorOptions().dtype(mapped.scalar_type()));
 }
 
+std::vector<int64_t> Checkpoint::shape_of(const std::string& name) const {
+  const auto it = file_of_.find(name);
+  if (it == file_of_.end())
+    throw Error(ErrorKind::kModel, folder_.string(), "tensor \"" + name + "\" is missing");
+  return it->second->entries().at(name).shape;
+}
+
 at::Tensor Checkpoint::view(const std::string& name, at::IntArrayRef shape) {
   return checked_view(name, shape, true);
 }

@@ -23,6 +23,8 @@ class Checkpoint {
   explicit Checkpoint(const std::filesystem::path& folder);
 
   bool has(const std::string& name) const { return file_of_.contains(name); }
+  /// @throws Error(kModel) naming it when it is missing.
+  std::vector<int64_t> shape_of(const std::string& name) const;
   /// The tensor as it lies in the file, floating point. The view keeps the file open.
   /// @throws Error(kModel) naming it when it is missing, of another shape or not of a
   ///   floating-point type.

@@ -88,6 +88,19 @@ at::Tensor recur(const DecoderLayer& layer, const at::Tensor& x, const LayerCont
                           config.hidden_act);
 }
 
+/// What the short convolution reads, and a row of zeros after it. [rows + 1, hidden]
+at::Tensor conv_inputs(const DecoderLayer& layer, const at::Tensor& x,
+                       const LayerContext& context) {
+  at::Tensor inputs = at::empty({x.size(0) + 1, x.size(1)}, x.options());
+  inputs[x.size(0)].zero_();
+  for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {
+    const at::Tensor normed =
+        apply_norm(x.narrow(0, begin, length), layer.attention_norm, context.config.norm);
+    inputs.narrow(0, begin, length).copy_(short_conv_input(layer.short_conv, normed));
+  });
+  return inputs;
+}
+
 /// Heads' outputs, [rows, H · E].
 at::Tensor attend(const DecoderLayer& layer, const at::Tensor& x, const LayerContext& context) {
   QueryKeyValue in = project(layer, x, context);
@@ -116,6 +129,8 @@ at::Tensor mix(const DecoderLayer& layer, const at::Tensor& x, const LayerContex
       return attend(layer, x, context);
     case Mixer::kGatedDelta:
       return recur(layer, x, context);
+    case Mixer::kShortConv:
+      return conv_inputs(layer, x, context);
     case Mixer::kNone:
       break;
   }
@@ -127,15 +142,22 @@ at::Tensor mix(const DecoderLayer& layer, const at::Tensor& x, const LayerContex
 at::Tensor mixer_output(const DecoderLayer& layer, const at::Tensor& mixed, const at::Tensor& rows,
                         int64_t begin, const LayerContext& context) {
   const ModelConfig& config = context.config;
-  const bool recurrent = layer.delta.defined();
-  at::Tensor output =
-      recurrent ? gated_delta_rows(layer.delta, mixed, begin, rows.size(0), config.gated_delta)
-                : mixed.narrow(0, begin, rows.size(0));
+  const Mixer mixer = context.layer().mixer;
+  const int64_t length = rows.size(0);
+  at::Tensor output;
+  if (mixer == Mixer::kGatedDelta)
+    output = gated_delta_rows(layer.delta, mixed, begin, length, config.gated_delta);
+  else if (mixer == Mixer::kShortConv)
+    output = short_conv_rows(layer.short_conv, mixed, context.scan->taps.narrow(1, begin, length));
+  else
+    output = mixed.narrow(0, begin, length);
   if (layer.output_gate.weight.defined()) {
     at::Tensor gate =
         apply_linear(layer.output_gate, apply_norm(rows, layer.attention_norm, config.norm));
-    if (recurrent)
+    if (mixer == Mixer::kGatedDelta)
       apply_gate(gate, output, {Activation::kSilu});
+    else if (mixer == Mixer::kShortConv)
+      gate.mul_(output);
     else
       gate.sigmoid_().mul_(output);
     output = gate;

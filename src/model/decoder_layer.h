@@ -14,6 +14,7 @@
 #include "model/model_config.h"
 #include "model/norm.h"
 #include "model/rope.h"
+#include "model/short_conv.h"
 
 namespace air {
 
@@ -24,6 +25,7 @@ struct DecoderLayer {
   Linear q_proj, k_proj, v_proj;  ///< [H · D, hidden], [K · D, hidden], [K · E, hidden]
   Norm q_norm, k_norm;            ///< as ModelConfig::qk_norm says
   at::Tensor sinks;               ///< [H]
+  ShortConv short_conv;           ///< where the layer has one in place of attention
   GatedDelta delta;               ///< where the layer has one in place of attention
   /// What the mixer puts out is multiplied by a function of this, [its size, hidden].
   Linear output_gate;

@@ -56,6 +56,8 @@ int64_t mixer_width(const ModelConfig& config, const LayerConfig& layer) {
              (config.attention_gate ? 2 : 1) * sizes.out_size();
     case Mixer::kGatedDelta:
       return delta.channels() + 2 * delta.num_value_heads + 2 * delta.value_size();
+    case Mixer::kShortConv:
+      return 4 * config.hidden_size;
     case Mixer::kNone:
       break;
   }
@@ -68,11 +70,12 @@ double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
   const double mixer = hidden * static_cast<double>(mixer_width(config, layer));
   const double matrices = config.mlp_gate ? 3 : 2;
   const ExpertConfig& experts = config.experts;
-  const double mlp = layer.experts
-                         ? hidden * (static_cast<double>(experts.num_experts) +
-                                     matrices * static_cast<double>(experts.num_experts_per_tok *
-                                                                    experts.intermediate_size))
-                         : matrices * hidden * static_cast<double>(config.intermediate_size);
+  const double mlp =
+      layer.experts ? hidden * (static_cast<double>(experts.num_experts) +
+                                matrices * static_cast<double>(experts.num_experts_per_tok *
+                                                                   experts.intermediate_size +
+                                                               experts.shared_intermediate_size))
+                    : matrices * hidden * static_cast<double>(config.intermediate_size);
   return 2 * (mixer + mlp);
 }
 

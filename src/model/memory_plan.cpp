@@ -122,12 +122,14 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
                             2 * (sizes.k_size() + sizes.v_size()));
   }
   if (config.has_mixer(Mixer::kGatedDelta)) row = std::max(row, delta_row(config, size));
+  if (config.has_mixer(Mixer::kShortConv)) row = std::max(row, 4 * config.hidden_size);
   for (const RopeConfig& rope : config.ropes) row += rope.rotary_dim;
   const int64_t inner = config.mlp_gate ? 2 * config.intermediate_size : config.intermediate_size;
   const int64_t expert_inner =
       2 * config.experts.intermediate_size * config.experts.num_experts_per_tok;
+  const int64_t shared_inner = 2 * config.experts.shared_intermediate_size;
   // A row of the MLP, with what goes in and out of it.
-  const int64_t wide_row = std::max(inner, expert_inner) + 4 * config.hidden_size;
+  const int64_t wide_row = std::max({inner, expert_inner, shared_inner}) + 4 * config.hidden_size;
   PassMemory memory;
   if (config.has_mixer(Mixer::kGatedDelta)) memory.fixed += delta_buffers(config, device);
   memory.per_token = size * num_variants * row;

@@ -18,7 +18,11 @@ struct Mlp {
 
 /// Experts, of which a router chooses a few for each token.
 struct ExpertMixture {
-  Linear router;             ///< [E, hidden]
+  Linear router;  ///< [E, hidden]
+  at::Tensor
+      selection_bias;        ///< [E] float32, or undefined: added to the scores for the choice only
+  Mlp shared;                ///< passed by every token; undefined where the family has none
+  Linear shared_gate;        ///< [1, hidden]
   std::vector<Mlp> experts;  ///< E of them; empty: the layer has one plain Mlp
 };
 
@@ -32,7 +36,7 @@ struct Routing {
 };
 
 /// @param x [N, hidden]
-Routing route(const Linear& router, const at::Tensor& x, const ExpertConfig& config);
+Routing route(const ExpertMixture& mixture, const at::Tensor& x, const ExpertConfig& config);
 
 /// Rows are gathered expert by expert, so that each expert's weights are read once.
 /// @param x [N, hidden]   @return [N, hidden]

@@ -29,6 +29,8 @@ const char* name_of(Mixer mixer) {
       return "attention";
     case Mixer::kGatedDelta:
       return "gated_delta";
+    case Mixer::kShortConv:
+      return "short_conv";
     case Mixer::kNone:
       return "none";
   }
@@ -86,7 +88,12 @@ Json to_json(const ExpertConfig& experts) {
           {"softmax_after_top_k", experts.softmax_after_top_k},
           {"norm_topk_prob", experts.norm_topk_prob},
           {"router_bias", experts.router_bias},
-          {"bias", experts.bias}};
+          {"bias", experts.bias},
+          {"sigmoid_scores", experts.sigmoid_scores},
+          {"selection_bias", experts.selection_bias},
+          {"norm_eps", experts.norm_eps},
+          {"routed_multiplier", experts.routed_multiplier},
+          {"shared_intermediate_size", experts.shared_intermediate_size}};
 }
 
 Json to_json(const GatedDeltaConfig& delta) {
@@ -147,6 +154,13 @@ bool ModelConfig::has_mixer(Mixer mixer) const {
                      [&](const LayerConfig& layer) { return layer.mixer == mixer; });
 }
 
+int64_t ModelConfig::conv_width() const {
+  int64_t width = 0;
+  if (has_mixer(Mixer::kGatedDelta)) width = gated_delta.conv_width;
+  if (has_mixer(Mixer::kShortConv)) width = std::max(width, short_conv_width);
+  return width;
+}
+
 HeadGrid ModelConfig::head_grid() const {
   std::vector<int64_t> heads_per_layer(layers.size());
   for (const int64_t layer : attention_layers())
@@ -180,6 +194,8 @@ Json to_json(const ModelConfig& c) {
           {"attention_gate", c.attention_gate},
           {"qk_norm", name_of(c.qk_norm)},
           {"gated_delta", to_json(c.gated_delta)},
+          {"short_conv_width", c.short_conv_width},
+          {"short_conv_bias", c.short_conv_bias},
           {"hidden_act", name_of(c.hidden_act)},
           {"swiglu_alpha", c.swiglu_alpha},
           {"swiglu_limit", c.swiglu_limit},

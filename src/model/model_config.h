@@ -70,12 +70,20 @@ struct ExpertConfig {
   bool norm_topk_prob = false;  ///< weights of the best k sum to 1
   bool router_bias = false;
   bool bias = false;
+  /// sigmoid of each expert's score in place of a softmax, with the best k of score + bias.
+  bool sigmoid_scores = false;
+  bool selection_bias = false;
+  double norm_eps = 0;             ///< added to the sum that the weights are divided by
+  double routed_multiplier = 1.0;  ///< of the chosen experts' weights
+  /// Of an MLP that every token passes, times sigmoid(its gate · x); 0: there is none.
+  int64_t shared_intermediate_size = 0;
 };
 
 /// What lets the tokens of a layer see each other.
 enum class Mixer {
   kAttention,   ///< softmax attention: the only one with heads
   kGatedDelta,  ///< a linear recurrence (gated_delta.h)
+  kShortConv,   ///< a gated convolution over a few tokens
   kNone,        ///< nothing: the layer is its MLP alone
 };
 
@@ -152,6 +160,8 @@ struct ModelConfig {
   QkNorm qk_norm = QkNorm::kNone;
 
   GatedDeltaConfig gated_delta;
+  int64_t short_conv_width = 0;  ///< kShortConv
+  bool short_conv_bias = false;  ///< of its projections and its convolution
 
   Activation hidden_act = Activation::kSilu;
   double swiglu_alpha = 0.0;  ///< kClampedSwiglu
@@ -173,6 +183,8 @@ struct ModelConfig {
   /// The layers with softmax attention, by index: the only ones with heads.
   std::vector<int64_t> attention_layers() const;
   bool has_mixer(Mixer mixer) const;
+  /// Tokens that a layer's convolution sees, at most; 0: no layer has one.
+  int64_t conv_width() const;
   /// The query heads of all layers.
   HeadGrid head_grid() const;
 };

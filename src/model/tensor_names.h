@@ -8,15 +8,33 @@ namespace air {
 
 /// The parts of a Gated DeltaNet, as TensorNames.
 struct GatedDeltaNames {
-  const char* qkv_proj = "linear_attn.in_proj_qkv";
+  const char* qkv_proj = "linear_attn.in_proj_qkv";  ///< null: qkvz_proj, or the three apart
+  /// q, k, v and z in one, of each key head all four (qwen3_next); b and a alike.
+  const char* qkvz_proj = nullptr;
+  const char* ba_proj = nullptr;
+  const char* q_proj = nullptr;
+  const char* k_proj = nullptr;
+  const char* v_proj = nullptr;
   const char* z_proj = "linear_attn.in_proj_z";
   const char* b_proj = "linear_attn.in_proj_b";
   const char* a_proj = "linear_attn.in_proj_a";
-  const char* conv = "linear_attn.conv1d";
+  const char* conv = "linear_attn.conv1d";  ///< null: the three below
+  std::array<const char*, 3> qkv_convs = {};
   const char* a_log = "linear_attn.A_log";      ///< in full
   const char* dt_bias = "linear_attn.dt_bias";  ///< in full
   const char* out_norm = "linear_attn.norm";
   const char* out_proj = "linear_attn.out_proj";
+  /// Norms of what such a layer and its MLP read, where these layers have their own; they then have
+  /// no others.
+  const char* layer_norm = nullptr;
+  const char* mlp_norm = nullptr;
+};
+
+/// The parts of a short convolution, as TensorNames.
+struct ShortConvNames {
+  const char* in_proj = "conv.in_proj";
+  const char* conv = "conv.conv";
+  const char* out_proj = "conv.out_proj";
 };
 
 /// Names without the part in front (`prefixes`, then "layers.N.") and without ".weight". Null: the
@@ -48,6 +66,7 @@ struct TensorNames {
   const char* sinks = nullptr;
 
   GatedDeltaNames delta;
+  ShortConvNames short_conv;
 
   const char* gate_proj = "mlp.gate_proj";
   const char* up_proj = "mlp.up_proj";
@@ -55,6 +74,9 @@ struct TensorNames {
   const char* down_proj = "mlp.down_proj";
 
   const char* router = "mlp.gate";
+  const char* selection_bias = "mlp.gate.e_score_correction_bias";  ///< in full
+  const char* shared_expert = "mlp.shared_expert";                  ///< + ".gate_proj" …
+  const char* shared_gate = "mlp.shared_expert_gate";
   /// Expert N is experts + ".N." + one of the three names.
   const char* experts = "mlp.experts";
   const char* expert_gate_proj = "gate_proj";

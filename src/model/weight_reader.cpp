@@ -134,14 +134,27 @@ DecoderLayer WeightReader::layer(int64_t index) {
   const LayerConfig& layer_config = config_.layers[index];
   if (layer_config.has_heads()) {
     layer.attention_norm = norm(names.attention_norm, {config_.hidden_size});
-    layer.attention_post_norm = norm(names.attention_post_norm, {config_.hidden_size});
+    // transformers saves olmo_hybrid's under the name that its other layers have for another norm.
+    const char* post = names.attention_post_norm;
+    if (post != nullptr && names.delta.mlp_norm != nullptr &&
+        !checkpoint_.has(layer_ + post + ".weight"))
+      post = names.delta.mlp_norm;
+    layer.attention_post_norm = norm(post, {config_.hidden_size});
     read_attention(layer_config.attention, layer);
   } else if (layer_config.mixer == Mixer::kGatedDelta) {
-    layer.attention_norm = norm(names.attention_norm, {config_.hidden_size});
+    const char* own = names.delta.layer_norm;
+    layer.attention_norm = norm(own != nullptr ? own : names.attention_norm, {config_.hidden_size});
     read_gated_delta(layer);
+  } else if (layer_config.mixer == Mixer::kShortConv) {
+    layer.attention_norm = norm(names.attention_norm, {config_.hidden_size});
+    read_short_conv(layer);
   }
-  if (!config_.parallel_blocks) layer.mlp_norm = norm(names.mlp_norm, {config_.hidden_size});
-  layer.mlp_post_norm = norm(names.mlp_post_norm, {config_.hidden_size});
+  if (layer_config.mixer == Mixer::kGatedDelta && names.delta.mlp_norm != nullptr) {
+    layer.mlp_norm = norm(names.delta.mlp_norm, {config_.hidden_size});
+  } else {
+    if (!config_.parallel_blocks) layer.mlp_norm = norm(names.mlp_norm, {config_.hidden_size});
+    layer.mlp_post_norm = norm(names.mlp_post_norm, {config_.hidden_size});
+  }
   if (layer_config.experts)
     read_experts(layer);
   else
@@ -198,22 +211,80 @@ at::Tensor WeightReader::float_tensor(const std::string& name, at::IntArrayRef s
   return materialize(checkpoint_.view(name, shape), name, at::kFloat);
 }
 
+void WeightReader::read_delta_projections(DecoderLayer& layer) {
+  const GatedDeltaConfig& sizes = config_.gated_delta;
+  const GatedDeltaNames& names = config_.names.delta;
+  const auto part = [&](const char* name, int64_t rows) {
+    return linear(layer_ + name, rows, config_.hidden_size, false);
+  };
+  if (names.qkv_proj != nullptr)
+    layer.delta.qkv_proj = part(names.qkv_proj, sizes.channels());
+  else
+    layer.delta.qkv_proj.weight = at::cat({part(names.q_proj, sizes.key_size()).weight,
+                                           part(names.k_proj, sizes.key_size()).weight,
+                                           part(names.v_proj, sizes.value_size()).weight});
+  layer.output_gate = part(names.z_proj, sizes.value_size());
+  layer.delta.rates_proj.weight = at::cat({part(names.b_proj, sizes.num_value_heads).weight,
+                                           part(names.a_proj, sizes.num_value_heads).weight});
+}
+
+// qwen3_next: of each key head its query, its key, its values and their gates; of each key head the
+// betas of its value heads, then their decays.
+void WeightReader::read_interleaved_delta(DecoderLayer& layer) {
+  const GatedDeltaConfig& sizes = config_.gated_delta;
+  const int64_t heads = sizes.num_key_heads, hidden = config_.hidden_size, dk = sizes.key_head_dim,
+                r = sizes.group_size(), values = r * sizes.value_head_dim;
+  const std::string qkvz_name = layer_ + config_.names.delta.qkvz_proj + ".weight",
+                    ba_name = layer_ + config_.names.delta.ba_proj + ".weight";
+  const auto of_heads = [&](const at::Tensor& all, int64_t begin, int64_t rows) {
+    return all.unflatten(0, {heads, -1}).narrow(1, begin, rows).flatten(0, 1);
+  };
+  const at::Tensor qkvz =
+      checkpoint_.view(qkvz_name, {sizes.channels() + sizes.value_size(), hidden});
+  layer.delta.qkv_proj.weight = materialize(
+      at::cat({of_heads(qkvz, 0, dk), of_heads(qkvz, dk, dk), of_heads(qkvz, 2 * dk, values)}),
+      qkvz_name, dtype_);
+  layer.output_gate.weight =
+      materialize(of_heads(qkvz, 2 * dk + values, values), qkvz_name, dtype_);
+  const at::Tensor ba = checkpoint_.view(ba_name, {2 * sizes.num_value_heads, hidden});
+  layer.delta.rates_proj.weight =
+      materialize(at::cat({of_heads(ba, 0, r), of_heads(ba, r, r)}), ba_name, dtype_);
+}
+
+// transformers cuts the three convolutions of olmo_hybrid into thirds where it saves them: only
+// their sum is what config.json says.
+at::Tensor WeightReader::delta_conv() {
+  const GatedDeltaConfig& sizes = config_.gated_delta;
+  const GatedDeltaNames& names = config_.names.delta;
+  if (names.conv != nullptr)
+    return tensor(layer_ + names.conv + ".weight", {sizes.channels(), 1, sizes.conv_width});
+  std::vector<at::Tensor> parts;
+  int64_t channels = 0;
+  for (const char* part : names.qkv_convs) {
+    const std::string name = layer_ + part + ".weight";
+    const std::vector<int64_t> shape = checkpoint_.shape_of(name);
+    const int64_t rows = shape.empty() ? 0 : shape.front();
+    parts.push_back(tensor(name, {rows, 1, sizes.conv_width}));
+    channels += rows;
+  }
+  if (channels != sizes.channels())
+    throw Error(ErrorKind::kModel, checkpoint_.folder().string(),
+                "the convolutions of \"" + layer_ + "\" have " + std::to_string(channels) +
+                    " channels, config.json asks for " + std::to_string(sizes.channels()));
+  return at::cat(parts);
+}
+
 void WeightReader::read_gated_delta(DecoderLayer& layer) {
   const GatedDeltaConfig& sizes = config_.gated_delta;
   const GatedDeltaNames& names = config_.names.delta;
-  const int64_t hidden = config_.hidden_size, heads = sizes.num_key_heads;
+  const int64_t heads = sizes.num_key_heads;
   const int64_t keys = sizes.key_size(), values = sizes.value_size();
   GatedDelta& delta = layer.delta;
-  delta.qkv_proj = linear(layer_ + names.qkv_proj, sizes.channels(), hidden, false);
-  layer.output_gate = linear(layer_ + names.z_proj, values, hidden, false);
-  const auto rates = [&](const char* name) {
-    return linear(layer_ + name, sizes.num_value_heads, hidden, false).weight;
-  };
-  delta.rates_proj.weight = at::cat({rates(names.b_proj), rates(names.a_proj)});
-  const at::Tensor conv =
-      tensor(layer_ + names.conv + ".weight", {sizes.channels(), 1, sizes.conv_width})
-          .squeeze(1)
-          .to(at::kFloat);
+  if (names.qkvz_proj != nullptr)
+    read_interleaved_delta(layer);
+  else
+    read_delta_projections(layer);
+  const at::Tensor conv = delta_conv().squeeze(1).to(at::kFloat);
   const auto by_key_head = [&](int64_t begin, int64_t rows) {
     return conv.narrow(0, begin, rows).unflatten(0, {heads, rows / heads});
   };
@@ -224,7 +295,34 @@ void WeightReader::read_gated_delta(DecoderLayer& layer) {
   delta.a_log = float_tensor(layer_ + names.a_log, {sizes.num_value_heads});
   delta.dt_bias = float_tensor(layer_ + names.dt_bias, {sizes.num_value_heads});
   delta.out_norm.weight = float_tensor(layer_ + names.out_norm + ".weight", {sizes.value_head_dim});
-  layer.o_proj = linear(layer_ + names.out_proj, hidden, values, false);
+  layer.o_proj = linear(layer_ + names.out_proj, config_.hidden_size, values, false);
+}
+
+void WeightReader::read_short_conv(DecoderLayer& layer) {
+  const ShortConvNames& names = config_.names.short_conv;
+  const int64_t hidden = config_.hidden_size, width = config_.short_conv_width;
+  const bool bias = config_.short_conv_bias;
+  const auto third = [&](int64_t index) {
+    return rows_of(layer_ + names.in_proj, {index * hidden, hidden, 3 * hidden}, hidden, bias);
+  };
+  layer.short_conv.b_proj = third(0);
+  layer.output_gate = third(1);
+  layer.short_conv.x_proj = third(2);
+  const std::string name = layer_ + names.conv;
+  layer.short_conv.conv =
+      tensor(name + ".weight", {hidden, 1, width}).squeeze(1).t().to(at::kFloat).contiguous();
+  if (bias) layer.short_conv.conv_bias = tensor(name + ".bias", {hidden}).to(at::kFloat);
+  layer.o_proj = linear(layer_ + names.out_proj, hidden, hidden, bias);
+}
+
+void WeightReader::read_shared_expert(DecoderLayer& layer) {
+  const TensorNames& names = config_.names;
+  const int64_t hidden = config_.hidden_size, inner = config_.experts.shared_intermediate_size;
+  const std::string name = layer_ + names.shared_expert + ".";
+  layer.experts.shared = {linear(name + names.expert_gate_proj, inner, hidden, false),
+                          linear(name + names.expert_up_proj, inner, hidden, false),
+                          linear(name + names.expert_down_proj, hidden, inner, false)};
+  layer.experts.shared_gate = linear(layer_ + names.shared_gate, 1, hidden, false);
 }
 
 void WeightReader::read_mlp(DecoderLayer& layer) {
@@ -248,6 +346,10 @@ void WeightReader::read_experts(DecoderLayer& layer) {
   const ExpertConfig& experts = config_.experts;
   layer.experts.router =
       linear(layer_ + names.router, experts.num_experts, config_.hidden_size, experts.router_bias);
+  if (experts.selection_bias)
+    layer.experts.selection_bias =
+        float_tensor(layer_ + names.selection_bias, {experts.num_experts});
+  if (experts.shared_intermediate_size > 0) read_shared_expert(layer);
   layer.experts.experts.reserve(experts.num_experts);
   const std::string name = layer_ + names.experts;
   if (checkpoint_.has(name + ".gate_up_proj_blocks"))

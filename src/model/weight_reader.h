@@ -48,6 +48,11 @@ class WeightReader {
   void read_attention(const AttentionSizes& sizes, DecoderLayer& layer);
   void read_gated_queries(const AttentionSizes& sizes, DecoderLayer& layer);
   void read_gated_delta(DecoderLayer& layer);
+  void read_delta_projections(DecoderLayer& layer);
+  void read_interleaved_delta(DecoderLayer& layer);
+  at::Tensor delta_conv();
+  void read_short_conv(DecoderLayer& layer);
+  void read_shared_expert(DecoderLayer& layer);
   at::Tensor float_tensor(const std::string& name, at::IntArrayRef shape);
   void read_mlp(DecoderLayer& layer);
   void read_experts(DecoderLayer& layer);

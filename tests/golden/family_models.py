@@ -17,6 +17,9 @@ _EXPERTS = {"num_experts_per_tok": 2}
 # Two layers of four with attention, values in groups of two.
 _DELTA = {"num_hidden_layers": 4, "head_dim": 16, "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 8,
           "linear_value_head_dim": 12, "layer_types": ["linear_attention", "full_attention", "linear_attention", "full_attention"]}
+_SHARED = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "shared_expert_intermediate_size": 20}
+_LFM2_EXPERTS = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "num_dense_layers": 1,
+                 "num_hidden_layers": 4, "layer_types": ["conv", "full_attention"] * 2}
 _QWEN_VISION = {"hidden_size": 16, "depth": 1, "num_heads": 2, "intermediate_size": 16, "out_hidden_size": 48,
                 "num_position_embeddings": 16}
 
@@ -38,7 +41,7 @@ def _by_layer_type(full, sliding):
 
 
 # Text parts of models that also see images, saved as the whole. Gemma 3's is saved from the text model.
-WRAPPERS = {"qwen3_5"}
+WRAPPERS = {"qwen3_5", "qwen3_5_moe"}
 
 # family: {name of the configuration: keys away from _SIZES}
 FAMILIES = {
@@ -85,6 +88,38 @@ FAMILIES = {
         "text-part": {"text_config": _SIZES | _DELTA, "vision_config": _QWEN_VISION, "tie_word_embeddings": False},
         "tied": {"text_config": _SIZES | _DELTA | {"tie_word_embeddings": True}, "vision_config": _QWEN_VISION,
                  "tie_word_embeddings": True},
+    },
+    "qwen3_5_moe_text": {
+        "grouped": _DELTA | _SHARED,
+    },
+    "qwen3_5_moe": {
+        "text-part": {"text_config": _SIZES | _DELTA | _SHARED, "vision_config": _QWEN_VISION, "tie_word_embeddings": False},
+    },
+    "qwen3_next": {
+        "grouped": _DELTA | _SHARED,
+        "mixed-layers-tied": _DELTA | _SHARED | {"linear_num_value_heads": 6, "mlp_only_layers": [1], "norm_topk_prob": False,
+                                                 "tie_word_embeddings": True},
+    },
+    "qwen2_moe": {
+        "normalised": _SHARED | {"norm_topk_prob": True},
+        "mixed-layers-windows": _SHARED | _MHA | {"decoder_sparse_step": 2, "qkv_bias": False, "use_sliding_window": True,
+                                                  "sliding_window": 8},
+    },
+    "olmo_hybrid": {
+        "grouped": _MHA | _DELTA | {"head_dim": 12},
+        "no-positions-bias": {"num_hidden_layers": 4, "linear_num_key_heads": 4, "linear_num_value_heads": 4,
+                              "linear_allow_neg_eigval": False, "attention_bias": True,
+                              "rope_parameters": {"rope_type": "default", "rope_theta": None}},
+    },
+    "lfm2": {
+        "conv": {"layer_types": ["conv", "full_attention", "conv"]},
+        "bias-untied": _MHA | {"layer_types": ["full_attention", "conv", "conv"], "conv_bias": True, "conv_L_cache": 4,
+                               "block_auto_adjust_ff_dim": False, "tie_word_embeddings": False},
+    },
+    "lfm2_moe": {
+        "bias": _LFM2_EXPERTS,
+        "no-bias-scaled": _LFM2_EXPERTS | {"use_expert_bias": False, "norm_topk_prob": False, "routed_scaling_factor": 1.5,
+                                           "num_dense_layers": 2},
     },
     "gemma": {
         "mqa": _MQA | {"head_dim": 16},
@@ -203,7 +238,7 @@ def make_config(family, name, **more):
 def _randomise(model, family, seed):
     """Weights are drawn wide, so that attention is far from uniform and losses far from log V."""
     generator = torch.Generator().manual_seed(seed)
-    minus_one = family.startswith(("gemma", "qwen3_5"))     # these keep a norm's weight - 1
+    minus_one = family.startswith(("gemma", "qwen3_5", "qwen3_next"))     # these keep a norm's weight - 1
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if name.endswith("sinks"):
@@ -219,6 +254,9 @@ def _randomise(model, family, seed):
                 weight.normal_(0.0, 0.2, generator=generator)
             else:
                 weight.normal_(0.0, 1.6 / math.sqrt(48), generator=generator)
+        for name, buffer in model.named_buffers():
+            if name.endswith("expert_bias"):
+                buffer.normal_(0.0, 0.3, generator=generator)
 
 
 def make_model(folder, family, name, seed=0, dtype=torch.float32, config=None, **save):

@@ -121,7 +121,7 @@ class TextReference:
 def _forget_lengths(model):
     """transformers keeps the frequencies of the longest sequence seen (`dynamic`); here every sequence stands alone."""
     for module in model.modules():
-        if hasattr(module, "original_max_seq_len"):
+        if hasattr(module, "original_inv_freq") and hasattr(module, "original_max_seq_len"):
             module.inv_freq = module.original_inv_freq.clone()
             module.max_seq_len_cached = module.original_max_seq_len
 

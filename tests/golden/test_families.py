@@ -115,7 +115,7 @@ def test_bfloat16(family, window, table, tmp_path):
     expected = np.concatenate([forward_logits(model, ids, Plan(), "eager") for ids in SEQUENCES])
     difference = np.abs(losses_of(found["nll"][0], SEQUENCES) - nll_of(expected, SEQUENCES)).mean()
     table[family]["bfloat16"] = difference
-    experts = family in ("mixtral", "qwen3_moe", "olmoe", "gpt_oss")
+    experts = "moe" in family or family in ("mixtral", "gpt_oss", "qwen3_next")
     assert difference < (BFLOAT16_EXPERTS_TOLERANCE if experts else BFLOAT16_TOLERANCE)
 
 
@@ -151,7 +151,7 @@ def test_air_score(family, name, tmp_path):
 
 # Recurrent layers work in chunks of 64 tokens.
 
-HYBRIDS = [("qwen3_5_text", "grouped")]
+HYBRIDS = [("qwen3_5_text", "grouped"), ("olmo_hybrid", "grouped"), ("lfm2", "bias-untied")]
 
 
 @pytest.mark.parametrize("family,name", HYBRIDS)
@@ -220,7 +220,7 @@ def test_the_prefixes_of_a_multimodal_gemma3_folder(window, tmp_path):
         assert same_logits(window, tmp_path / "model", out)
 
 
-@pytest.mark.parametrize("family", ["qwen3_5"])
+@pytest.mark.parametrize("family", ["qwen3_5", "qwen3_5_moe"])
 def test_the_prefixes_of_a_multimodal_qwen_folder(family, window, tmp_path):
     """The hub's names; those of a text model; those that transformers before 5.5.2 and 5.5.3 wrote; beside them the parts that
     predict several tokens at once."""
@@ -263,13 +263,30 @@ def test_what_a_recurrence_is_sensitive_to_stays_in_float32(stored, window, tmp_
     assert np.array_equal(a, b) != changed
 
 
+def test_convolutions_of_their_own_size(window, tmp_path):
+    """olmo_hybrid as published: a convolution each for queries, keys and values, where transformers saves thirds of the whole."""
+    folder, out = tmp_path / "model", tmp_path / "published"
+    make_model(folder, "olmo_hybrid", "grouped")
+    tensors = load_file(folder / "model.safetensors")
+    for name in [name for name in tensors if "q_conv1d" in name]:
+        names = [name.replace("q_conv1d", f"{part}_conv1d") for part in "qkv"]
+        whole = torch.cat([tensors[part] for part in names])
+        parts = whole.split([16, 16, 48])
+        assert [part.shape[0] for part in parts] != [tensors[part].shape[0] for part in names]
+        tensors |= {part: values.contiguous() for part, values in zip(names, parts, strict=True)}
+    out.mkdir()
+    (out / "config.json").write_bytes((folder / "config.json").read_bytes())
+    save_file(tensors, out / "model.safetensors")
+    assert same_logits(window, folder, out)
+
+
 def test_a_checkpoint_of_the_bare_decoder(window, tmp_path):
     make_model(tmp_path / "model", "smollm3", "nope")
     out = renamed(tmp_path / "model", tmp_path / "bare", lambda name: name.removeprefix("model."))
     assert same_logits(window, tmp_path / "model", out)
 
 
-@pytest.mark.parametrize("family", ["mixtral", "qwen3_moe", "olmoe"])
+@pytest.mark.parametrize("family", ["mixtral", "qwen3_moe", "olmoe", "qwen3_5_moe_text"])
 def test_experts_in_one_tensor(family, window, tmp_path):
     """transformers 5 can also save the experts of a layer stacked, as it holds them."""
     folder, out = tmp_path / "model", tmp_path / "stacked"
@@ -279,7 +296,7 @@ def test_experts_in_one_tensor(family, window, tmp_path):
     tensors = load_file(folder / "model.safetensors")
     stacked = {name: tensor for name, tensor in tensors.items() if ".experts." not in name}
     count = len({name.split(".experts.")[1].split(".")[0] for name in tensors if ".experts." in name})
-    for layer in range(3):
+    for layer in sorted({name.split(".")[2] for name in tensors if ".experts." in name}):
         prefix = f"model.layers.{layer}.{router}.experts."
         part = lambda name: torch.stack([tensors[f"{prefix}{i}.{name}.weight"] for i in range(count)])
         stacked[prefix + "gate_up_proj"] = torch.cat([part(gate), part(up)], 1)

@@ -11,6 +11,7 @@ from transformers import AutoConfig
 HARMLESS = {
     "model_type", "architectures", "_name_or_path", "transformers_version", "dtype", "bos_token_id", "eos_token_id", "pad_token_id",
     "use_cache", "return_dict", "output_hidden_states", "output_attentions", "chunk_size_feed_forward",
+    "linear_a_log_min", "linear_a_log_max", "linear_dt_min", "linear_dt_max", "linear_dt_init_floor",
     "initializer_range", "attention_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop", "embedding_dropout",
     "residual_dropout", "hidden_dropout", "output_router_logits", "router_aux_loss_coef", "router_jitter_noise",
     "id2label", "label2id", "problem_type", "pretraining_tp", "vision_config", "mm_tokens_per_image", "boi_token_index",
@@ -27,6 +28,9 @@ TOGETHER = {
     ("qwen3", "use_sliding_window"): {"max_window_layers": 1, "sliding_window": 5},
     ("qwen3_moe", "sliding_window"): {"use_sliding_window": True},
     ("qwen3_moe", "use_sliding_window"): {"sliding_window": 5},
+    ("qwen2_moe", "max_window_layers"): {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 4},
+    ("qwen2_moe", "sliding_window"): {"use_sliding_window": True, "sliding_window": 5},
+    ("qwen2_moe", "use_sliding_window"): {"sliding_window": 5},
     ("smollm3", "sliding_window"): {"use_sliding_window": True},
     ("smollm3", "use_sliding_window"): {"sliding_window": 5},
     ("phi3", "original_max_position_embeddings"): {"rope_parameters": {
@@ -37,9 +41,10 @@ OTHER_VALUES = {
     "hidden_act": "gelu_new", "hidden_activation": "silu", "rope_parameters": {"rope_type": "linear", "factor": 3.0},
     "num_attention_heads": 4, "num_key_value_heads": 1, "no_rope_layers": [0] * 36, "mlp_only_layers": [0],
     "clip_qkv": 2.0, "attn_logit_softcapping": 3.0, "final_logit_softcapping": 3.0, "sliding_window": 77,
-    "per_layer_config": [{}], "rms_norm_eps": 0.25, "layer_norm_eps": 0.25, "norm_epsilon": 0.25,
+    "per_layer_config": [{}], "norm_eps": 0.25, "full_attn_idxs": [1], "rms_norm_eps": 0.25, "layer_norm_eps": 0.25, "norm_epsilon": 0.25,
 }
 OTHER_VALUES_OF = {
+    ("intermediate_size", "lfm2"): 9000,        # rounded to a multiple of 256
     ("hidden_act", "phi"): "silu", ("hidden_act", "gemma"): "silu", ("hidden_act", "starcoder2"): "silu",
     ("rope_parameters", "phi3"): {"rope_type": "default", "rope_theta": 77.0},
     **{("rope_parameters", family): {"full_attention": {"rope_type": "linear", "factor": 3.0}}
@@ -59,9 +64,13 @@ def plain(config):
     return json.loads(config.to_json_string(use_diff=False))
 
 
+# What a config class has no usable default for.
+NEEDED = {"lfm2_moe": {"layer_types": ["conv", "conv", "full_attention", "conv"] * 8}}
+
+
 def defaults(family):
     """Every key of the config class, at its default."""
-    return plain(AutoConfig.for_model(family))
+    return plain(AutoConfig.for_model(family, **NEEDED.get(family, {})))
 
 
 def understood(window, config):
@@ -73,7 +82,7 @@ def understood(window, config):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_missing_key_has_the_default_of_the_config_class(family, window):
     everything = understood(window, defaults(family))
-    least = {"model_type": family} | ({"text_config": {}} if family in WITH_TEXT_CONFIG else {})
+    least = {"model_type": family} | NEEDED.get(family, {}) | ({"text_config": {}} if family in WITH_TEXT_CONFIG else {})
     assert understood(window, least) == everything
 
 
@@ -82,8 +91,9 @@ def other_value(family, key, value, config):
         return OTHER_VALUES_OF[key, family]
     if key in OTHER_VALUES:
         return OTHER_VALUES[key]
-    if key == "layer_types" and "linear_attention" in value:
-        return ["linear_attention" if kind == "full_attention" else "full_attention" for kind in value]
+    for other in ("linear_attention", "conv"):
+        if key == "layer_types" and (other in value or family == "lfm2" and other == "conv"):
+            return [other] + ["full_attention"] * (len(value) - 1)
     if key == "layer_types":
         return ["sliding_attention" if kind == "full_attention" else "full_attention" for kind in value]
     if isinstance(value, bool):
@@ -102,13 +112,13 @@ def test_every_key_is_used_or_refused_or_known_to_be_harmless(family, window):
         if key in HARMLESS:
             continue
         before = config | TOGETHER.get((family, key), {})
-        if key == "layer_types" and "linear_attention" not in value:
+        if key == "layer_types" and "sliding_window" in config:
             before["sliding_window"] = 9        # for layers that get one
             if "use_sliding_window" in before:
                 before["use_sliding_window"] = True
-        elif "layer_types" in before and key != "num_hidden_layers":
+        elif "layer_types" in before and key != "num_hidden_layers" and family not in NEEDED:
             before.pop("layer_types")           # it would override what the key says
-        if key in ("num_hidden_layers", "no_rope_layer_interval", "use_sliding_window"):
+        if key in ("num_hidden_layers", "no_rope_layer_interval", "use_sliding_window") and family not in NEEDED:
             before = {k: v for k, v in before.items() if k not in ("layer_types", "no_rope_layers")}
         if key == "num_hidden_layers":
             before[key] = value
@@ -163,6 +173,8 @@ def test_transformers_4_wrote_the_same_in_other_keys(family, name, window):
         pytest.skip("transformers 4 had one rope_theta for all layers")
     if (family, name) == ("gpt_oss", "mha-tied"):
         pytest.skip("a rope_scaling of null is the family's YaRN, here and in transformers")
+    if (family, name) == ("olmo_hybrid", "no-positions-bias"):
+        pytest.skip("transformers 4 does not have this type")
     config = plain(make_config(family, name))
     assert understood(window, as_transformers_4(config)) == understood(window, config)
 
@@ -216,6 +228,10 @@ def test_unknown_means_error(change, message, window):
     ("qwen3_5_text", {"attn_output_gate": False}, "attn_output_gate"),
     ("qwen3_5_text", {"mlp_only_layers": [1]}, "mlp_only_layers"),
     ("qwen3_5", {}, 'no key "text_config"'),
+    ("qwen3_5_moe_text", {"norm_topk_prob": False}, "norm_topk_prob"),
+    ("qwen3_next", {"num_experts_per_tok": 600}, "num_experts_per_tok"),
+    ("lfm2_moe", {}, 'no key "layer_types"'),
+    ("lfm2", {"num_hidden_layers": 2, "full_attn_idxs": []}, "no layer has softmax attention"),
     ("qwen3_5", {"text_config": {"model_type": "qwen3_5_moe_text"}}, "qwen3_5_moe_text"),
     ("qwen3", {"layer_types": ["linear_attention"] * 32}, 'unknown layer type "linear_attention"'),
 ])
@@ -258,6 +274,16 @@ PUBLISHED = {
                                              "rope_theta": 10000000, "rope_type": "default"}}},
         lambda c: c["tie_word_embeddings"] and c["ropes"][0]["rotary_dim"] == 64
         and [i for i, layer in enumerate(c["layers"]) if layer["mixer"] == "attention"] == [3, 7, 11, 15, 19, 23]),
+    "an LFM2 of its first code": (
+        {"model_type": "lfm2", "block_auto_adjust_ff_dim": True, "block_dim": 1024, "block_ff_dim": 6656,
+         "block_ffn_dim_multiplier": 1.0, "block_mlp_init_scale": 1.0, "block_multiple_of": 256, "block_norm_eps": 1e-05,
+         "block_out_init_scale": 1.0, "block_use_swiglu": True, "block_use_xavier_init": True, "conv_L_cache": 3,
+         "conv_bias": False, "conv_dim": 1024, "conv_dim_out": 1024, "conv_use_xavier_init": True,
+         "full_attn_idxs": [2, 5, 8, 10, 12, 14], "hidden_size": 1024, "norm_eps": 1e-05, "num_attention_heads": 16,
+         "num_heads": 16, "num_hidden_layers": 16, "num_key_value_heads": 8, "rope_theta": 1000000.0, "tie_embedding": True,
+         "use_pos_enc": True, "vocab_size": 65536},
+        lambda c: c["intermediate_size"] == 4608 and c["tie_word_embeddings"]
+        and [i for i, layer in enumerate(c["layers"]) if layer["mixer"] == "attention"] == [2, 5, 8, 10, 12, 14]),
     "a window that is switched off": (
         {"model_type": "qwen2", "use_sliding_window": False, "sliding_window": 131072, "max_window_layers": 28, "use_mrope": False},
         lambda c: all(layer["window"] is None for layer in c["layers"])),

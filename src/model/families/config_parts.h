@@ -21,6 +21,13 @@ struct SizeDefaults {
   int64_t max_position_embeddings;
 };
 
+/// A key that two versions of transformers spell in two ways.
+int64_t read_num_experts(ConfigReader& reader, const std::string& key, const std::string& other,
+                         int64_t fallback);
+/// `mlp_only_layers` have one MLP, and so have those that `decoder_sparse_step` leaves out; the
+/// others get experts.
+void read_sparse_layers(ConfigReader& reader, ModelConfig& config);
+
 /// Keys that every config.json may carry and that do not change the losses.
 void pass_harmless_keys(ConfigReader& reader);
 

@@ -16,19 +16,26 @@ namespace air {
   ROW(glm4) \
   ROW(gpt_oss) \
   ROW(granite) \
+  ROW(lfm2) \
+  ROW(lfm2_moe) \
   ROW(llama) \
   ROW(mistral) \
   ROW(mixtral) \
   ROW(olmo2) \
   ROW(olmo3) \
+  ROW(olmo_hybrid) \
   ROW(olmoe) \
   ROW(phi) \
   ROW(phi3) \
   ROW(qwen2) \
+  ROW(qwen2_moe) \
   ROW(qwen3) \
   ROW(qwen3_5) \
+  ROW(qwen3_5_moe) \
+  ROW(qwen3_5_moe_text) \
   ROW(qwen3_5_text) \
   ROW(qwen3_moe) \
+  ROW(qwen3_next) \
   ROW(seed_oss) \
   ROW(smollm3) \
   ROW(stablelm) \

@@ -12,7 +12,8 @@ void set_experts_everywhere(ModelConfig& config) {
   for (LayerConfig& layer : config.layers) layer.experts = true;
 }
 
-/// A key that two versions of transformers spell in two ways.
+}  // namespace
+
 int64_t read_num_experts(ConfigReader& reader, const std::string& key, const std::string& other,
                          int64_t fallback) {
   const int64_t count = reader.integer(key, reader.integer(other, fallback));
@@ -20,7 +21,14 @@ int64_t read_num_experts(ConfigReader& reader, const std::string& key, const std
   return count;
 }
 
-}  // namespace
+void read_sparse_layers(ConfigReader& reader, ModelConfig& config) {
+  const int64_t step = reader.positive_integer("decoder_sparse_step", 1);
+  const std::vector<int64_t> dense = reader.integers("mlp_only_layers");
+  for (int64_t i = 0; i < static_cast<int64_t>(config.layers.size()); ++i) {
+    const bool listed = std::find(dense.begin(), dense.end(), i) != dense.end();
+    config.layers[i].experts = !listed && config.experts.num_experts > 0 && (i + 1) % step == 0;
+  }
+}
 
 static ModelConfig read_mixtral(ConfigReader& reader) {
   ModelConfig config = read_llama_like(
@@ -54,16 +62,34 @@ static ModelConfig read_qwen3_moe(ConfigReader& reader) {
   config.experts.num_experts_per_tok = reader.integer("num_experts_per_tok", 8);
   config.experts.intermediate_size = reader.integer("moe_intermediate_size", 768);
   config.experts.norm_topk_prob = reader.boolean("norm_topk_prob", false);
-  const int64_t step = reader.positive_integer("decoder_sparse_step", 1);
-  const std::vector<int64_t> dense = reader.integers("mlp_only_layers");
-  for (int64_t i = 0; i < static_cast<int64_t>(config.layers.size()); ++i) {
-    const bool listed = std::find(dense.begin(), dense.end(), i) != dense.end();
-    config.layers[i].experts = !listed && config.experts.num_experts > 0 && (i + 1) % step == 0;
-  }
+  read_sparse_layers(reader, config);
   return config;
 }
 
 Family qwen3_moe_family() { return {"qwen3_moe", read_qwen3_moe}; }
+
+static ModelConfig read_qwen2_moe(ConfigReader& reader) {
+  ModelConfig config = read_llama_like(reader, {151936, 2048, 5632, 24, 16, 16, {}, 32768},
+                                       {.attention_bias = std::nullopt});
+  config.qkv_bias = reader.boolean("qkv_bias", true);
+  const bool used = reader.boolean("use_sliding_window", false);
+  const auto window = reader.optional_integer("sliding_window", 4096);
+  const int64_t last = reader.integer("max_window_layers", 28);
+  const auto types = read_layer_types(reader, config.num_hidden_layers, [&](int64_t i) {
+    return sliding_if(used && i % 2 == 0 && i < last);
+  });
+  set_windows(reader, config, types, used ? window : std::nullopt);
+  config.experts = {
+      .num_experts = read_num_experts(reader, "num_experts", "num_local_experts", 60),
+      .num_experts_per_tok = reader.integer("num_experts_per_tok", 4),
+      .intermediate_size = reader.integer("moe_intermediate_size", 1408),
+      .norm_topk_prob = reader.boolean("norm_topk_prob", false),
+      .shared_intermediate_size = reader.positive_integer("shared_expert_intermediate_size", 5632)};
+  read_sparse_layers(reader, config);
+  return config;
+}
+
+Family qwen2_moe_family() { return {"qwen2_moe", read_qwen2_moe}; }
 
 static ModelConfig read_olmoe(ConfigReader& reader) {
   ModelConfig config =

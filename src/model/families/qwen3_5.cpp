@@ -1,5 +1,5 @@
-// Qwen3.5 to 3.8: three layers of four are a Gated DeltaNet; the others are attention with an
-// output gate.
+// Qwen3-Next, and Qwen3.5 to 3.8: three layers of four are a Gated DeltaNet; the others are
+// attention with an output gate.
 #include "model/families/config_parts.h"
 #include "model/families/families.h"
 #include "model/families/hybrid_parts.h"
@@ -68,5 +68,49 @@ static ModelConfig read_qwen3_5(ConfigReader& reader) {
 }
 
 Family qwen3_5_family() { return {"qwen3_5", read_qwen3_5, kQwen35Names}; }
+
+static ModelConfig read_qwen3_5_moe_text(ConfigReader& reader) {
+  // No dense layers, and so no size of one: the key stands in no file.
+  ModelConfig config = read_gated_llama_like(reader, {248320, 2048, 512, 40, 16, 2, 256, 32768});
+  config.experts = {
+      .num_experts = read_num_experts(reader, "num_experts", "num_local_experts", 256),
+      .num_experts_per_tok = reader.integer("num_experts_per_tok", 8),
+      .intermediate_size = reader.integer("moe_intermediate_size", 512),
+      .norm_topk_prob = true,
+      .shared_intermediate_size = reader.positive_integer("shared_expert_intermediate_size", 512)};
+  reader.expect("norm_topk_prob", true);
+  reader.expect("mlp_only_layers", Json::array());
+  reader.expect("decoder_sparse_step", 1);
+  for (LayerConfig& layer : config.layers) layer.experts = true;
+  return config;
+}
+
+Family qwen3_5_moe_text_family() {
+  return {"qwen3_5_moe_text", read_qwen3_5_moe_text, kQwen35Names};
+}
+
+static ModelConfig read_qwen3_5_moe(ConfigReader& reader) {
+  return read_wrapped(reader, "qwen3_5_moe_text", read_qwen3_5_moe_text);
+}
+
+Family qwen3_5_moe_family() { return {"qwen3_5_moe", read_qwen3_5_moe, kQwen35Names}; }
+
+static ModelConfig read_qwen3_next(ConfigReader& reader) {
+  ModelConfig config = read_gated_llama_like(reader, {151936, 2048, 5632, 48, 16, 2, 256, 32768});
+  config.experts = {
+      .num_experts = read_num_experts(reader, "num_experts", "num_local_experts", 512),
+      .num_experts_per_tok = reader.integer("num_experts_per_tok", 10),
+      .intermediate_size = reader.integer("moe_intermediate_size", 512),
+      .norm_topk_prob = reader.boolean("norm_topk_prob", true),
+      .shared_intermediate_size = reader.positive_integer("shared_expert_intermediate_size", 512)};
+  read_sparse_layers(reader, config);
+  return config;
+}
+
+constexpr TensorNames kQwen3NextNames = {
+    .other_parts = {"mtp."},
+    .delta = {.qkvz_proj = "linear_attn.in_proj_qkvz", .ba_proj = "linear_attn.in_proj_ba"}};
+
+Family qwen3_next_family() { return {"qwen3_next", read_qwen3_next, kQwen3NextNames}; }
 
 }  // namespace air
