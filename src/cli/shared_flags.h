@@ -10,6 +10,8 @@ namespace air {
 /// Values of the shared flags, as given; checked where they are used.
 struct SharedFlags {
   std::string model;
+  std::string adapter;  ///< a folder, "none", or empty
+  std::vector<std::string> ignore_config_keys;
   std::string device = "auto";
   std::string dtype = "auto";
   int threads = 0;  ///< 0: all cores that the process may use
@@ -19,7 +21,7 @@ struct SharedFlags {
 /// Which shared flags a verb has beside those that all have (--config --print-config -q -v --color
 /// --progress).
 struct SharedFlagsUsed {
-  bool model = false;    ///< --model
+  bool model = false;    ///< --model --adapter --ignore-config-keys
   bool compute = false;  ///< --device --dtype --threads
   bool seed = false;     ///< --seed
 };

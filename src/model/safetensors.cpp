@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/lfs_pointer.h"
 
 namespace air {
 
@@ -32,7 +33,8 @@ std::optional<at::ScalarType> scalar_type_of(const std::string& dtype) {
                                                                {"F32", at::kFloat},
                                                                {"F16", at::kHalf},
                                                                {"BF16", at::kBFloat16},
-                                                               {"U8", at::kByte}};
+                                                               {"U8", at::kByte},
+                                                               {"F8_E4M3", at::kFloat8_e4m3fn}};
   const auto it = kTypes.find(dtype);
   return it == kTypes.end() ? std::nullopt : std::optional(it->second);
 }
@@ -131,6 +133,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
     : file_(path, ErrorKind::kModel) {
   const std::string where = path.string();
   const std::string_view bytes = file_.view();
+  refuse_lfs_pointer(bytes, where);
   uint64_t header_size = 0;
   if (bytes.size() < sizeof header_size)
     throw Error(ErrorKind::kModel, where, "too short for a safetensors file");
