@@ -180,8 +180,8 @@ void warn_of_long_probes(const std::vector<Probe>& probes, const ModelConfig& co
 }
 
 void run(FindHeadsFlags flags) {
-  flags.source = find_model(flags.shared.model, flags.shared.adapter,
-                            flags.shared.ignore_config_keys);
+  flags.source =
+      find_model(flags.shared.model, flags.shared.adapter, flags.shared.ignore_config_keys);
   const at::Device device = parse_device(flags.shared.device);
   const at::ScalarType dtype = parse_dtype(flags.shared.dtype, device);
   set_threads(flags.shared.threads);

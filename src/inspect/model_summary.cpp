@@ -188,7 +188,8 @@ Json summarise_model(const ModelSource& source) {
   summary["flops_per_token"] = {
       {"context", kContext}, {"weights", flops.weights}, {"attention", flops.attention}};
   summary["tokenizer"] = or_error([&] { return load_tokenizer(source.text_folder())->describe(); });
-  summary["chat_template"] = or_error([&] { return ChatTemplate::of_model(source.text_folder()).describe(); });
+  summary["chat_template"] =
+      or_error([&] { return ChatTemplate::of_model(source.text_folder()).describe(); });
   summary["fingerprint"] = model.fingerprint();
   return summary;
 }

@@ -153,9 +153,10 @@ at::Tensor Checkpoint::stored_view(const std::string& name, at::IntArrayRef shap
 
 at::Tensor Checkpoint::fp8_view(const std::string& name, at::IntArrayRef shape) {
   if (!fp8_ || shape.size() < 2)
-    throw Error(ErrorKind::kModel, file_of_.at(name)->path().string(),
-                "tensor \"" + name + "\" lies in FP8, and config.json does not say how it is scaled",
-                "a quantization_config of the method fp8 is expected");
+    throw Error(
+        ErrorKind::kModel, file_of_.at(name)->path().string(),
+        "tensor \"" + name + "\" lies in FP8, and config.json does not say how it is scaled",
+        "a quantization_config of the method fp8 is expected");
   const at::Tensor packed = checked_view(name, shape, true);
   const auto blocks_of = [](int64_t size, int64_t block) { return (size + block - 1) / block; };
   const std::string scale_name = name + "_scale_inv";

@@ -23,8 +23,8 @@ struct LowRankUpdate {
   double scale = 1.0;
 };
 
-/// All tensors of a folder by name, as an adapter changes them. Tensors are taken one by one; finish() refuses those that
-/// nobody took.
+/// All tensors of a folder by name, as an adapter changes them. Tensors are taken one by one;
+/// finish() refuses those that nobody took.
 class Checkpoint {
  public:
   /// @param describe shapes and dtypes alone are of interest: a tensor that would have to be

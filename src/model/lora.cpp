@@ -67,7 +67,8 @@ double value_for(const std::vector<std::pair<std::string, double>>& pattern,
 /// A setting that changes the maths and that air takes with nothing in it only.
 void expect_off(ConfigReader& reader, const char* key) {
   const Json& value = reader.raw(key);
-  const bool off = value.is_null() || value == Json(false) || (value.is_structured() && value.empty());
+  const bool off =
+      value.is_null() || value == Json(false) || (value.is_structured() && value.empty());
   if (!off)
     reader.fail(std::string("\"") + key + "\" is " + value.dump() + ", which air does not apply",
                 kMerge);
@@ -89,8 +90,7 @@ LoraScales read_adapter_config(const std::filesystem::path& folder) {
   const Json json = read_json_file(path, ErrorKind::kModel);
   ConfigReader reader(json, path.string());
   const std::string type = reader.string("peft_type");
-  if (type != "LORA")
-    reader.fail("an adapter of the type " + type + ", air knows LORA", kMerge);
+  if (type != "LORA") reader.fail("an adapter of the type " + type + ", air knows LORA", kMerge);
   for (const char* key :
        {"use_dora", "use_qalora", "use_bdlora", "lora_bias", "fan_in_fan_out", "layer_replication",
         "target_parameters", "trainable_token_indices", "alora_invocation_tokens", "velora_config",
@@ -106,11 +106,16 @@ LoraScales read_adapter_config(const std::filesystem::path& folder) {
                     .rank_pattern = read_pattern(reader, "rank_pattern"),
                     .alpha_pattern = read_pattern(reader, "alpha_pattern")};
   // Where it came from, and which modules were chosen: their tensors are here.
-  reader.harmless({"auto_mapping", "base_model_name_or_path", "revision", "inference_mode",
-                   "task_type", "peft_version", "target_modules", "exclude_modules",
-                   "modules_to_save", "layers_to_transform", "layers_pattern", "lora_dropout",
-                   "megatron_config", "megatron_core", "runtime_config", "loftq_config",
-                   "eva_config", "corda_config", "lora_ga_config", "qalora_group_size"});
+  reader.harmless({"auto_mapping",    "base_model_name_or_path",
+                   "revision",        "inference_mode",
+                   "task_type",       "peft_version",
+                   "target_modules",  "exclude_modules",
+                   "modules_to_save", "layers_to_transform",
+                   "layers_pattern",  "lora_dropout",
+                   "megatron_config", "megatron_core",
+                   "runtime_config",  "loftq_config",
+                   "eva_config",      "corda_config",
+                   "lora_ga_config",  "qalora_group_size"});
   reader.finish();
   return scales;
 }
@@ -150,13 +155,11 @@ AdapterTensor parse_name(std::string_view name, const std::string& where) {
   if (!name.starts_with(kPrefix)) refuse();
   name.remove_prefix(kPrefix.size());
   for (const char* part : {kEmbeddingA, kEmbeddingB})
-    if (name.ends_with(std::string(".") + part))
-      return {cut(name, std::string(".") + part), part};
+    if (name.ends_with(std::string(".") + part)) return {cut(name, std::string(".") + part), part};
   if (!name.ends_with(kWeight)) refuse();
   name.remove_suffix(kWeight.size());
   for (const char* part : {kA, kB})
-    if (name.ends_with(std::string(".") + part))
-      return {cut(name, std::string(".") + part), part};
+    if (name.ends_with(std::string(".") + part)) return {cut(name, std::string(".") + part), part};
   if (name.find("lora_") != std::string_view::npos) refuse();
   // Where a module is wrapped, peft's names say so.
   for (const std::string_view wrapper : {".modules_to_save", ".base_layer"})
@@ -168,15 +171,15 @@ AdapterTensor parse_name(std::string_view name, const std::string& where) {
 at::Tensor view_that_keeps(const std::shared_ptr<const SafetensorsFile>& file,
                            const std::string& name) {
   const at::Tensor mapped = file->tensor(name);
-  return at::from_blob(mapped.data_ptr(), mapped.sizes(), [file, mapped](void*) {},
-                       at::TensorOptions().dtype(mapped.scalar_type()));
+  return at::from_blob(
+      mapped.data_ptr(), mapped.sizes(), [file, mapped](void*) {},
+      at::TensorOptions().dtype(mapped.scalar_type()));
 }
 
 LowRankUpdate make_update(const at::Tensor& a, const at::Tensor& b, bool embedding, double scale,
                           const std::string& module, const std::string& where) {
   const bool fit = a.dim() == 2 && b.dim() == 2 && a.size(0) == b.size(1);
-  if (!fit)
-    throw Error(ErrorKind::kModel, where, "the matrices of \"" + module + "\" do not fit");
+  if (!fit) throw Error(ErrorKind::kModel, where, "the matrices of \"" + module + "\" do not fit");
   // An embedding's matrix is [V, hidden], its update (B · A)ᵀ.
   return embedding ? LowRankUpdate{.a = b.t(), .b = a.t(), .scale = scale}
                    : LowRankUpdate{.a = a, .b = b, .scale = scale};

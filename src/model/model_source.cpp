@@ -29,7 +29,8 @@ bool looks_like_hub_name(const std::string& name) {
     return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/';
   };
   return std::count(name.begin(), name.end(), '/') == 1 && name.front() != '/' &&
-         name.back() != '/' && name.front() != '.' && std::all_of(name.begin(), name.end(), allowed);
+         name.back() != '/' && name.front() != '.' &&
+         std::all_of(name.begin(), name.end(), allowed);
 }
 
 std::string download_command(const std::string& name) {
@@ -62,7 +63,8 @@ void check_links(const fs::path& folder) {
     const bool is_read =
         kind == ".json" || kind == ".safetensors" || kind == ".model" || kind == ".jinja";
     if (!is_read || !entry.is_symlink() || fs::exists(entry.path())) continue;
-    fail(entry.path(), "a link to " + fs::read_symlink(entry.path()).string() + ", which is not here",
+    fail(entry.path(),
+         "a link to " + fs::read_symlink(entry.path()).string() + ", which is not here",
          "the download is incomplete: run hf download OWNER/NAME again, or copy a folder with its "
          "links resolved (cp -rL)");
   }
@@ -141,9 +143,10 @@ ModelSource find_model(const std::string& model, const std::string& adapter,
   if (!fs::exists(source.folder / kAdapterConfig)) return source;
   source.adapter = source.folder;
   if (fs::exists(source.folder / kConfig))
-    spdlog::warn("{}: the adapter beside the weights is applied, as transformers does; --adapter "
-                 "none leaves it out",
-                 model);
+    spdlog::warn(
+        "{}: the adapter beside the weights is applied, as transformers does; --adapter "
+        "none leaves it out",
+        model);
   else
     source.folder = base_of(source.folder);
   return source;
@@ -160,8 +163,7 @@ void throw_no_weights(const fs::path& folder) {
   if (holds_files(folder, ".bin") || holds_files(folder, ".pt") || holds_files(folder, ".pth"))
     fail(folder, what + ", only PyTorch's own files (.bin), which air does not read", save_again);
   if (holds_files(folder, ".gguf")) fail(folder, what + ", only GGUF", kNoGguf);
-  fail(folder, what,
-       "a Hugging Face folder has model.safetensors or model.safetensors.index.json");
+  fail(folder, what, "a Hugging Face folder has model.safetensors or model.safetensors.index.json");
 }
 
 }  // namespace air

@@ -148,8 +148,7 @@ RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
 }
 
 RopeTable rows_of(const RopeTable& table, int64_t begin, int64_t length) {
-  return {table.cos.narrow(0, begin, length), table.sin.narrow(0, begin, length),
-          table.interleaved,
+  return {table.cos.narrow(0, begin, length), table.sin.narrow(0, begin, length), table.interleaved,
           table.query_scale.defined() ? table.query_scale.narrow(0, begin, length) : at::Tensor()};
 }
 

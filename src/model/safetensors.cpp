@@ -29,12 +29,9 @@ std::optional<uint64_t> bytes_of_dtype(const std::string& dtype) {
 }
 
 std::optional<at::ScalarType> scalar_type_of(const std::string& dtype) {
-  static const std::map<std::string, at::ScalarType> kTypes = {{"F64", at::kDouble},
-                                                               {"F32", at::kFloat},
-                                                               {"F16", at::kHalf},
-                                                               {"BF16", at::kBFloat16},
-                                                               {"U8", at::kByte},
-                                                               {"F8_E4M3", at::kFloat8_e4m3fn}};
+  static const std::map<std::string, at::ScalarType> kTypes = {
+      {"F64", at::kDouble},    {"F32", at::kFloat}, {"F16", at::kHalf},
+      {"BF16", at::kBFloat16}, {"U8", at::kByte},   {"F8_E4M3", at::kFloat8_e4m3fn}};
   const auto it = kTypes.find(dtype);
   return it == kTypes.end() ? std::nullopt : std::optional(it->second);
 }

@@ -141,9 +141,10 @@ Linear WeightReader::tied_lm_head(const std::string& name) {
     checkpoint_.ignore(weight);  // some writers store the tied matrix twice
   } else {
     if (!adapted)
-      spdlog::warn("{}: config.json ties lm_head to the embedding, but \"{}\" holds another "
-                   "matrix: it is used, as transformers does",
-                   checkpoint_.folder().string(), weight);
+      spdlog::warn(
+          "{}: config.json ties lm_head to the embedding, but \"{}\" holds another "
+          "matrix: it is used, as transformers does",
+          checkpoint_.folder().string(), weight);
     head.weight = tensor(weight, shape);
   }
   return head;

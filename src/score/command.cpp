@@ -114,8 +114,8 @@ void run(const ScoreFlags& flags, ScoreOptions options) {
   // Traces are read ahead until they fill this many batches: enough to pack similar lengths
   // together, little to hold.
   constexpr int64_t kWindowBatches = 32;
-  const ModelSource source = find_model(flags.shared.model, flags.shared.adapter,
-                                        flags.shared.ignore_config_keys);
+  const ModelSource source =
+      find_model(flags.shared.model, flags.shared.adapter, flags.shared.ignore_config_keys);
   set_threads(flags.shared.threads);
   const at::Device device = parse_device(flags.shared.device);
   const at::ScalarType dtype = parse_dtype(flags.shared.dtype, device);

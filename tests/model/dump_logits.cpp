@@ -63,7 +63,8 @@ Json load(const Json& job) {
 
 Json run_model(const Json& job) {
   const at::ScalarType dtype = air::parse_dtype(job.value("dtype", "float32"), at::kCPU);
-  const air::CausalLM& model = model_of(job["model"].get<std::string>(), job.value("adapter", ""), dtype);
+  const air::CausalLM& model =
+      model_of(job["model"].get<std::string>(), job.value("adapter", ""), dtype);
   const auto sequences = job["sequences"].get<std::vector<std::vector<int32_t>>>();
   const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
   const air::Batch batch = air::make_batch(spans, at::kCPU);

@@ -112,10 +112,9 @@ static RopeDefaults multimodal_rope(double theta) {
 }
 
 static ModelConfig read_qwen2_vl_text(ConfigReader& reader) {
-  ModelConfig config = read_llama_like(reader, {152064, 8192, 29568, 80, 64, 8, {}, 32768},
-                                       {.rms_norm_eps = 1e-5,
-                                        .attention_bias = std::nullopt,
-                                        .rope = multimodal_rope(1e6)});
+  ModelConfig config = read_llama_like(
+      reader, {152064, 8192, 29568, 80, 64, 8, {}, 32768},
+      {.rms_norm_eps = 1e-5, .attention_bias = std::nullopt, .rope = multimodal_rope(1e6)});
   config.qkv_bias = true;
   read_qwen_windows(reader, config, 80);
   return config;
@@ -201,9 +200,9 @@ static ModelConfig read_ernie4_5(ConfigReader& reader) {
 Family ernie4_5_family() { return {"ernie4_5", read_ernie4_5}; }
 
 static ModelConfig read_hunyuan_v1_dense(ConfigReader& reader) {
-  ModelConfig config = read_llama_like(
-      reader, {290943, 4096, 11008, 32, 32, {}, {}, 2048},
-      {.rms_norm_eps = 1e-5, .rope = RopeDefaults{.has_alpha = true}});
+  ModelConfig config =
+      read_llama_like(reader, {290943, 4096, 11008, 32, 32, {}, {}, 2048},
+                      {.rms_norm_eps = 1e-5, .rope = RopeDefaults{.has_alpha = true}});
   config.qk_norm = QkNorm::kHead;
   config.qk_norm_after_rope = true;
   reader.harmless({"pretraining_tp", "eod_token_id", "attention_head_dim", "cla_share_factor",
