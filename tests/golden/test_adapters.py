@@ -245,7 +245,8 @@ def test_the_verbs(tmp_path):
     assert manifest["fingerprint"] == adapted["fingerprint"] != plain["fingerprint"]
     assert adapted["adapter"] == str(adapter) and plain["adapter"] is None
     heads = tmp_path / "heads.json"
-    succeed("find-heads", "--model", base, "--lengths", "64", "--num-probes", "1", "--verify", "--verify-draws", "1", "-o", heads)
+    heads.write_text(json.dumps({"schema": "air.heads/1", "heads": ["1-0"], "model": {
+        "model_type": "llama", "num_hidden_layers": 3, "num_attention_heads": 4, "fingerprint": plain["fingerprint"]}}))
     message = fail(MODEL, "score", "--model", base, "--adapter", adapter, "--heads", heads, path)
     assert "fingerprint" in message
     assert run("score", "--model", base, "--heads", heads, path).returncode == 0
