@@ -7,6 +7,8 @@
 #include <cstring>
 #include <memory>
 
+#include "base/lfs_pointer.h"
+
 namespace air {
 
 Json parse_json(std::string_view text, const std::string& where, ErrorKind kind) {
@@ -27,6 +29,7 @@ std::string read_file(const std::filesystem::path& path, ErrorKind kind) {
   size_t count;
   while ((count = std::fread(chunk, 1, sizeof chunk, file.get())) > 0) text.append(chunk, count);
   if (std::ferror(file.get())) throw Error(kind, path.string(), std::strerror(errno));
+  if (kind == ErrorKind::kModel) refuse_lfs_pointer(text, path.string());
   return text;
 }
 

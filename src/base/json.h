@@ -19,7 +19,8 @@ Json parse_json(std::string_view text, const std::string& where, ErrorKind kind)
 /// Reads and parses a file. @throws Error(kind) when it is missing, unreadable or not JSON.
 Json read_json_file(const std::filesystem::path& path, ErrorKind kind);
 
-/// The whole file. @throws Error(kind) when it can't be read.
+/// The whole file. @throws Error(kind) when it can't be read; one of a model also when it is a Git
+/// LFS pointer.
 std::string read_file(const std::filesystem::path& path, ErrorKind kind);
 
 /// A float as JSON writes it: the shortest decimal that reads back to the same double. @throws bug

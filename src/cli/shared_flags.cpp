@@ -7,9 +7,19 @@ namespace air {
 void add_shared_flags(CLI::App& verb, SharedFlags& flags, SharedFlagsUsed used) {
   verb.option_defaults()->always_capture_default();
   const std::string group = "Shared";
-  if (used.model)
+  if (used.model) {
     verb.add_option("--model", flags.model, "Folder of the model, as Hugging Face lays it out")
         ->type_name("DIR");
+    verb.add_option("--adapter", flags.adapter,
+                    "Folder of a LoRA adapter (PEFT) to put on the model; none: not even the one "
+                    "beside its weights")
+        ->type_name("DIR");
+    verb.add_option("--ignore-config-keys", flags.ignore_config_keys,
+                    "Unknown keys of config.json that you know to change nothing")
+        ->group(group)
+        ->delimiter(',')
+        ->type_name("KEY,…");
+  }
   if (used.compute) {
     verb.add_option("--device", flags.device, "auto, cpu, cuda or cuda:N")
         ->group(group)

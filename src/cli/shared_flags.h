@@ -11,6 +11,8 @@ namespace air {
 struct SharedFlags {
   std::string model;
   std::string config;  ///< a file of flags; empty: none
+  std::string adapter;  ///< a folder, "none", or empty
+  std::vector<std::string> ignore_config_keys;
   std::string device = "auto";
   std::string dtype = "auto";
   int threads = 0;  ///< 0: all cores that the process may use
@@ -20,7 +22,7 @@ struct SharedFlags {
 /// Which shared flags a verb has beside those that all have (--config --print-config -q -v --color
 /// --progress).
 struct SharedFlagsUsed {
-  bool model = false;    ///< --model
+  bool model = false;    ///< --model --adapter --ignore-config-keys
   bool compute = false;  ///< --device --dtype --threads
   bool seed = false;     ///< --seed
 };

@@ -179,16 +179,18 @@ void warn_of_long_probes(const std::vector<Probe>& probes, const ModelConfig& co
         longest, config.max_position_embeddings);
 }
 
-void run(const FindHeadsFlags& flags) {
+void run(FindHeadsFlags flags) {
+  flags.source =
+      find_model(flags.shared.model, flags.shared.adapter, flags.shared.ignore_config_keys);
   const at::Device device = parse_device(flags.shared.device);
   const at::ScalarType dtype = parse_dtype(flags.shared.dtype, device);
   set_threads(flags.shared.threads);
-  const auto tokenizer = load_tokenizer(flags.shared.model);
+  const auto tokenizer = load_tokenizer(flags.source.text_folder());
   // Before the weights: what is wrong with the flags shows at once.
   std::vector<Probe> probes;
   if (flags.import.empty())
-    probes = make_probes(flags, load_model_config(flags.shared.model), *tokenizer);
-  const CausalLM model = CausalLM::load(flags.shared.model, device, dtype);
+    probes = make_probes(flags, load_model_config(flags.source), *tokenizer);
+  const CausalLM model = CausalLM::load(flags.source, device, dtype);
   warn_of_long_probes(probes, model.config());
   // Held until the output is written: a second run on the same output is refused meanwhile.
   ResultJournal journal(

@@ -16,6 +16,7 @@ namespace air {
 /// Values as given.
 struct FindHeadsFlags {
   SharedFlags shared;
+  ModelSource source;  ///< what the shared flags name, once it was found
   std::vector<std::string> probes = {"needle"};
   int64_t num_probes = 96;  ///< of all kinds together
   int64_t repeats = 1;

@@ -30,7 +30,7 @@ std::vector<Probe> make_kind(const std::string& kind, int64_t num_probes, uint64
 }  // namespace
 
 ProbeFormat probe_format(const FindHeadsFlags& flags) {
-  return {.chat_template = make_chat_template(flags.chat, flags.shared.model)};
+  return {.chat_template = make_chat_template(flags.chat, flags.source.text_folder())};
 }
 
 std::vector<Probe> make_probes(const FindHeadsFlags& flags, const ModelConfig& config,

@@ -31,6 +31,10 @@ struct InspectFlags {
   bool text = false;
 };
 
+ModelSource source_of(const InspectFlags& flags) {
+  return find_model(flags.shared.model, flags.shared.adapter, flags.shared.ignore_config_keys);
+}
+
 void require_length(const Trace& trace, const RecordFlags& flags) {
   if (flags.max_length == 0 || trace.num_tokens() <= flags.max_length) return;
   throw Error(ErrorKind::kInput, "",
@@ -93,7 +97,7 @@ std::string trace_text(const TraceRecord& record, const Trace& trace, const Toke
 
 /// A folder with tokenizer files alone is enough for this.
 void inspect_traces(const InspectFlags& flags) {
-  const std::filesystem::path folder = flags.shared.model;
+  const std::filesystem::path folder = source_of(flags).text_folder();
   TraceOptions options = make_trace_options(flags.records, folder);
   options.truncate_to = flags.records.truncate_to(flags.records.max_length);
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
@@ -117,7 +121,7 @@ void inspect_traces(const InspectFlags& flags) {
 }
 
 void inspect_model(const InspectFlags& flags) {
-  const Json summary = summarise_model(flags.shared.model);
+  const Json summary = summarise_model(source_of(flags));
   write_file(flags.output, flags.json ? summary.dump(2) + "\n" : summary_table(summary));
 }
 

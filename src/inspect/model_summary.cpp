@@ -159,8 +159,8 @@ int64_t active_parameters(const ModelConfig& config, int64_t num_parameters) {
                                     : num_parameters - config.vocab_size * config.hidden_size;
 }
 
-Json summarise_model(const std::filesystem::path& folder) {
-  const CausalLM model = CausalLM::load(folder, at::kMeta, at::kFloat);
+Json summarise_model(const ModelSource& source) {
+  const CausalLM model = CausalLM::load(source, at::kMeta, at::kFloat);
   const ModelConfig& c = model.config();
   Json details = to_json(c);
   const int64_t active = active_parameters(c, model.num_parameters());
@@ -189,15 +189,17 @@ Json summarise_model(const std::filesystem::path& folder) {
   summary["logit_softcap"] = optional(c.logit_softcap);
   summary["num_parameters"] = model.num_parameters();
   summary["num_active_parameters"] = active;
-  summary["weight_bytes"] = Checkpoint(folder).bytes_by_dtype();
+  summary["weight_bytes"] = Checkpoint(source.folder).bytes_by_dtype();
+  summary["adapter"] = source.adapter ? Json(source.adapter->string()) : Json(nullptr);
   summary["memory"] = {{"batch_tokens", kBatchTokens},
                        {"estimates",
                         {memory_estimate(model, "float32", at::kFloat),
                          memory_estimate(model, "bfloat16", at::kBFloat16)}}};
   summary["flops_per_token"] = {
       {"context", kContext}, {"weights", flops.weights}, {"attention", flops.attention}};
-  summary["tokenizer"] = or_error([&] { return load_tokenizer(folder)->describe(); });
-  summary["chat_template"] = or_error([&] { return ChatTemplate::of_model(folder).describe(); });
+  summary["tokenizer"] = or_error([&] { return load_tokenizer(source.text_folder())->describe(); });
+  summary["chat_template"] =
+      or_error([&] { return ChatTemplate::of_model(source.text_folder()).describe(); });
   summary["fingerprint"] = model.fingerprint();
   return summary;
 }
@@ -233,6 +235,7 @@ std::string summary_table(const Json& s) {
                                                    {"", "k", "M", "G", "T"}) +
                                          " active per token"));
   line("weights", weights_text(s["weight_bytes"]));
+  if (!s["adapter"].is_null()) line("adapter", "LoRA, " + s["adapter"].get<std::string>());
   for (const Json& estimate : s["memory"]["estimates"])
     line("memory", "about " + bytes_text(estimate["total"]) + " in " +
                        estimate["dtype"].get<std::string>() + " (weights " +

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 
 #include "base/json.h"
@@ -23,7 +22,7 @@ TokenFlops token_flops(const ModelConfig& config, int64_t num_active_parameters,
 int64_t active_parameters(const ModelConfig& config, int64_t num_parameters);
 
 /// The whole description. @throws Error(kModel) when air cannot load the folder.
-Json summarise_model(const std::filesystem::path& folder);
+Json summarise_model(const ModelSource& source);
 
 /// The same for people.
 std::string summary_table(const Json& summary);

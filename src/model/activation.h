@@ -9,6 +9,7 @@ enum class Activation {
   kSilu,
   kGelu,
   kGeluTanh,
+  kRelu2,          ///< max(x, 0)²
   kClampedSwiglu,  ///< gpt_oss: (up + 1) · gate · sigmoid(α · gate), both clamped; needs a gate
 };
 

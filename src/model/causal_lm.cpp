@@ -18,16 +18,13 @@
 #include "base/error.h"
 #include "model/checkpoint.h"
 #include "model/device.h"
+#include "model/lora.h"
 #include "model/row_blocks.h"
 #include "model/weight_reader.h"
 
 namespace air {
 
 namespace {
-
-RopeTable repeat_rope(const RopeTable& table, int64_t times) {
-  return {table.cos.repeat({times, 1, 1}), table.sin.repeat({times, 1, 1}), table.interleaved};
-}
 
 /// The batch with a sequence of padding after it, where the device wants another number of rows.
 Batch with_aligned_rows(const Batch& batch) {
@@ -59,24 +56,31 @@ at::Tensor embed(const at::Tensor& embed_tokens, const at::Tensor& ids, const Mo
 
 }  // namespace
 
-CausalLM CausalLM::load(const std::filesystem::path& folder, at::Device device,
-                        at::ScalarType dtype) {
-  return load(folder, load_model_config(folder), device, dtype);
+CausalLM CausalLM::load(const ModelSource& source, at::Device device, at::ScalarType dtype) {
+  return load(source, load_model_config(source), device, dtype);
 }
 
-CausalLM CausalLM::load(const std::filesystem::path& folder, ModelConfig config, at::Device device,
+CausalLM CausalLM::load(const ModelSource& source, ModelConfig config, at::Device device,
                         at::ScalarType dtype) {
   c10::InferenceMode guard;
   CausalLM model;
   model.config_ = std::move(config);
-  Checkpoint checkpoint(folder);
+  Checkpoint checkpoint(source.folder, device.is_meta(), model.config_.fp8);
+  std::optional<LoraAdapter> adapter;
+  if (source.adapter) {
+    adapter.emplace(*source.adapter);
+    apply_adapter(*adapter, model.config_, checkpoint);
+  }
   WeightReader reader(checkpoint, model.config_, dtype, device);
   model.embed_tokens_ = reader.embed_tokens();
   for (int64_t i = 0; i < model.config_.num_hidden_layers; ++i)
     model.layers_.push_back(reader.layer(i));
   model.norm_ = reader.final_norm();
   model.lm_head_ = reader.lm_head();
-  if (model.config_.tie_word_embeddings) model.lm_head_.weight = model.embed_tokens_;
+  if (model.lm_head_.weight.defined())
+    model.config_.tie_word_embeddings = false;
+  else
+    model.lm_head_.weight = model.embed_tokens_;
   reader.finish();
   model.fingerprint_ = checkpoint.fingerprint();
   model.num_parameters_ = reader.num_parameters();
@@ -107,7 +111,7 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
     const DecoderLayer& layer = layers_[index];
     if (index == fork && num_variants > 1) {
       x = x.repeat({num_variants, 1});
-      for (RopeTable& rope : ropes) rope = repeat_rope(rope, num_variants);
+      for (RopeTable& rope : ropes) rope = repeated(rope, num_variants);
       sequences = sequences.repeated(num_variants);
       scan = scan_plan_of(config_, sequences, device());
       variants_here = num_variants;

@@ -4,7 +4,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <span>
 #include <string>
@@ -35,13 +34,12 @@ struct ForwardOptions {
 /// A loaded model. Weights never change; forward passes of several threads may run at once.
 class CausalLM {
  public:
-  /// Loads a Hugging Face folder. @throws Error(kModel).
+  /// Loads a Hugging Face folder, and the adapter on it. @throws Error(kModel).
   /// @param device at::kMeta: every tensor's name, shape and dtype is checked and none is read;
   ///   such a model only describes.
-  static CausalLM load(const std::filesystem::path& folder, at::Device device,
-                       at::ScalarType dtype);
+  static CausalLM load(const ModelSource& source, at::Device device, at::ScalarType dtype);
   /// The same with a config that the caller read.
-  static CausalLM load(const std::filesystem::path& folder, ModelConfig config, at::Device device,
+  static CausalLM load(const ModelSource& source, ModelConfig config, at::Device device,
                        at::ScalarType dtype);
 
   const ModelConfig& config() const { return config_; }

@@ -1,14 +1,19 @@
 #include "model/checkpoint.h"
 
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/repeat_interleave.h>
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <fstream>
+#include <array>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/strings.h"
+#include "model/model_source.h"
 
 namespace air {
 
@@ -22,17 +27,6 @@ std::string shape_text(at::IntArrayRef shape) {
   std::string text = "[";
   for (size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
   return text + "]";
-}
-
-[[noreturn]] void throw_no_weights(const std::filesystem::path& folder) {
-  std::string hint = "a Hugging Face folder has model.safetensors or model.safetensors.index.json";
-  if (std::filesystem::exists(folder / "adapter_config.json"))
-    hint =
-        "this is an adapter: merge it first, e.g. in Python: "
-        "AutoPeftModelForCausalLM.from_pretrained(DIR).merge_and_unload().save_pretrained(OUT)";
-  else if (std::filesystem::exists(folder / "pytorch_model.bin"))
-    hint = "pytorch_model.bin is not read: save the model again with safe_serialization=True";
-  throw Error(ErrorKind::kModel, folder.string(), "no safetensors weights here", hint);
 }
 
 using Files = std::map<std::string, std::shared_ptr<const SafetensorsFile>>;
@@ -80,6 +74,24 @@ Files open_weights(const std::filesystem::path& folder) {
   throw_no_weights(folder);
 }
 
+/// Multiplies each block of the matrices [..., rows, columns] by its factor.
+void scale_fp8(const at::Tensor& wide, const at::Tensor& scales, const Fp8Blocks& blocks) {
+  if (blocks.rows == 0) {
+    wide.mul_(scales);
+    return;
+  }
+  if (wide.dim() > 2) {
+    for (int64_t i = 0; i < wide.size(0); ++i) scale_fp8(wide[i], scales[i], blocks);
+    return;
+  }
+  for (int64_t block = 0; block < scales.size(0); ++block) {
+    const int64_t begin = block * blocks.rows;
+    const at::Tensor of_columns =
+        at::repeat_interleave(scales[block], blocks.columns).narrow(0, 0, wide.size(1));
+    wide.narrow(0, begin, std::min(blocks.rows, wide.size(0) - begin)).mul_(of_columns);
+  }
+}
+
 std::string fingerprint_of(const Files& tensors) {
   XXH3_state_t* state = XXH3_createState();
   XXH3_64bits_reset(state);
@@ -96,15 +108,18 @@ std::string fingerprint_of(const Files& tensors) {
   }
   const XXH64_hash_t hash = XXH3_64bits_digest(state);
   XXH3_freeState(state);
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
-  return text;
+  return hex16(hash);
 }
 
 }  // namespace
 
-Checkpoint::Checkpoint(const std::filesystem::path& folder)
-    : folder_(folder), file_of_(open_weights(folder)), fingerprint_(fingerprint_of(file_of_)) {}
+Checkpoint::Checkpoint(const std::filesystem::path& folder, bool describe,
+                       std::optional<Fp8Blocks> fp8)
+    : folder_(folder),
+      file_of_(open_weights(folder)),
+      describe_(describe),
+      fp8_(fp8),
+      fingerprint_(fingerprint_of(file_of_)) {}
 
 at::Tensor Checkpoint::checked_view(const std::string& name, at::IntArrayRef shape, bool floating) {
   const auto it = file_of_.find(name);
@@ -136,8 +151,93 @@ std::vector<int64_t> Checkpoint::shape_of(const std::string& name) const {
   return it->second->entries().at(name).shape;
 }
 
+at::Tensor Checkpoint::stored_view(const std::string& name, at::IntArrayRef shape) {
+  const auto it = file_of_.find(name);
+  const bool is_fp8 =
+      it != file_of_.end() && it->second->entries().at(name).dtype.starts_with("F8_");
+  return is_fp8 ? fp8_view(name, shape) : checked_view(name, shape, true);
+}
+
+at::Tensor Checkpoint::fp8_view(const std::string& name, at::IntArrayRef shape) {
+  if (!fp8_ || shape.size() < 2)
+    throw Error(
+        ErrorKind::kModel, file_of_.at(name)->path().string(),
+        "tensor \"" + name + "\" lies in FP8, and config.json does not say how it is scaled",
+        "a quantization_config of the method fp8 is expected");
+  const at::Tensor packed = checked_view(name, shape, true);
+  const auto blocks_of = [](int64_t size, int64_t block) { return (size + block - 1) / block; };
+  const std::string scale_name = name + "_scale_inv";
+  std::vector<int64_t> scale_shape;
+  if (fp8_->rows > 0) {
+    scale_shape.assign(shape.begin(), shape.end());
+    scale_shape.end()[-2] = blocks_of(shape.end()[-2], fp8_->rows);
+    scale_shape.end()[-1] = blocks_of(shape.end()[-1], fp8_->columns);
+  } else if (has(scale_name)) {
+    // One factor, as a number or as a list of one.
+    const auto& found = file_of_.at(scale_name)->entries().at(scale_name).shape;
+    if (found.size() == 1) scale_shape = {1};
+  }
+  const at::Tensor scales = checked_view(scale_name, scale_shape, true);
+  if (describe_) return at::empty(shape, at::TensorOptions().dtype(at::kFloat).device(at::kMeta));
+  const at::Tensor wide = packed.to(at::kFloat);
+  release_pages(name);
+  scale_fp8(wide, scales.to(at::kFloat), *fp8_);
+  return wide;
+}
+
 at::Tensor Checkpoint::view(const std::string& name, at::IntArrayRef shape) {
-  return checked_view(name, shape, true);
+  const auto replaced = replaced_.find(name);
+  const auto update = updates_.find(name);
+  at::Tensor tensor;
+  if (replaced == replaced_.end()) {
+    tensor = stored_view(name, shape);
+  } else {
+    tensor = replaced->second;
+    taken_.insert(name);
+    if (tensor.sizes() != shape)
+      throw Error(ErrorKind::kModel, folder_.string(),
+                  "the adapter's \"" + name + "\" has shape " + shape_text(tensor.sizes()) +
+                      ", config.json asks for " + shape_text(shape));
+  }
+  if (update == updates_.end()) return tensor;
+  const LowRankUpdate& low_rank = update->second;
+  const std::array<int64_t, 2> product = {low_rank.b.size(0), low_rank.a.size(1)};
+  if (tensor.sizes() != at::IntArrayRef(product))
+    throw Error(ErrorKind::kModel, folder_.string(),
+                "tensor \"" + name + "\" has shape " + shape_text(shape) +
+                    ", the adapter adds a matrix of " + shape_text(product));
+  if (describe_) return at::empty(shape, at::TensorOptions().dtype(at::kFloat).device(at::kMeta));
+  at::Tensor sum = tensor.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+  at::addmm_out(sum, sum, low_rank.b.to(at::kFloat), low_rank.a.to(at::kFloat), 1.0,
+                low_rank.scale);
+  release_pages(name);
+  return sum;
+}
+
+bool Checkpoint::are_equal(const std::string& a, const std::string& b, at::IntArrayRef shape) {
+  const at::Tensor left = view(a, shape), right = view(b, shape);
+  // In blocks: the first that differs ends it, and no copy is large.
+  constexpr int64_t kRows = 1024;
+  for (int64_t begin = 0; begin < shape[0]; begin += kRows) {
+    const int64_t rows = std::min(kRows, shape[0] - begin);
+    if (!at::equal(left.narrow(0, begin, rows).to(at::kFloat),
+                   right.narrow(0, begin, rows).to(at::kFloat)))
+      return false;
+  }
+  return true;
+}
+
+void Checkpoint::replace(const std::string& name, const at::Tensor& tensor) {
+  replaced_[name] = tensor;
+}
+
+void Checkpoint::add(const std::string& name, const LowRankUpdate& update) {
+  updates_[name] = update;
+}
+
+void Checkpoint::mark_adapted(const std::string& adapter_fingerprint) {
+  const std::string both = fingerprint_ + "+" + adapter_fingerprint;
+  fingerprint_ = hex16(XXH3_64bits(both.data(), both.size()));
 }
 
 at::Tensor Checkpoint::bytes_view(const std::string& name, at::IntArrayRef shape) {
@@ -145,7 +245,8 @@ at::Tensor Checkpoint::bytes_view(const std::string& name, at::IntArrayRef shape
 }
 
 void Checkpoint::release_pages(const std::string& name) const {
-  file_of_.at(name)->release_pages(name);
+  const auto file = file_of_.find(name);
+  if (file != file_of_.end()) file->second->release_pages(name);
 }
 
 void Checkpoint::ignore(const std::string& name) { taken_.insert(name); }

@@ -2,10 +2,12 @@
 
 #include <utility>
 
+#include "base/strings.h"
+
 namespace air {
 
-ConfigReader::ConfigReader(const Json& object, std::string where)
-    : object_(object), where_(std::move(where)) {
+ConfigReader::ConfigReader(const Json& object, std::string where, IgnoredKeys* ignored)
+    : object_(object), where_(std::move(where)), ignored_(ignored) {
   if (!object.is_object()) fail("not a JSON object");
 }
 
@@ -138,13 +140,20 @@ void ConfigReader::expect(const std::string& key, const Json& harmless_value) {
 }
 
 void ConfigReader::finish() const {
-  std::string left;
-  for (const auto& [key, value] : object_.items())
-    if (!seen_.contains(key) && !value.is_null())
-      left += (left.empty() ? "\"" : ", \"") + key + "\"";
+  std::vector<std::string> left;
+  for (const auto& [key, value] : object_.items()) {
+    if (seen_.contains(key) || value.is_null()) continue;
+    if (ignored_ != nullptr && ignored_->names.contains(key))
+      ignored_->met.insert(key);
+    else
+      left.push_back(key);
+  }
   if (!left.empty())
-    fail("unknown config key " + left,
-         "it may change what the model computes, so air does not guess");
+    fail("unknown config key \"" + join(left, "\", \"") + "\"",
+         std::string("it may change what the model computes, so air does not guess") +
+             (ignored_ == nullptr
+                  ? ""
+                  : "; if you know that it does not: --ignore-config-keys " + join(left, ",")));
 }
 
 }  // namespace air

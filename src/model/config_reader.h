@@ -13,12 +13,18 @@
 
 namespace air {
 
+/// Keys that nobody knows and that finish() passes over all the same, and which of them it met.
+struct IgnoredKeys {
+  std::set<std::string> names;
+  std::set<std::string> met = {};
+};
+
 /// The keys of one JSON object. Every key must be read, or declared harmless, before finish().
 class ConfigReader {
  public:
   /// @param object must outlive the reader.   @param where names the file (and the key of a nested
-  /// object).
-  ConfigReader(const Json& object, std::string where);
+  /// object).   @param ignored null: none; must outlive the reader.
+  ConfigReader(const Json& object, std::string where, IgnoredKeys* ignored = nullptr);
 
   /// True when the key is there and not null.
   bool has(const std::string& key) const;
@@ -54,6 +60,8 @@ class ConfigReader {
   void finish() const;
 
   const std::string& where() const { return where_; }
+  /// For the readers of nested objects.
+  IgnoredKeys* ignored() const { return ignored_; }
   [[noreturn]] void fail(const std::string& what, const std::string& hint = "") const;
 
  private:
@@ -62,6 +70,7 @@ class ConfigReader {
   const Json& list(const std::string& key);
   const Json& object_;
   std::string where_;
+  IgnoredKeys* ignored_;
   std::set<std::string> seen_;
 };
 

@@ -59,14 +59,22 @@ QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const Laye
   for_row_blocks(rows, x.device(), [&](int64_t begin, int64_t length) {
     const at::Tensor normed =
         apply_norm(x.narrow(0, begin, length), layer.attention_norm, config.norm);
-    at::Tensor q = project_heads(layer.q_proj, layer.q_norm, normed, sizes.head_dim, config);
-    at::Tensor k = project_heads(layer.k_proj, layer.k_norm, normed, sizes.head_dim, config);
+    const bool norm_last = config.qk_norm_after_rope;
+    at::Tensor q = project_heads(layer.q_proj, norm_last ? Norm{} : layer.q_norm, normed,
+                                 sizes.head_dim, config);
+    at::Tensor k = project_heads(layer.k_proj, norm_last ? Norm{} : layer.k_norm, normed,
+                                 sizes.head_dim, config);
     at::Tensor v = apply_linear(layer.v_proj, normed).view({length, -1, sizes.v_head_dim});
     if (config.clip_qkv > 0) v.clamp_(-config.clip_qkv, config.clip_qkv);
     if (context.rope != nullptr) {
       const RopeTable rope = rows_of(*context.rope, begin, length);
       apply_rope(q, rope);
       apply_rope(k, rope);
+      if (rope.query_scale.defined()) q.mul_(rope.query_scale);
+    }
+    if (norm_last) {
+      q = apply_norm(q, layer.q_norm, config.norm);
+      k = apply_norm(k, layer.k_norm, config.norm);
     }
     store(all.q, q, begin);
     store(all.k, k, begin);

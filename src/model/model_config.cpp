@@ -17,6 +17,8 @@ const char* name_of(Activation activation) {
       return "gelu";
     case Activation::kGeluTanh:
       return "gelu_pytorch_tanh";
+    case Activation::kRelu2:
+      return "relu2";
     case Activation::kClampedSwiglu:
       return "clamped_swiglu";
   }
@@ -56,6 +58,7 @@ Json to_json(const RopeConfig& rope) {
                {"rope_theta", rope.theta},
                {"rotary_dim", rope.rotary_dim},
                {"interleaved", rope.interleaved}};
+  if (rope.query_scale_beta != 0) json["query_scale_beta"] = rope.query_scale_beta;
   if (rope.type == RopeType::kDefault) return json;
   json["factor"] = rope.factor;
   if (rope.type == RopeType::kDynamic)
@@ -196,6 +199,7 @@ Json to_json(const ModelConfig& c) {
           {"gated_delta", to_json(c.gated_delta)},
           {"short_conv_width", c.short_conv_width},
           {"short_conv_bias", c.short_conv_bias},
+          {"qk_norm_after_rope", c.qk_norm_after_rope},
           {"hidden_act", name_of(c.hidden_act)},
           {"swiglu_alpha", c.swiglu_alpha},
           {"swiglu_limit", c.swiglu_limit},
@@ -210,30 +214,32 @@ Json to_json(const ModelConfig& c) {
           {"layers", layers}};
 }
 
-ModelConfig model_config_from_json(const Json& json, const std::string& where) {
+ModelConfig model_config_from_json(const Json& json, const std::string& where,
+                                   const std::vector<std::string>& ignored_keys) {
+  IgnoredKeys ignored{{ignored_keys.begin(), ignored_keys.end()}};
   ConfigReader reader(json, where);
   const std::string model_type = reader.string("model_type");
   const Family* family = find_family(model_type);
   if (family == nullptr)
     reader.fail("unknown model_type \"" + model_type + "\"", "known: " + known_model_types());
-  return read_family_config(*family, json, where);
+  ModelConfig config = read_family_config(*family, json, where, &ignored);
+  for (const std::string& key : ignored.names)
+    if (!ignored.met.contains(key))
+      reader.fail("\"" + key + "\" cannot be ignored: it is not here, or air knows it",
+                  "--ignore-config-keys takes keys that air does not know");
+  return config;
 }
 
-ModelConfig load_model_config(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / "config.json";
-  if (!std::filesystem::is_directory(folder))
-    throw Error(ErrorKind::kModel, folder.string(), "not a folder",
+ModelConfig load_model_config(const ModelSource& source) {
+  const std::filesystem::path path = source.folder / "config.json";
+  if (!std::filesystem::is_directory(source.folder))
+    throw Error(ErrorKind::kModel, source.folder.string(), "not a folder",
                 "--model takes the folder of a Hugging Face model");
-  if (!std::filesystem::exists(path)) {
-    const bool adapter = std::filesystem::exists(folder / "adapter_config.json");
-    throw Error(ErrorKind::kModel, folder.string(),
-                adapter ? "an adapter (adapter_config.json), not a model" : "no config.json here",
-                adapter ? "merge it into its base model first, e.g. in Python: "
-                          "AutoPeftModelForCausalLM.from_pretrained(DIR).merge_and_unload().save_"
-                          "pretrained(OUT)"
-                        : "--model takes the folder of a Hugging Face model");
-  }
-  return model_config_from_json(read_json_file(path, ErrorKind::kModel), path.string());
+  if (!std::filesystem::exists(path))
+    throw Error(ErrorKind::kModel, source.folder.string(), "no config.json here",
+                "--model takes the folder of a Hugging Face model");
+  return model_config_from_json(read_json_file(path, ErrorKind::kModel), path.string(),
+                                source.ignored_config_keys);
 }
 
 }  // namespace air

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "base/json.h"
 #include "heads/head_grid.h"
 #include "model/activation.h"
+#include "model/model_source.h"
 #include "model/tensor_names.h"
 
 namespace air {
@@ -37,6 +37,9 @@ struct RopeConfig {
   bool truncate = true;                          ///< yarn
   std::vector<double> short_factor;              ///< longrope, [rotary_dim / 2]
   std::vector<double> long_factor;               ///< longrope, [rotary_dim / 2]
+  /// Queries are multiplied by 1 + beta · ln(1 + ⌊position / original_max_position_embeddings⌋)
+  /// after they were rotated; 0: not.
+  double query_scale_beta = 0.0;
 
   friend bool operator==(const RopeConfig&, const RopeConfig&) = default;
 };
@@ -131,6 +134,11 @@ struct LayerConfig {
   bool has_heads() const { return mixer == Mixer::kAttention; }
 };
 
+/// Weights in FP8 (E4M3) with a factor for each block of a matrix; 0 × 0: one for all of it.
+struct Fp8Blocks {
+  int64_t rows = 0, columns = 0;
+};
+
 /// The decoder, whatever its family. Set by one function a family from config.json; nothing here
 /// has a silent default.
 struct ModelConfig {
@@ -158,6 +166,7 @@ struct ModelConfig {
   double clip_qkv = 0.0;           ///< q, k, v clamped to ± this; 0: not
   bool attention_gate = false;     ///< a head's output × sigmoid(gate · x), a gate per dimension
   QkNorm qk_norm = QkNorm::kNone;
+  bool qk_norm_after_rope = false;
 
   GatedDeltaConfig gated_delta;
   int64_t short_conv_width = 0;  ///< kShortConv
@@ -179,6 +188,7 @@ struct ModelConfig {
   std::vector<RopeConfig> ropes;    ///< the different ones
   std::vector<LayerConfig> layers;  ///< [num_hidden_layers]
   TensorNames names;
+  std::optional<Fp8Blocks> fp8;  ///< how matrices that lie in FP8 are scaled
 
   /// The layers with softmax attention, by index: the only ones with heads.
   std::vector<int64_t> attention_layers() const;
@@ -189,13 +199,14 @@ struct ModelConfig {
   HeadGrid head_grid() const;
 };
 
-/// Reads FOLDER/config.json. @throws Error(kModel) for a missing file or key, an unknown
-/// model_type, rope type or activation, a key that changes the maths and is not supported, a
-/// quantised model or an adapter: each named.
-ModelConfig load_model_config(const std::filesystem::path& folder);
+/// Reads config.json of the source's folder. @throws Error(kModel) for a missing file or key, an
+/// unknown model_type, rope type or activation, a key that changes the maths and is not supported,
+/// a quantised model: each named; also for a key to ignore that is not there or that air knows.
+ModelConfig load_model_config(const ModelSource& source);
 
 /// The same from parsed JSON; `where` names the file in messages.
-ModelConfig model_config_from_json(const Json& config, const std::string& where);
+ModelConfig model_config_from_json(const Json& config, const std::string& where,
+                                   const std::vector<std::string>& ignored_keys = {});
 
 /// Every field as JSON, for messages and tests.
 Json to_json(const ModelConfig& config);

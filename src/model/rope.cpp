@@ -114,6 +114,20 @@ at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length) {
   return frequencies;
 }
 
+namespace {
+
+/// 1 + beta · ln(1 + ⌊position / original⌋), [N, 1, 1], as Llama 4 and Ministral 3 scale queries.
+at::Tensor query_scale_of(const RopeConfig& config, const at::Tensor& positions,
+                          at::ScalarType dtype) {
+  if (config.query_scale_beta == 0) return {};
+  const at::Tensor periods =
+      (positions.to(at::kFloat) / static_cast<double>(config.original_max_position_embeddings))
+          .floor_();
+  return periods.log1p_().mul_(config.query_scale_beta).add_(1.0).to(dtype).view({-1, 1, 1});
+}
+
+}  // namespace
+
 RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
                           const PackedSequences& sequences, at::ScalarType dtype) {
   std::vector<at::Tensor> angles;
@@ -129,12 +143,18 @@ RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
   }
   const at::Tensor all = angles.size() == 1 ? angles[0] : at::cat(angles);
   return {all.cos().mul_(config.attention_factor).unsqueeze(1).to(dtype),
-          all.sin().mul_(config.attention_factor).unsqueeze(1).to(dtype), config.interleaved};
+          all.sin().mul_(config.attention_factor).unsqueeze(1).to(dtype), config.interleaved,
+          query_scale_of(config, positions, dtype)};
 }
 
 RopeTable rows_of(const RopeTable& table, int64_t begin, int64_t length) {
-  return {table.cos.narrow(0, begin, length), table.sin.narrow(0, begin, length),
-          table.interleaved};
+  return {table.cos.narrow(0, begin, length), table.sin.narrow(0, begin, length), table.interleaved,
+          table.query_scale.defined() ? table.query_scale.narrow(0, begin, length) : at::Tensor()};
+}
+
+RopeTable repeated(const RopeTable& table, int64_t times) {
+  return {table.cos.repeat({times, 1, 1}), table.sin.repeat({times, 1, 1}), table.interleaved,
+          table.query_scale.defined() ? table.query_scale.repeat({times, 1, 1}) : at::Tensor()};
 }
 
 void apply_rope(at::Tensor& x, const RopeTable& table) { kernels_of(x).rope(x, table); }

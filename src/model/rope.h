@@ -17,6 +17,7 @@ struct RopeTable {
   at::Tensor cos;  ///< [N, 1, rotary_dim / 2], in the model's dtype
   at::Tensor sin;
   bool interleaved = false;
+  at::Tensor query_scale;  ///< [N, 1, 1]: what queries are multiplied by; undefined: nothing
 };
 
 /// Angle per position of each rotated pair, [rotary_dim / 2] float32, as transformers computes
@@ -36,6 +37,9 @@ RopeTable make_rope_table(const RopeConfig& config, const at::Tensor& positions,
 
 /// The table of rows [begin, begin + length).
 RopeTable rows_of(const RopeTable& table, int64_t begin, int64_t length);
+
+/// The table of all rows, `times` times one after another.
+RopeTable repeated(const RopeTable& table, int64_t times);
 
 /// Rotates x [N, heads, D] in place.
 void apply_rope(at::Tensor& x, const RopeTable& table);

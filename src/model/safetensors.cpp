@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/lfs_pointer.h"
 
 namespace air {
 
@@ -28,11 +29,9 @@ std::optional<uint64_t> bytes_of_dtype(const std::string& dtype) {
 }
 
 std::optional<at::ScalarType> scalar_type_of(const std::string& dtype) {
-  static const std::map<std::string, at::ScalarType> kTypes = {{"F64", at::kDouble},
-                                                               {"F32", at::kFloat},
-                                                               {"F16", at::kHalf},
-                                                               {"BF16", at::kBFloat16},
-                                                               {"U8", at::kByte}};
+  static const std::map<std::string, at::ScalarType> kTypes = {
+      {"F64", at::kDouble},    {"F32", at::kFloat}, {"F16", at::kHalf},
+      {"BF16", at::kBFloat16}, {"U8", at::kByte},   {"F8_E4M3", at::kFloat8_e4m3fn}};
   const auto it = kTypes.find(dtype);
   return it == kTypes.end() ? std::nullopt : std::optional(it->second);
 }
@@ -131,6 +130,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
     : file_(path, ErrorKind::kModel) {
   const std::string where = path.string();
   const std::string_view bytes = file_.view();
+  refuse_lfs_pointer(bytes, where);
   uint64_t header_size = 0;
   if (bytes.size() < sizeof header_size)
     throw Error(ErrorKind::kModel, where, "too short for a safetensors file");

@@ -5,14 +5,16 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
 
+#include <spdlog/spdlog.h>
+
+#include <array>
+
 #include "base/error.h"
 #include "model/mxfp4.h"
 
 namespace air {
 
-namespace {
-
-std::string find_prefix(const Checkpoint& checkpoint, const TensorNames& names) {
+std::string decoder_prefix(const Checkpoint& checkpoint, const TensorNames& names) {
   std::string tried;
   for (const char* prefix : names.prefixes) {
     if (prefix == nullptr) break;
@@ -24,7 +26,13 @@ std::string find_prefix(const Checkpoint& checkpoint, const TensorNames& names) 
               "no embedding: none of the tensors " + tried + " is here");
 }
 
-}  // namespace
+std::string lm_head_name(const Checkpoint& checkpoint, const TensorNames& names) {
+  std::string name = names.lm_head[0];
+  for (const char* candidate : names.lm_head)
+    if (candidate != nullptr && checkpoint.has(std::string(candidate) + ".weight"))
+      name = candidate;
+  return name;
+}
 
 WeightReader::WeightReader(Checkpoint& checkpoint, const ModelConfig& config, at::ScalarType dtype,
                            at::Device device)
@@ -32,9 +40,13 @@ WeightReader::WeightReader(Checkpoint& checkpoint, const ModelConfig& config, at
       config_(config),
       dtype_(dtype),
       device_(device),
-      prefix_(find_prefix(checkpoint, config.names)) {
+      prefix_(decoder_prefix(checkpoint, config.names)) {
   // Old checkpoints carry the RoPE frequencies as buffers.
   checkpoint_.ignore_suffix(".rotary_emb.inv_freq");
+  // What FP8 activations would be scaled by: air computes with activations of the model's dtype.
+  if (config.fp8)
+    for (const char* suffix : {".activation_scale", ".input_scale"})
+      checkpoint_.ignore_suffix(suffix);
   for (const char* part : config.names.other_parts)
     if (part != nullptr) checkpoint_.ignore_prefix(part);
 }
@@ -110,15 +122,32 @@ at::Tensor WeightReader::embed_tokens() {
 }
 
 Linear WeightReader::lm_head() {
-  std::string name = config_.names.lm_head[0];
-  for (const char* candidate : config_.names.lm_head)
-    if (candidate != nullptr && checkpoint_.has(std::string(candidate) + ".weight"))
-      name = candidate;
-  if (!config_.tie_word_embeddings)
-    return linear(name, config_.vocab_size, config_.hidden_size, config_.lm_head_bias);
-  checkpoint_.ignore(name + ".weight");  // some writers store the tied matrix twice
+  const std::string name = lm_head_name(checkpoint_, config_.names);
+  if (config_.tie_word_embeddings) return tied_lm_head(name);
+  return linear(name, config_.vocab_size, config_.hidden_size, config_.lm_head_bias);
+}
+
+Linear WeightReader::tied_lm_head(const std::string& name) {
+  const std::string weight = name + ".weight",
+                    embedding = prefix_ + config_.names.embed_tokens + ".weight";
+  const std::array<int64_t, 2> shape = {config_.vocab_size, config_.hidden_size};
   Linear head;
   if (config_.lm_head_bias) head.bias = tensor(name + ".bias", {config_.vocab_size});
+  // An adapter that trained one of the two has untied them.
+  const bool adapted = checkpoint_.is_changed(embedding) || checkpoint_.is_changed(weight);
+  if (!checkpoint_.has(weight)) {
+    if (adapted)
+      head.weight = materialize(checkpoint_.stored_view(embedding, shape), embedding, dtype_);
+  } else if (checkpoint_.are_equal(embedding, weight, shape)) {
+    checkpoint_.ignore(weight);  // some writers store the tied matrix twice
+  } else {
+    if (!adapted)
+      spdlog::warn(
+          "{}: config.json ties lm_head to the embedding, but \"{}\" holds another "
+          "matrix: it is used, as transformers does",
+          checkpoint_.folder().string(), weight);
+    head.weight = tensor(weight, shape);
+  }
   return head;
 }
 

@@ -12,6 +12,13 @@
 
 namespace air {
 
+/// What the names of the decoder's tensors begin with in this checkpoint.
+/// @throws Error(kModel) when no prefix of the family leads to an embedding.
+std::string decoder_prefix(const Checkpoint& checkpoint, const TensorNames& names);
+
+/// The name of lm_head in this checkpoint, without ".weight"; the family's first where it has none.
+std::string lm_head_name(const Checkpoint& checkpoint, const TensorNames& names);
+
 /// Every tensor is copied once, out of the mapped file into its final dtype; one that needs no
 /// change stays where it lies.
 class WeightReader {
@@ -22,7 +29,8 @@ class WeightReader {
                at::Device device);
 
   at::Tensor embed_tokens();
-  /// Without weight where it is tied to the embedding.
+  /// Without weight where it is tied to the embedding. A checkpoint that holds another one all the
+  /// same keeps it, as transformers does, with a warning.
   Linear lm_head();
   Norm final_norm();
   DecoderLayer layer(int64_t index);
@@ -45,6 +53,7 @@ class WeightReader {
   Norm norm(const char* part, at::IntArrayRef shape);
   Norm each_head_norm(const char* part, int64_t heads, int64_t head_dim);
   Norm qk_norm(const char* part, int64_t heads, int64_t head_dim);
+  Linear tied_lm_head(const std::string& name);
   void read_attention(const AttentionSizes& sizes, DecoderLayer& layer);
   void read_gated_queries(const AttentionSizes& sizes, DecoderLayer& layer);
   void read_gated_delta(DecoderLayer& layer);

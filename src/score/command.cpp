@@ -112,13 +112,14 @@ void run(const ScoreFlags& flags, ScoreOptions options) {
   // Traces are read ahead until they fill this many batches: enough to pack similar lengths
   // together, little to hold.
   constexpr int64_t kWindowBatches = 32;
-  const std::filesystem::path folder = flags.shared.model;
+  const ModelSource source =
+      find_model(flags.shared.model, flags.shared.adapter, flags.shared.ignore_config_keys);
   set_threads(flags.shared.threads);
   const at::Device device = parse_device(flags.shared.device);
   const at::ScalarType dtype = parse_dtype(flags.shared.dtype, device);
-  options.source.trace = make_trace_options(flags.records, folder);
-  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
-  const CausalLM model = CausalLM::load(folder, device, dtype);
+  options.source.trace = make_trace_options(flags.records, source.text_folder());
+  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(source.text_folder());
+  const CausalLM model = CausalLM::load(source, device, dtype);
   fit_to_model(flags, model, options);
   const HeadSet heads = load_heads(flags.heads, model.head_model(), flags.force).heads;
   Scorer scorer = make_scorer(flags, model, heads);

@@ -44,6 +44,8 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
   const RecordFields& fields = options.source.fields;
   return {{"air_version", build_identity()},
           {"model", flags.shared.model},
+          {"adapter", flags.shared.adapter},
+          {"ignored_config_keys", flags.shared.ignore_config_keys},
           {"model_type", model.config().model_type},
           {"fingerprint", model.fingerprint()},
           {"device", model.device().str()},

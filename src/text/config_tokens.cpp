@@ -10,9 +10,8 @@ namespace air {
 
 namespace {
 
-constexpr std::array<const char*, 7> kNamedTokens{"bos_token", "eos_token", "unk_token",
-                                                  "sep_token", "pad_token", "cls_token",
-                                                  "mask_token"};
+constexpr std::array<const char*, 7> kNamedTokens{
+    "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
 constexpr const char* kDecoder = "added_tokens_decoder";
 constexpr const char* kExtra = "extra_special_tokens";
 
@@ -90,8 +89,8 @@ void read_special(const Json& config, std::vector<AddedToken>& tokens, const std
       tokens.push_back(token_of(value, true, where));
 }
 
-/// `extra_special_tokens`, or by its older name `additional_special_tokens`: a list, or an object of
-/// named ones.
+/// `extra_special_tokens`, or by its older name `additional_special_tokens`: a list, or an object
+/// of named ones.
 void read_extra(const Json& config, std::vector<AddedToken>& tokens, const std::string& where) {
   const auto is_empty = [&](const char* key) {
     return !config.contains(key) || config[key].is_null() || config[key].empty();
@@ -100,8 +99,7 @@ void read_extra(const Json& config, std::vector<AddedToken>& tokens, const std::
   if (is_empty(key)) return;
   if (!config[key].is_structured())
     throw Error(ErrorKind::kModel, where, std::string("\"") + key + "\" is not a list of tokens");
-  for (const Json& item : config[key])
-    tokens.push_back(token_of(item, true, where + ": " + key));
+  for (const Json& item : config[key]) tokens.push_back(token_of(item, true, where + ": " + key));
 }
 
 bool is_same(const AddedToken& a, const AddedToken& b) {

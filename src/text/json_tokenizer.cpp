@@ -60,8 +60,8 @@ JsonTokenizer::JsonTokenizer(std::string json, const std::string& where,
       make_pre_tokenizer(member_or_null(file, "pre_tokenizer"), where + ": pre_tokenizer");
   model_ = make_model(get(file, "model", where), pre_tokenizer_ && pre_tokenizer_->is_byte_level(),
                       where + ": model");
-  std::vector<AddedToken> added = read_added_tokens(
-      member_or_null(file, "added_tokens"), model_->vocabulary(), where + ": added_tokens");
+  std::vector<AddedToken> added = read_added_tokens(member_or_null(file, "added_tokens"),
+                                                    model_->vocabulary(), where + ": added_tokens");
   merge_config_tokens(added, config, model_->vocabulary());
   added_tokens_ = AddedTokens(std::move(added), normalizer_.get());
   special_tokens_ =

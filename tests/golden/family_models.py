@@ -20,14 +20,27 @@ _DELTA = {"num_hidden_layers": 4, "head_dim": 16, "linear_num_key_heads": 2, "li
 _SHARED = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "shared_expert_intermediate_size": 20}
 _LFM2_EXPERTS = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "num_dense_layers": 1,
                  "num_hidden_layers": 4, "layer_types": ["conv", "full_attention"] * 2}
-_QWEN_VISION = {"hidden_size": 16, "depth": 1, "num_heads": 2, "intermediate_size": 16, "out_hidden_size": 48,
+_QWEN35_VISION = {"hidden_size": 16, "depth": 1, "num_heads": 2, "intermediate_size": 16, "out_hidden_size": 48,
                 "num_position_embeddings": 16}
+# Small sides of multimodal models: none of them takes part in a text.
+_PIXTRAL = {"model_type": "pixtral", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+_QWEN_VISION = {"depth": 1, "num_heads": 2, "patch_size": 14, "hidden_size": 16, "intermediate_size": 16}
+_MROPE = {"rope_type": "default", "mrope_section": [2, 2, 2], "rope_theta": 500.0}
 
 _LINEAR = {"rope_type": "linear", "factor": 2.5, "rope_theta": 500.0}
 _DYNAMIC = {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 500.0}, "max_position_embeddings": 20}
 _LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
            "original_max_position_embeddings": 32, "rope_theta": 500.0}
 _YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "rope_theta": 500.0}
+
+
+_SCALED_QUERIES = _YARN | {"llama_4_scaling_beta": 0.5, "original_max_position_embeddings": 8, "mscale": 1.0,
+                           "mscale_all_dim": 1.0}
+
+
+def _text(model_type, vision, **keys):
+    return {"text_config": _SIZES | {"model_type": model_type} | keys, "vision_config": vision}
 
 
 def _longrope(half):
@@ -85,15 +98,15 @@ FAMILIES = {
                                                          "partial_rotary_factor": 0.5, "mrope_section": [2, 1, 1]}},
     },
     "qwen3_5": {
-        "text-part": {"text_config": _SIZES | _DELTA, "vision_config": _QWEN_VISION, "tie_word_embeddings": False},
-        "tied": {"text_config": _SIZES | _DELTA | {"tie_word_embeddings": True}, "vision_config": _QWEN_VISION,
+        "text-part": {"text_config": _SIZES | _DELTA, "vision_config": _QWEN35_VISION, "tie_word_embeddings": False},
+        "tied": {"text_config": _SIZES | _DELTA | {"tie_word_embeddings": True}, "vision_config": _QWEN35_VISION,
                  "tie_word_embeddings": True},
     },
     "qwen3_5_moe_text": {
         "grouped": _DELTA | _SHARED,
     },
     "qwen3_5_moe": {
-        "text-part": {"text_config": _SIZES | _DELTA | _SHARED, "vision_config": _QWEN_VISION, "tie_word_embeddings": False},
+        "text-part": {"text_config": _SIZES | _DELTA | _SHARED, "vision_config": _QWEN35_VISION, "tie_word_embeddings": False},
     },
     "qwen3_next": {
         "grouped": _DELTA | _SHARED,
@@ -201,6 +214,67 @@ FAMILIES = {
         "lm_head_bias": _MHA,
         "gqa": {"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 1.0}},
     },
+    "exaone4": {
+        "windows": {"sliding_window": 8, "num_hidden_layers": 4, "layer_types": ["sliding_attention"] * 2
+                    + ["full_attention", "sliding_attention"]},
+        "no-windows-mha-tied": _MHA | {"sliding_window": None, "layer_types": ["full_attention"] * 3, "head_dim": 16,
+                                       "tie_word_embeddings": True},
+    },
+    "ernie4_5": {
+        "gqa": {"head_dim": 16, "tie_word_embeddings": False},
+        "mha-tied-bias": _MHA | {"head_dim": 12, "use_bias": True},
+    },
+    "glm": {
+        "partial": {"head_dim": 16},
+        "mha-tied": _MHA | {"head_dim": 12, "attention_bias": False, "tie_word_embeddings": True,
+                            "rope_parameters": {"rope_type": "default", "partial_rotary_factor": 1.0}},
+    },
+    "arcee": {
+        "gqa": {"rope_parameters": _YARN},
+        "mha-tied-biases": _MHA | {"tie_word_embeddings": True, "attention_bias": True, "mlp_bias": True},
+    },
+    "hunyuan_v1_dense": {
+        "alpha": {"head_dim": 16, "rope_parameters": {"rope_type": "dynamic", "alpha": 50.0, "factor": 1.0,
+                                                      "rope_theta": 500.0}},
+        "mha-tied-bias": _MHA | {"head_dim": 12, "tie_word_embeddings": True, "attention_bias": True},
+    },
+    "granitemoehybrid": {
+        "rope": {"num_local_experts": 0, "layer_types": ["full_attention"] * 3, "position_embedding_type": "rope",
+                 "shared_intermediate_size": 56, "embedding_multiplier": 3.0, "residual_multiplier": 0.4,
+                 "attention_multiplier": 0.5, "logits_scaling": 2.5, "mamba_n_heads": 4},
+        "nope-mha-tied": _MHA | {"num_local_experts": 0, "layer_types": ["full_attention"] * 3, "mamba_n_heads": 4,
+                                 "shared_intermediate_size": 64, "tie_word_embeddings": True, "attention_multiplier": 0.3},
+    },
+    "internlm3": {
+        "gqa": {"head_dim": 16},
+        "mha-tied-biases": _MHA | {"head_dim": 12, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True},
+    },
+    "ministral3": {
+        "scaled-queries": {"head_dim": 16, "rope_parameters": _SCALED_QUERIES},
+        "window-mha-tied": _MHA | {"head_dim": 12, "sliding_window": 9, "tie_word_embeddings": True,
+                                   "rope_parameters": _SCALED_QUERIES | {"llama_4_scaling_beta": 0.1}},
+    },
+    "mistral3": {
+        "ministral3": _text("ministral3", _PIXTRAL, head_dim=16, rope_parameters=_SCALED_QUERIES)
+                      | {"tie_word_embeddings": False},
+        "mistral-tied": _text("mistral", _PIXTRAL, sliding_window=None),
+    },
+    "qwen2_vl": {
+        "text-part": _text("qwen2_vl_text", {"depth": 1, "embed_dim": 16, "num_heads": 2, "hidden_size": 48},
+                           rope_parameters=_MROPE),
+    },
+    "qwen2_5_vl": {
+        "text-part": _text("qwen2_5_vl_text", _QWEN_VISION | {"out_hidden_size": 48, "fullatt_block_indexes": [0]},
+                           rope_parameters=_MROPE),
+        "tied-windows": _text("qwen2_5_vl_text", _QWEN_VISION | {"out_hidden_size": 48, "fullatt_block_indexes": [0]},
+                              rope_parameters=_MROPE, use_sliding_window=True, sliding_window=9, max_window_layers=1)
+                        | {"tie_word_embeddings": True},
+    },
+    "qwen3_vl": {
+        "text-part": _text("qwen3_vl_text", _QWEN_VISION | {"out_hidden_size": 48, "num_position_embeddings": 16,
+                                                           "deepstack_visual_indexes": [0]}, head_dim=16,
+                           rope_parameters=_MROPE | {"mrope_section": [4, 2, 2], "mrope_interleaved": True}),
+    },
     "mixtral": {
         "gqa": _EXPERTS | {"num_local_experts": 5},
         "window-mha-tied": _EXPERTS | _MHA | {"num_local_experts": 4, "sliding_window": 8, "tie_word_embeddings": True},
@@ -261,8 +335,9 @@ def _randomise(model, family, seed):
 
 def make_model(folder, family, name, seed=0, dtype=torch.float32, config=None, **save):
     """Saves the model. Returns it in eval mode. config: keys beside those of the configuration."""
-    auto = AutoModelForImageTextToText if family in WRAPPERS else AutoModelForCausalLM
-    model = auto.from_config(make_config(family, name, **(config or {}))).eval()
+    made = make_config(family, name, **(config or {}))
+    kind = AutoModelForImageTextToText if hasattr(made, "vision_config") else AutoModelForCausalLM
+    model = kind.from_config(made).eval()
     _randomise(model, family, seed)
     model.to(dtype).save_pretrained(folder, **save)
     return model

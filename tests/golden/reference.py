@@ -12,7 +12,8 @@ import jinja2
 import numpy as np
 import torch
 from tokenizers import Tokenizer
-from transformers import AttentionInterface, AttentionMaskInterface, AutoModelForCausalLM
+from transformers import (AttentionInterface, AttentionMaskInterface, AutoConfig, AutoModelForCausalLM,
+                          AutoModelForImageTextToText)
 from transformers.masking_utils import eager_mask
 
 
@@ -145,8 +146,9 @@ class ModelReference:
     """Losses and attention of a Hugging Face folder."""
 
     def __init__(self, folder):
-        self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32,
-                                                          attn_implementation="air_reference").eval()
+        multimodal = hasattr(AutoConfig.from_pretrained(folder), "vision_config")
+        kind = AutoModelForImageTextToText if multimodal else AutoModelForCausalLM
+        self.model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="air_reference").eval()
         config = self.model.config.get_text_config()
         self.num_layers = config.num_hidden_layers
         types = getattr(config, "layer_types", None) or ["full_attention"] * self.num_layers

@@ -219,7 +219,7 @@ def test_unknown_means_error(change, message, window):
     ("phi3", {"rope_scaling": {"type": "linear", "factor": 2.0}}, 'rope_type "linear"'),
     ("stablelm", {"head_dim": 7}, "head_dim"),
     ("phi", {"qk_layernorm": True}, "qk_layernorm"),
-    ("gpt_oss", {"quantization_config": {"quant_method": "fp8"}}, "quantization_config: fp8"),
+    ("gpt_oss", {"quantization_config": {"quant_method": "gptq"}}, "quantization_config: gptq"),
     ("mixtral", {"num_experts_per_tok": 9}, "num_experts_per_tok"),
     ("qwen3_5_text", {"num_hidden_layers": 2, "layer_types": ["linear_attention"] * 2}, "no layer has softmax attention"),
     ("qwen3_5_text", {"num_hidden_layers": 1, "layer_types": ["sliding_attention"]}, 'unknown layer type "sliding_attention"'),

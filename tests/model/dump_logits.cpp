@@ -9,6 +9,7 @@
 //     one after another;
 //       nll[row] is the loss of the token that follows in the packed ids (meaningless at a
 //       sequence's end).
+//   … "adapter": DIR or "none"                        → as --adapter
 //   … "logits": false                                 → losses only
 //   … "prefix": [−1, 0, …]                            → sequences that continue an earlier one
 //   … "attention_rows": [positions]                   → also "attention": [layer][head][row][key],
@@ -21,7 +22,7 @@
 #include <iostream>
 #include <optional>
 #include <string>
-#include <utility>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -43,18 +44,19 @@ Json floats(const at::Tensor& tensor) {
 }
 
 /// The model of a job; the last one is kept.
-const air::CausalLM& model_of(const std::string& folder, at::ScalarType dtype) {
+const air::CausalLM& model_of(const std::string& folder, const std::string& adapter,
+                              at::ScalarType dtype) {
   static std::optional<air::CausalLM> model;
-  static std::pair<std::string, at::ScalarType> key;
-  if (model && key == std::pair(folder, dtype)) return *model;
+  static std::tuple<std::string, std::string, at::ScalarType> key;
+  if (model && key == std::tuple(folder, adapter, dtype)) return *model;
   model.reset();
-  model = air::CausalLM::load(folder, at::kCPU, dtype);
-  key = {folder, dtype};
+  model = air::CausalLM::load(air::find_model(folder, adapter), at::kCPU, dtype);
+  key = {folder, adapter, dtype};
   return *model;
 }
 
 Json load(const Json& job) {
-  const air::CausalLM& model = model_of(job["load"].get<std::string>(), at::kFloat);
+  const air::CausalLM& model = model_of(job["load"].get<std::string>(), "", at::kFloat);
   const air::ModelConfig& c = model.config();
   return {{"num_bytes", model.num_bytes()},
           {"largest_tensor_bytes", c.vocab_size * c.hidden_size * 4}};
@@ -62,7 +64,8 @@ Json load(const Json& job) {
 
 Json run_model(const Json& job) {
   const at::ScalarType dtype = air::parse_dtype(job.value("dtype", "float32"), at::kCPU);
-  const air::CausalLM& model = model_of(job["model"].get<std::string>(), dtype);
+  const air::CausalLM& model =
+      model_of(job["model"].get<std::string>(), job.value("adapter", ""), dtype);
   const auto sequences = job["sequences"].get<std::vector<std::vector<int32_t>>>();
   const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
   const air::Batch batch =

@@ -159,15 +159,8 @@ std::string load_error(const std::filesystem::path& folder) {
   return "loaded";
 }
 
-TEST(FamiliesTest, AnAdapterIsRefusedWithTheCommandThatMergesIt) {
-  const TemporaryFolder folder;
-  folder.write("adapter_config.json", R"({"peft_type": "LORA"})");
-  EXPECT_NE(load_error(folder.path()).find("adapter"), std::string::npos);
-  EXPECT_NE(load_error(folder.path()).find("merge_and_unload"), std::string::npos);
-}
-
 TEST(FamiliesTest, QuantisedWeightsAreRefusedByTheirMethod) {
-  for (const char* method : {"gptq", "awq", "fp8", "bitsandbytes", "mxfp4"}) {
+  for (const char* method : {"gptq", "awq", "bitsandbytes", "mxfp4"}) {
     TinyLlama tiny;
     tiny.config["quantization_config"] = {{"quant_method", method}};
     const TemporaryFolder folder;

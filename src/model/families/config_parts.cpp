@@ -20,6 +20,20 @@ void pass_harmless_keys(ConfigReader& reader) {
                    "transformers.js_config",
                    "unsloth_version",
                    "unsloth_fixed",
+                   "model_name",
+                   "base_model",
+                   "license",
+                   "language",
+                   "model_max_length",
+                   "max_seq_length",
+                   "tokenizer_model_max_length",
+                   "tokenizer_padding_side",
+                   "padding_side",
+                   "truncation_side",
+                   "bos_token",
+                   "eos_token",
+                   "pad_token",
+                   "unk_token",
                    "quantization_config",
                    "use_mrope",
                    "bos_token_id",
@@ -30,15 +44,58 @@ void pass_harmless_keys(ConfigReader& reader) {
                    "decoder_start_token_id",
                    "vocab_padding"});
   // how transformers runs it
-  reader.harmless({"use_cache", "cache_implementation", "attn_implementation",
-                   "_attn_implementation", "_attn_implementation_autoset", "experts_implementation",
-                   "_experts_implementation", "return_dict", "output_attentions",
-                   "output_hidden_states", "torchscript", "use_bfloat16", "chunk_size_feed_forward",
-                   "tf_legacy_loss", "use_flash_attention_2", "gradient_checkpointing"});
+  reader.harmless({"use_cache",
+                   "cache_implementation",
+                   "attn_implementation",
+                   "_attn_implementation",
+                   "_attn_implementation_autoset",
+                   "experts_implementation",
+                   "_experts_implementation",
+                   "return_dict",
+                   "output_attentions",
+                   "output_hidden_states",
+                   "torchscript",
+                   "use_bfloat16",
+                   "chunk_size_feed_forward",
+                   "tf_legacy_loss",
+                   "use_flash_attention_2",
+                   "gradient_checkpointing",
+                   "_attn_implementation_internal",
+                   "_flash_attn_2_enabled",
+                   "use_flash_attn",
+                   "use_flash_attention",
+                   "flash_attention",
+                   "attn_impl",
+                   "use_sdpa",
+                   "keys_to_ignore_at_inference",
+                   "model_parallel",
+                   "fp16",
+                   "bf16"});
   // training
-  reader.harmless({"initializer_range", "attention_dropout", "attn_pdrop", "embd_pdrop",
-                   "resid_pdrop", "embedding_dropout", "residual_dropout", "hidden_dropout",
-                   "output_router_logits", "router_aux_loss_coef", "router_jitter_noise"});
+  reader.harmless({"initializer_range",
+                   "attention_dropout",
+                   "attn_pdrop",
+                   "embd_pdrop",
+                   "resid_pdrop",
+                   "embedding_dropout",
+                   "residual_dropout",
+                   "hidden_dropout",
+                   "output_router_logits",
+                   "router_aux_loss_coef",
+                   "router_jitter_noise",
+                   "neftune_noise_alpha",
+                   "label_smoothing",
+                   "initializer_factor",
+                   "init_std",
+                   "dropout",
+                   "attn_dropout",
+                   "mlp_dropout",
+                   "ffn_dropout",
+                   "activation_dropout",
+                   "classifier_dropout",
+                   "layerdrop",
+                   "gradient_checkpointing_kwargs",
+                   "use_reentrant"});
   // other tasks and kinds of model
   reader.harmless({"id2label", "label2id", "num_labels", "problem_type", "task_specific_params",
                    "finetuning_task", "is_decoder", "tie_encoder_decoder", "prefix",
@@ -72,6 +129,20 @@ void pass_harmless_keys(ConfigReader& reader) {
                    "remove_invalid_values",
                    "exponential_decay_length_penalty",
                    "suppress_tokens",
+                   "max_new_tokens",
+                   "min_new_tokens",
+                   "max_time",
+                   "min_p",
+                   "penalty_alpha",
+                   "epsilon_cutoff",
+                   "eta_cutoff",
+                   "renormalize_logits",
+                   "guidance_scale",
+                   "stop_strings",
+                   "output_logits",
+                   "num_assistant_tokens",
+                   "assistant_confidence_threshold",
+                   "prompt_lookup_num_tokens",
                    "begin_suppress_tokens"});
 }
 
@@ -117,10 +188,11 @@ Activation read_activation(ConfigReader& reader, const std::string& key,
   const std::string name = reader.string(key, fallback);
   if (name == "silu" || name == "swish") return Activation::kSilu;
   if (name == "gelu") return Activation::kGelu;
+  if (name == "relu2") return Activation::kRelu2;
   for (const char* tanh : {"gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_python_tanh"})
     if (name == tanh) return Activation::kGeluTanh;
   reader.fail("unknown " + key + " \"" + name + "\"",
-              "known: silu, gelu, gelu_pytorch_tanh, gelu_new, gelu_fast");
+              "known: silu, gelu, gelu_pytorch_tanh, gelu_new, gelu_fast, relu2");
 }
 
 LayerType sliding_if(bool sliding) {
@@ -168,11 +240,30 @@ void set_window(const ConfigReader& reader, ModelConfig& config, std::optional<i
                 std::vector<LayerType>(config.layers.size(), LayerType::kSlidingAttention), window);
 }
 
+ModelConfig read_text_config(
+    ConfigReader& reader,
+    const std::vector<std::pair<const char*, ModelConfig (*)(ConfigReader&)>>& types) {
+  const Json& text = reader.raw("text_config");
+  if (text.is_null()) reader.fail("no key \"text_config\"");
+  ConfigReader nested(text, reader.where() + ": text_config", reader.ignored());
+  if (nested.has("quantization_config"))
+    nested.fail("quantised weights (quantization_config) are not supported");
+  const std::string type = nested.string("model_type", types.front().first);
+  for (const auto& [name, read] : types) {
+    if (type != name) continue;
+    ModelConfig config = read(nested);
+    nested.finish();
+    pass_harmless_keys(reader);
+    return config;
+  }
+  nested.fail("unknown model_type \"" + type + "\" of the text part");
+}
+
 ModelConfig read_llama_like(ConfigReader& reader, const SizeDefaults& sizes,
                             const LlamaDefaults& defaults) {
   ModelConfig config = read_sizes(reader, sizes);
   config.norm = read_rms_norm(reader, defaults.rms_norm_eps);
-  config.hidden_act = read_activation(reader, "hidden_act", "silu");
+  config.hidden_act = read_activation(reader, "hidden_act", defaults.hidden_act);
   if (defaults.attention_bias)
     config.qkv_bias = config.o_bias = reader.boolean("attention_bias", *defaults.attention_bias);
   config.tie_word_embeddings = reader.boolean("tie_word_embeddings", defaults.tie_word_embeddings);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/config_reader.h"
@@ -74,10 +75,14 @@ struct RopeDefaults {
   std::optional<int64_t> original_max_position_embeddings = std::nullopt;
   /// Parameters when there is neither rope_scaling nor rope_parameters.
   Json parameters = nullptr;
-  /// Of a family that also places images; for text it is the same rotation.
-  bool mrope = false;
-  /// Older names of longrope.
-  std::vector<std::string> longrope_aliases = {};
+  /// Older names of longrope, and of the plain embedding.
+  std::vector<std::string> longrope_aliases = {}, default_aliases = {};
+  /// Keys among the parameters that change nothing in a text.
+  std::vector<const char*> harmless_keys = {};
+  /// Queries are scaled by position: `llama_4_scaling_beta`.
+  bool scales_queries = false;
+  /// `dynamic` with an `alpha` is a larger base for all lengths.
+  bool has_alpha = false;
 };
 
 /// One rotary embedding for all layers: `rope_theta` and `rope_scaling` (transformers 4) or
@@ -99,9 +104,16 @@ struct LlamaDefaults {
   /// `attention_bias`, for q, k, v and o; none: the family has no such key.
   std::optional<bool> attention_bias = false;
   bool tie_word_embeddings = false;
+  const char* hidden_act = "silu";
   /// None: the family reads its rotary embeddings itself.
   std::optional<RopeDefaults> rope = RopeDefaults{};
 };
+
+/// The text part of a multimodal config.json: `text_config`, of one of these model types.
+/// @param types each with what reads it; the first is that of a part that names none
+ModelConfig read_text_config(
+    ConfigReader& reader,
+    const std::vector<std::pair<const char*, ModelConfig (*)(ConfigReader&)>>& types);
 
 /// Pre-norm blocks with RMSNorm, a gated MLP (`hidden_act`), one rotary embedding.
 ModelConfig read_llama_like(ConfigReader& reader, const SizeDefaults& sizes,

@@ -1,5 +1,6 @@
 #include "model/families/families.h"
 
+#include <optional>
 #include <vector>
 
 namespace air {
@@ -8,18 +9,27 @@ namespace air {
 // them all, a line each.
 // clang-format off
 #define AIR_FAMILIES(ROW) \
+  ROW(arcee) \
   ROW(cohere2) \
+  ROW(ernie4_5) \
+  ROW(exaone4) \
   ROW(gemma) \
   ROW(gemma2) \
   ROW(gemma3) \
   ROW(gemma3_text) \
+  ROW(glm) \
   ROW(glm4) \
   ROW(gpt_oss) \
   ROW(granite) \
+  ROW(granitemoehybrid) \
+  ROW(hunyuan_v1_dense) \
+  ROW(internlm3) \
   ROW(lfm2) \
   ROW(lfm2_moe) \
   ROW(llama) \
+  ROW(ministral3) \
   ROW(mistral) \
+  ROW(mistral3) \
   ROW(mixtral) \
   ROW(olmo2) \
   ROW(olmo3) \
@@ -28,7 +38,9 @@ namespace air {
   ROW(phi) \
   ROW(phi3) \
   ROW(qwen2) \
+  ROW(qwen2_5_vl) \
   ROW(qwen2_moe) \
+  ROW(qwen2_vl) \
   ROW(qwen3) \
   ROW(qwen3_5) \
   ROW(qwen3_5_moe) \
@@ -36,6 +48,7 @@ namespace air {
   ROW(qwen3_5_text) \
   ROW(qwen3_moe) \
   ROW(qwen3_next) \
+  ROW(qwen3_vl) \
   ROW(seed_oss) \
   ROW(smollm3) \
   ROW(stablelm) \
@@ -55,16 +68,34 @@ const std::vector<Family>& families() {
   return all;
 }
 
-/// gpt_oss is published in MXFP4, which is unpacked while it is loaded; nothing else that is
-/// quantised is read.
-void check_quantization(ConfigReader& reader, const std::string& model_type) {
+/// The settings of FP8 weights: blocks of 128 × 128 mostly, or one factor a matrix.
+Fp8Blocks read_fp8(const Json& quantization, const ConfigReader& reader) {
+  ConfigReader nested(quantization, reader.where() + ": quantization_config", reader.ignored());
+  // Activations are not quantised here, whatever the scheme; which modules are in FP8, their dtype
+  // says.
+  nested.harmless({"quant_method", "activation_scheme", "modules_to_not_convert", "dequantize",
+                   "ignored_layers", "scale_fmt"});
+  nested.expect("fmt", "e4m3");
+  nested.expect("weight_per_tensor", nullptr);
+  const std::vector<int64_t> blocks = nested.integers("weight_block_size");
+  nested.finish();
+  if (blocks.empty()) return {};
+  if (blocks.size() != 2 || blocks[0] <= 0 || blocks[1] <= 0)
+    nested.fail("\"weight_block_size\" is not two positive numbers");
+  return {blocks[0], blocks[1]};
+}
+
+/// gpt_oss is published in MXFP4, others in FP8: both are unpacked while they are loaded. Nothing
+/// else that is quantised is read.
+std::optional<Fp8Blocks> read_quantization(ConfigReader& reader, const std::string& model_type) {
   const Json& quantization = reader.raw("quantization_config");
-  if (quantization.is_null()) return;
+  if (quantization.is_null()) return std::nullopt;
   std::string method = "without a quant_method";
   if (quantization.is_object() && quantization.contains("quant_method") &&
       quantization["quant_method"].is_string())
     method = quantization["quant_method"].get<std::string>();
-  if (model_type == "gpt_oss" && method == "mxfp4") return;
+  if (model_type == "gpt_oss" && method == "mxfp4") return std::nullopt;
+  if (method == "fp8") return read_fp8(quantization, reader);
   reader.fail("quantised weights (quantization_config: " + method + ") are not supported",
               "use the unquantised checkpoint, or save a dequantised copy, e.g. in Python: "
               "AutoModelForCausalLM.from_pretrained(DIR).dequantize().save_pretrained(OUT)");
@@ -125,10 +156,12 @@ std::string known_model_types() {
   return names;
 }
 
-ModelConfig read_family_config(const Family& family, const Json& json, const std::string& where) {
-  ConfigReader reader(json, where);
-  check_quantization(reader, family.model_type);
+ModelConfig read_family_config(const Family& family, const Json& json, const std::string& where,
+                               IgnoredKeys* ignored) {
+  ConfigReader reader(json, where, ignored);
+  const std::optional<Fp8Blocks> fp8 = read_quantization(reader, family.model_type);
   ModelConfig config = family.read_config(reader);
+  config.fp8 = fp8;
   config.model_type = family.model_type;
   config.names = family.names;
   reader.finish();

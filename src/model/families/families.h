@@ -24,6 +24,8 @@ const Family* find_family(const std::string& model_type);
 std::string known_model_types();
 
 /// Reads a config.json of this family. @throws Error(kModel) that names the key.
-ModelConfig read_family_config(const Family& family, const Json& json, const std::string& where);
+/// @param ignored keys that are passed over; null: none.
+ModelConfig read_family_config(const Family& family, const Json& json, const std::string& where,
+                               IgnoredKeys* ignored = nullptr);
 
 }  // namespace air

@@ -92,17 +92,14 @@ static ModelConfig read_gemma3_text(ConfigReader& reader) {
 
 Family gemma3_text_family() { return {"gemma3_text", read_gemma3_text, kGemma2Names}; }
 
+static ModelConfig read_gemma3_part(ConfigReader& reader) {
+  ModelConfig config = read_gemma3_text(reader);
+  reader.expect("final_logit_softcapping", nullptr);  // the multimodal model does not apply it
+  return config;
+}
+
 static ModelConfig read_gemma3(ConfigReader& reader) {
-  const Json& text = reader.raw("text_config");
-  if (text.is_null()) reader.fail("no key \"text_config\"");
-  ConfigReader nested(text, reader.where() + ": text_config");
-  nested.expect("model_type", "gemma3_text");
-  if (nested.has("quantization_config"))
-    nested.fail("quantised weights (quantization_config) are not supported");
-  ModelConfig config = read_gemma3_text(nested);
-  nested.expect("final_logit_softcapping", nullptr);  // the multimodal model does not apply it
-  nested.finish();
-  pass_harmless_keys(reader);
+  ModelConfig config = read_text_config(reader, {{"gemma3_text", read_gemma3_part}});
   // The key of the whole model decides, not the one of its part.
   config.tie_word_embeddings = reader.boolean("tie_word_embeddings", true);
   reader.harmless({"vision_config", "mm_tokens_per_image", "boi_token_index", "eoi_token_index",

@@ -11,7 +11,9 @@ namespace {
 /// Norms of weight + 1, heads that rotate in part and are gated.
 ModelConfig read_gated_llama_like(ConfigReader& reader, const SizeDefaults& sizes) {
   ModelConfig config = read_llama_like(
-      reader, sizes, {.rope = RopeDefaults{.partial_rotary_factor = 0.25, .mrope = true}});
+      reader, sizes,
+      {.rope = RopeDefaults{.partial_rotary_factor = 0.25,
+                            .harmless_keys = {"mrope_section", "mrope_interleaved"}}});
   config.norm.in_float32 = true;
   config.norm.weight_offset = 1.0;
   config.qk_norm = QkNorm::kHead;
@@ -32,7 +34,7 @@ ModelConfig read_wrapped(ConfigReader& reader, const char* text_type,
                          ModelConfig (*read_text)(ConfigReader& reader)) {
   const Json& text = reader.raw("text_config");
   if (text.is_null()) reader.fail("no key \"text_config\"");
-  ConfigReader nested(text, reader.where() + ": text_config");
+  ConfigReader nested(text, reader.where() + ": text_config", reader.ignored());
   nested.expect("model_type", text_type);
   if (nested.has("quantization_config"))
     nested.fail("quantised weights (quantization_config) are not supported");

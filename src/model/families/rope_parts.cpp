@@ -66,6 +66,8 @@ RopeType read_rope_type(ConfigReader& reader, const RopeDefaults& defaults) {
   const std::string name = reader.string("rope_type", old_name);
   for (const std::string& alias : defaults.longrope_aliases)
     if (name == alias) return RopeType::kLongrope;
+  for (const std::string& alias : defaults.default_aliases)
+    if (name == alias) return RopeType::kDefault;
   std::string known;
   for (const RopeType type : {RopeType::kDefault, RopeType::kLinear, RopeType::kDynamic,
                               RopeType::kLlama3, RopeType::kYarn, RopeType::kLongrope}) {
@@ -124,6 +126,17 @@ void read_stretch(ConfigReader& reader, const ModelConfig& config, const OuterRo
   }
 }
 
+/// HunYuan calls it "dynamic": a base that `alpha` stretches once, for texts of any length.
+void read_alpha(ConfigReader& reader, RopeConfig& rope) {
+  const double alpha = reader.number("alpha", 0.0);
+  if (rope.type != RopeType::kDynamic || alpha == 0) return;
+  if (alpha < 0) reader.fail("\"alpha\" must be positive");
+  const auto dim = static_cast<double>(rope.rotary_dim);
+  rope.theta *= std::pow(alpha, dim / (dim - 2));
+  rope.type = RopeType::kDefault;
+  reader.harmless({"factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"});
+}
+
 /// One object of RoPE parameters.
 RopeConfig read_parameters(ConfigReader& reader, const ModelConfig& config,
                            const RopeDefaults& defaults, const OuterRopeKeys& outer) {
@@ -139,7 +152,13 @@ RopeConfig read_parameters(ConfigReader& reader, const ModelConfig& config,
     reader.fail("\"partial_rotary_factor\" is " + std::to_string(share) +
                 ", this model type rotates whole heads");
   rope.rotary_dim = static_cast<int64_t>(static_cast<double>(config.head_dim) * share);
+  for (const char* key : defaults.harmless_keys) reader.harmless({key});
+  if (defaults.has_alpha) read_alpha(reader, rope);
   read_stretch(reader, config, outer, rope);
+  if (defaults.scales_queries) {
+    rope.query_scale_beta = reader.number("llama_4_scaling_beta");
+    rope.original_max_position_embeddings = reader.integer("original_max_position_embeddings");
+  }
   reader.finish();
   return rope;
 }
@@ -165,8 +184,7 @@ RopeConfig read_rope(ConfigReader& reader, const ModelConfig& config,
   const Json& object = !found.is_null()                 ? found
                        : !defaults.parameters.is_null() ? defaults.parameters
                                                         : kNone;
-  ConfigReader nested(object, reader.where() + ": " + key);
-  if (defaults.mrope) nested.harmless({"mrope_section", "mrope_interleaved"});
+  ConfigReader nested(object, reader.where() + ": " + key, reader.ignored());
   OuterRopeKeys outer;
   outer.theta = reader.number("rope_theta", defaults.theta);
   outer.partial_rotary_factor =
@@ -186,7 +204,7 @@ std::vector<RopeConfig> read_ropes_by_layer_type(ConfigReader& reader, const Mod
   // rope_scaling holds the parameters of the full layers, rope_parameters those of each type.
   const bool by_type = key == "rope_parameters";
   if (by_type && !object.is_null()) {
-    ConfigReader types(object, where);
+    ConfigReader types(object, where, reader.ignored());
     types.harmless({"full_attention", "sliding_attention"});
     types.finish();
   }
@@ -205,7 +223,7 @@ std::vector<RopeConfig> read_ropes_by_layer_type(ConfigReader& reader, const Mod
       {where + ".sliding_attention", parameters_of("sliding_attention"), sliding_theta}};
   std::vector<RopeConfig> ropes;
   for (const Part& part : parts) {
-    ConfigReader nested(part.parameters, part.where);
+    ConfigReader nested(part.parameters, part.where, reader.ignored());
     // transformers looks for it one level higher, where it never is
     nested.expect("truncate", true);
     ropes.push_back(read_parameters(nested, config, {}, {part.theta, std::nullopt, std::nullopt}));

@@ -6,6 +6,7 @@
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/log_softmax.h>
+#include <ATen/ops/relu.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/silu.h>
@@ -57,6 +58,9 @@ void activation(at::Tensor& x, Activation kind) {
       return;
     case Activation::kGeluTanh:
       at::gelu_(x, "tanh");
+      return;
+    case Activation::kRelu2:
+      at::relu_(x).square_();
       return;
     case Activation::kClampedSwiglu:
       break;  // not of one input
