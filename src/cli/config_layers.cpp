@@ -130,7 +130,7 @@ std::string config_text(const CLI::App& verb) {
     else
       entry.values = entry.is_array ? default_values(option->get_default_str())
                                     : std::vector{option->get_default_str()};
-    text += config_line(entry);
+    if (!entry.values.empty()) text += config_line(entry);
   }
   return text;
 }

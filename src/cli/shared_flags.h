@@ -10,7 +10,7 @@ namespace air {
 /// Values of the shared flags, as given; checked where they are used.
 struct SharedFlags {
   std::string model;
-  std::string config;  ///< a file of flags; empty: none
+  std::string config;   ///< a file of flags; empty: none
   std::string adapter;  ///< a folder, "none", or empty
   std::vector<std::string> ignore_config_keys;
   std::string device = "auto";

@@ -17,7 +17,15 @@ HARMLESS = {
     "id2label", "label2id", "problem_type", "pretraining_tp", "vision_config", "mm_tokens_per_image", "boi_token_index",
     "eoi_token_index", "image_token_index", "image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id",
 }
-WITH_TEXT_CONFIG = WRAPPERS | {"gemma3"}
+# For decoding to an end, and of the Mamba-2 layers that a dense Granite 4 does not have.
+HARMLESS_OF = {
+    "hunyuan_v1_dense": {"eod_token_id"},
+    "granitemoehybrid": {"mamba_chunk_size", "mamba_conv_bias", "mamba_d_conv", "mamba_d_head", "mamba_d_state", "mamba_expand",
+                         "mamba_n_groups", "mamba_n_heads", "mamba_proj_bias", "num_experts_per_tok", "time_step_limit"},
+}
+# Read, and used by no layer: shared_intermediate_size is the one of the MLP.
+UNUSED = {("granitemoehybrid", "intermediate_size")}
+WITH_TEXT_CONFIG = WRAPPERS | {"gemma3", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl"}
 # Used only beside another key: (family, key) -> that key and value.
 TOGETHER = {
     ("qwen2", "max_window_layers"): {"use_sliding_window": True, "sliding_window": 5},
@@ -47,6 +55,8 @@ OTHER_VALUES_OF = {
     ("intermediate_size", "lfm2"): 9000,        # rounded to a multiple of 256
     ("hidden_act", "phi"): "silu", ("hidden_act", "gemma"): "silu", ("hidden_act", "starcoder2"): "silu",
     ("rope_parameters", "phi3"): {"rope_type": "default", "rope_theta": 77.0},
+    ("rope_parameters", "ministral3"): {"rope_type": "yarn", "factor": 3.0, "original_max_position_embeddings": 4096,
+                                        "llama_4_scaling_beta": 0.2},
     **{("rope_parameters", family): {"full_attention": {"rope_type": "linear", "factor": 3.0}}
        for family in ("gemma3_text", "olmo3")},
 }
@@ -65,7 +75,9 @@ def plain(config):
 
 
 # What a config class has no usable default for.
-NEEDED = {"lfm2_moe": {"layer_types": ["conv", "conv", "full_attention", "conv"] * 8}}
+NEEDED = {"mistral3": {"text_config": {"model_type": "mistral"}},
+          "granitemoehybrid": {"layer_types": ["full_attention"] * 32, "num_local_experts": 0},
+          "lfm2_moe": {"layer_types": ["conv", "conv", "full_attention", "conv"] * 8}}
 
 
 def defaults(family):
@@ -82,7 +94,7 @@ def understood(window, config):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_missing_key_has_the_default_of_the_config_class(family, window):
     everything = understood(window, defaults(family))
-    least = {"model_type": family} | NEEDED.get(family, {}) | ({"text_config": {}} if family in WITH_TEXT_CONFIG else {})
+    least = {"model_type": family} | ({"text_config": {}} if family in WITH_TEXT_CONFIG else {}) | NEEDED.get(family, {})
     assert understood(window, least) == everything
 
 
@@ -109,7 +121,7 @@ def test_every_key_is_used_or_refused_or_known_to_be_harmless(family, window):
     config = defaults(family)
     silent, wrong = [], []
     for key, value in config.items():
-        if key in HARMLESS:
+        if key in HARMLESS | HARMLESS_OF.get(family, set()) or (family, key) in UNUSED:
             continue
         before = config | TOGETHER.get((family, key), {})
         if key == "layer_types" and "sliding_window" in config:
@@ -137,7 +149,7 @@ def test_every_key_is_used_or_refused_or_known_to_be_harmless(family, window):
 def test_harmless_keys_change_nothing(family, window):
     config = defaults(family)
     expected = understood(window, config)
-    for key in HARMLESS & config.keys() - {"model_type"}:
+    for key in (HARMLESS | HARMLESS_OF.get(family, set())) & config.keys() - {"model_type"}:
         for value in ("something", 123, None):
             assert understood(window, config | {key: value}) == expected, key
 

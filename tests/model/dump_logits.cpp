@@ -26,6 +26,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "model/causal_lm.h"
 #include "model/device.h"
 
@@ -110,6 +111,8 @@ Json answer(const Json& job) {
 }  // namespace
 
 int main() {
+  air::init_log(air::Verbosity::kQuiet,
+                air::When::kNever);  // stdout is for answers: warnings go to stderr
   std::string line;
   while (std::getline(std::cin, line)) std::cout << answer(Json::parse(line)).dump() << std::endl;
 }

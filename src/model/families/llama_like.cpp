@@ -271,7 +271,7 @@ static ModelConfig read_granitemoehybrid(ConfigReader& reader) {
   const std::vector<std::string> types = reader.strings(key);
   for (const std::string& type : types)
     if (type != "attention" && type != "full_attention")
-      reader.fail("a hybrid: it has layers of the type \"" + type + "\"",
+      reader.fail(std::string(key) + " has \"" + type + "\": a hybrid",
                   "air knows the dense models of this type, whose layers are all attention");
   if (types.empty()) reader.fail("no key \"layer_types\": all its layers would be Mamba-2");
   if (reader.integer("num_local_experts", 8) != 0)
