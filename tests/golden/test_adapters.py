@@ -175,7 +175,7 @@ def test_what_is_not_applied_is_refused_by_name(change, says, window, tmp_path):
 
 
 @pytest.mark.parametrize("rename,says", [
-    (lambda name: name.replace("layers.2", "layers.7"), "layers.7.self_attn.q_proj"),
+    (lambda name: name.replace("layers.2", "layers.7"), "model.layers.7."),  # the first by name
     (lambda name: name.replace("v_proj.lora_B", "v_proj.lora_B.other"), "lora_B.other"),
     (lambda name: name.replace("q_proj.lora_A.weight", "q_proj.lora_magnitude_vector"), "lora_magnitude_vector"),
     (lambda name: name.removeprefix("base_model.model."), "model.layers"),
