@@ -18,6 +18,7 @@ void add_shared_flags(CLI::App& verb, SharedFlags& flags, SharedFlagsUsed used) 
                     "Unknown keys of config.json that you know to change nothing")
         ->group(group)
         ->delimiter(',')
+        ->default_str("")
         ->type_name("KEY,…");
   }
   if (used.compute) {
