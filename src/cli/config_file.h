@@ -16,7 +16,7 @@ struct ConfigEntry {
 /// The entries of a file, and those of its table [verb], which take precedence. Tables of
 /// `other_verbs` are passed over.
 /// @throws Error(kUsage) with file and line for what is not TOML, for another table, and for a
-/// value that is no text, number, truth value, date or an array of these.
+/// value that is not a text, number, truth value, date or an array of these.
 std::vector<ConfigEntry> read_config_file(const std::string& path, const std::string& verb,
                                           const std::vector<std::string>& other_verbs);
 

@@ -25,6 +25,15 @@ struct SizeDefaults {
 /// A key that two versions of transformers spell in two ways.
 int64_t read_num_experts(ConfigReader& reader, const std::string& key, const std::string& other,
                          int64_t fallback);
+
+/// Experts beside a shared one: a family's defaults.
+struct SharedExpertDefaults {
+  int64_t num_experts, num_experts_per_tok;
+  int64_t intermediate_size, shared_intermediate_size;
+  bool norm_topk_prob;
+};
+ExpertConfig read_shared_experts(ConfigReader& reader, const SharedExpertDefaults& defaults);
+
 /// `mlp_only_layers` have one MLP, and so have those that `decoder_sparse_step` leaves out; the
 /// others get experts.
 void read_sparse_layers(ConfigReader& reader, ModelConfig& config);

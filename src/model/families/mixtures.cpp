@@ -21,6 +21,17 @@ int64_t read_num_experts(ConfigReader& reader, const std::string& key, const std
   return count;
 }
 
+ExpertConfig read_shared_experts(ConfigReader& reader, const SharedExpertDefaults& defaults) {
+  return {
+      .num_experts =
+          read_num_experts(reader, "num_experts", "num_local_experts", defaults.num_experts),
+      .num_experts_per_tok = reader.integer("num_experts_per_tok", defaults.num_experts_per_tok),
+      .intermediate_size = reader.integer("moe_intermediate_size", defaults.intermediate_size),
+      .norm_topk_prob = reader.boolean("norm_topk_prob", defaults.norm_topk_prob),
+      .shared_intermediate_size = reader.positive_integer("shared_expert_intermediate_size",
+                                                          defaults.shared_intermediate_size)};
+}
+
 void read_sparse_layers(ConfigReader& reader, ModelConfig& config) {
   const int64_t step = reader.positive_integer("decoder_sparse_step", 1);
   const std::vector<int64_t> dense = reader.integers("mlp_only_layers");
@@ -79,12 +90,7 @@ static ModelConfig read_qwen2_moe(ConfigReader& reader) {
     return sliding_if(used && i % 2 == 0 && i < last);
   });
   set_windows(reader, config, types, used ? window : std::nullopt);
-  config.experts = {
-      .num_experts = read_num_experts(reader, "num_experts", "num_local_experts", 60),
-      .num_experts_per_tok = reader.integer("num_experts_per_tok", 4),
-      .intermediate_size = reader.integer("moe_intermediate_size", 1408),
-      .norm_topk_prob = reader.boolean("norm_topk_prob", false),
-      .shared_intermediate_size = reader.positive_integer("shared_expert_intermediate_size", 5632)};
+  config.experts = read_shared_experts(reader, {60, 4, 1408, 5632, false});
   read_sparse_layers(reader, config);
   return config;
 }

@@ -32,15 +32,7 @@ ModelConfig read_gated_llama_like(ConfigReader& reader, const SizeDefaults& size
 /// The text part of a folder that also sees images.
 ModelConfig read_wrapped(ConfigReader& reader, const char* text_type,
                          ModelConfig (*read_text)(ConfigReader& reader)) {
-  const Json& text = reader.raw("text_config");
-  if (text.is_null()) reader.fail("no key \"text_config\"");
-  ConfigReader nested(text, reader.where() + ": text_config", reader.ignored());
-  nested.expect("model_type", text_type);
-  if (nested.has("quantization_config"))
-    nested.fail("quantised weights (quantization_config) are not supported");
-  ModelConfig config = read_text(nested);
-  nested.finish();
-  pass_harmless_keys(reader);
+  ModelConfig config = read_text_config(reader, {{text_type, read_text}});
   // The key of the whole model decides, not the one of its part.
   config.tie_word_embeddings = reader.boolean("tie_word_embeddings", false);
   reader.harmless({"vision_config", "image_token_id", "video_token_id", "vision_start_token_id",
@@ -72,15 +64,10 @@ static ModelConfig read_qwen3_5(ConfigReader& reader) {
 Family qwen3_5_family() { return {"qwen3_5", read_qwen3_5, kQwen35Names}; }
 
 static ModelConfig read_qwen3_5_moe_text(ConfigReader& reader) {
-  // No dense layers, and so no size of one: the key stands in no file.
+  // All layers are sparse: no file has the size of a dense one.
   ModelConfig config = read_gated_llama_like(reader, {248320, 2048, 512, 40, 16, 2, 256, 32768});
-  config.experts = {
-      .num_experts = read_num_experts(reader, "num_experts", "num_local_experts", 256),
-      .num_experts_per_tok = reader.integer("num_experts_per_tok", 8),
-      .intermediate_size = reader.integer("moe_intermediate_size", 512),
-      .norm_topk_prob = true,
-      .shared_intermediate_size = reader.positive_integer("shared_expert_intermediate_size", 512)};
   reader.expect("norm_topk_prob", true);
+  config.experts = read_shared_experts(reader, {256, 8, 512, 512, true});
   reader.expect("mlp_only_layers", Json::array());
   reader.expect("decoder_sparse_step", 1);
   for (LayerConfig& layer : config.layers) layer.experts = true;
@@ -99,12 +86,7 @@ Family qwen3_5_moe_family() { return {"qwen3_5_moe", read_qwen3_5_moe, kQwen35Na
 
 static ModelConfig read_qwen3_next(ConfigReader& reader) {
   ModelConfig config = read_gated_llama_like(reader, {151936, 2048, 5632, 48, 16, 2, 256, 32768});
-  config.experts = {
-      .num_experts = read_num_experts(reader, "num_experts", "num_local_experts", 512),
-      .num_experts_per_tok = reader.integer("num_experts_per_tok", 10),
-      .intermediate_size = reader.integer("moe_intermediate_size", 512),
-      .norm_topk_prob = reader.boolean("norm_topk_prob", true),
-      .shared_intermediate_size = reader.positive_integer("shared_expert_intermediate_size", 512)};
+  config.experts = read_shared_experts(reader, {512, 10, 512, 512, true});
   read_sparse_layers(reader, config);
   return config;
 }
