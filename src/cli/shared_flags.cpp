@@ -18,6 +18,7 @@ void add_shared_flags(CLI::App& verb, SharedFlags& flags, SharedFlagsUsed used) 
                     "Unknown keys of config.json that you know to change nothing")
         ->group(group)
         ->delimiter(',')
+        ->allow_extra_args(false)  // the inputs follow
         ->default_str("")
         ->type_name("KEY,…");
   }

@@ -200,3 +200,17 @@ def test_a_closed_pipe_ends_quietly(verb, model, tmp_path):
     process.stdout.close()
     errors = process.stderr.read()
     assert process.wait(timeout=300) == 0 and errors == b""
+
+
+def test_unknown_config_keys_are_ignored_by_name_only(model, traces, tmp_path):
+    """Case M15: named and refused, unless the user names them; the flag does not take the inputs that follow it."""
+    folder = tmp_path / "extra"
+    shutil.copytree(model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"my_key": 1, "other_key": [2]}))
+    score = ["score", "--model", folder, "--heads", "1-5", "--order", "input"]
+    message = fail(MODEL, *score, traces)
+    assert '"my_key"' in message and "--ignore-config-keys my_key,other_key" in message
+    expected = succeed("score", "--model", model, "--heads", "1-5", "--order", "input", traces)
+    assert succeed(*score, "--ignore-config-keys", "my_key,other_key", traces) == expected
+    assert '"nonsense"' in fail(MODEL, *score, "--ignore-config-keys", "my_key,other_key,nonsense", traces)
