@@ -103,8 +103,7 @@ MaskingEffect measure_masking(const CausalLM& model, const MaskingPlan& plan,
                               const std::vector<LossSample>& samples,
                               const std::function<void(int64_t num_tokens)>& progress) {
   const std::vector<HeadSet> variants = all_variants(plan);
-  const HeadMask mask(variants, MaskMode::kUniform, model.config().head_grid(), model.device(),
-                      model.dtype());
+  const HeadMask mask(variants, MaskMode::kUniform, model.config().head_grid());
   std::vector<Sums> sums(variants.size());
   MaskingEffect effect;
   int64_t num_done = 0;

@@ -4,10 +4,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 namespace air {
+
+struct KeyLayout;
 
 /// Where B sequences lie in N packed rows. A sequence may continue an earlier one, its prefix, as
 /// answers continue one prompt: it sees all of the prefix's tokens, which are computed once for all
@@ -15,6 +18,8 @@ namespace air {
 struct PackedSequences {
   std::vector<int64_t> cu_seqlens;  ///< [B + 1], from 0 to N
   std::vector<int64_t> prefix;      ///< [B]: the sequence's prefix, −1: none. Empty: none at all.
+  /// The same on an accelerator (kernels/varlen_attention.h), made once for all layers; else null.
+  std::shared_ptr<const KeyLayout> keys = nullptr;
 
   int64_t size() const { return static_cast<int64_t>(cu_seqlens.size()) - 1; }
   int64_t num_tokens() const { return cu_seqlens.back(); }

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "model/checkpoint.h"
 #include "model/device.h"
+#include "model/kernels/varlen_attention.h"
 #include "model/lora.h"
 #include "model/row_blocks.h"
 #include "model/weight_reader.h"
@@ -37,6 +38,12 @@ Batch with_aligned_rows(const Batch& batch) {
   padded.sequences.cu_seqlens.push_back(tokens + missing);
   if (!padded.sequences.prefix.empty()) padded.sequences.prefix.push_back(-1);
   return padded;
+}
+
+/// The sequences with what an accelerator's attention wants to know of them.
+PackedSequences with_key_layout(PackedSequences sequences, at::Device device) {
+  if (!device.is_cpu()) sequences.keys = make_key_layout(sequences, device);
+  return sequences;
 }
 
 /// None for a model without recurrent layers.
@@ -104,7 +111,7 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
   std::vector<RopeTable> ropes;
   for (const RopeConfig& rope : config_.ropes)
     ropes.push_back(make_rope_table(rope, batch.positions, batch.sequences, dtype()));
-  PackedSequences sequences = batch.sequences;
+  PackedSequences sequences = with_key_layout(batch.sequences, device());
   std::optional<ScanPlan> scan = scan_plan_of(config_, sequences, device());
   int64_t variants_here = 1;
   for (int64_t index = 0; index < config_.num_hidden_layers; ++index) {
@@ -112,7 +119,7 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
     if (index == fork && num_variants > 1) {
       x = x.repeat({num_variants, 1});
       for (RopeTable& rope : ropes) rope = repeated(rope, num_variants);
-      sequences = sequences.repeated(num_variants);
+      sequences = with_key_layout(sequences.repeated(num_variants), device());
       scan = scan_plan_of(config_, sequences, device());
       variants_here = num_variants;
     }

@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/error.h"
 #include "model/activation.h"
@@ -13,23 +14,23 @@ namespace air {
 
 namespace {
 
-// Rows of a mixture at a time: enough that every expert gets a full-speed matrix product, few
-// enough that its wide buffers stay small.
-constexpr int64_t kMixtureRows = 2048;
-
-/// Multiplies the rows of each variant by that variant's 0/1 per head.
-/// @param x [M · N, H, D], changed in place
-void mask_heads(at::Tensor& x, const at::Tensor& mask, int64_t num_variants) {
-  x.view({num_variants, x.size(0) / num_variants, x.size(1), x.size(2)}).mul_(mask);
+/// Queries, keys and values as the projections put them out, [rows, their size].
+std::array<at::Tensor, 3> project_all(const DecoderLayer& layer, const at::Tensor& x) {
+  if (!layer.qkv_proj.weight.defined())
+    return {apply_linear(layer.q_proj, x), apply_linear(layer.k_proj, x),
+            apply_linear(layer.v_proj, x)};
+  const at::Tensor all = apply_linear(layer.qkv_proj, x);
+  const int64_t q = layer.q_proj.weight.size(0), k = layer.k_proj.weight.size(0);
+  return {all.narrow(1, 0, q), all.narrow(1, q, k), all.narrow(1, q + k, all.size(1) - q - k)};
 }
 
 /// Queries or keys of all heads, [rows, heads, D], normalised as the family does.
-at::Tensor project_heads(const Linear& proj, const Norm& norm, const at::Tensor& x,
-                         int64_t head_dim, const ModelConfig& config) {
-  at::Tensor projected = apply_linear(proj, x);
+/// @param projected [rows, heads · D]
+at::Tensor as_heads(at::Tensor projected, const Norm& norm, int64_t head_dim,
+                    const ModelConfig& config) {
   if (config.qk_norm == QkNorm::kProjection) projected = apply_norm(projected, norm, config.norm);
   if (config.clip_qkv > 0) projected.clamp_(-config.clip_qkv, config.clip_qkv);
-  projected = projected.view({x.size(0), -1, head_dim});
+  projected = projected.view({projected.size(0), -1, head_dim});
   return config.qk_norm == QkNorm::kProjection ? projected
                                                : apply_norm(projected, norm, config.norm);
 }
@@ -52,19 +53,20 @@ QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const Laye
   const AttentionSizes& sizes = context.layer().attention;
   const int64_t rows = x.size(0);
   QueryKeyValue all;
-  if (!is_one_block(rows, x.device()))
+  // What the projections put out is as narrow as what is kept: an accelerator needs no blocks here.
+  const bool one_block = !x.is_cpu() || is_one_block(rows, x.device());
+  if (!one_block)
     all = {at::empty({rows, sizes.num_heads, sizes.head_dim}, x.options()),
            at::empty({rows, sizes.num_key_value_heads, sizes.head_dim}, x.options()),
            at::empty({rows, sizes.num_key_value_heads, sizes.v_head_dim}, x.options())};
-  for_row_blocks(rows, x.device(), [&](int64_t begin, int64_t length) {
+  const auto project_rows = [&](int64_t begin, int64_t length) {
     const at::Tensor normed =
         apply_norm(x.narrow(0, begin, length), layer.attention_norm, config.norm);
     const bool norm_last = config.qk_norm_after_rope;
-    at::Tensor q = project_heads(layer.q_proj, norm_last ? Norm{} : layer.q_norm, normed,
-                                 sizes.head_dim, config);
-    at::Tensor k = project_heads(layer.k_proj, norm_last ? Norm{} : layer.k_norm, normed,
-                                 sizes.head_dim, config);
-    at::Tensor v = apply_linear(layer.v_proj, normed).view({length, -1, sizes.v_head_dim});
+    const auto [projected_q, projected_k, projected_v] = project_all(layer, normed);
+    at::Tensor q = as_heads(projected_q, norm_last ? Norm{} : layer.q_norm, sizes.head_dim, config);
+    at::Tensor k = as_heads(projected_k, norm_last ? Norm{} : layer.k_norm, sizes.head_dim, config);
+    at::Tensor v = projected_v.view({length, -1, sizes.v_head_dim});
     if (config.clip_qkv > 0) v.clamp_(-config.clip_qkv, config.clip_qkv);
     if (context.rope != nullptr) {
       const RopeTable rope = rows_of(*context.rope, begin, length);
@@ -79,7 +81,11 @@ QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const Laye
     store(all.q, q, begin);
     store(all.k, k, begin);
     store(all.v, v, begin);
-  });
+  };
+  if (one_block)
+    project_rows(0, rows);
+  else
+    for_row_blocks(rows, x.device(), project_rows);
   return all;
 }
 
@@ -116,17 +122,16 @@ at::Tensor attend(const DecoderLayer& layer, const at::Tensor& x, const LayerCon
     const int64_t base_rows = in.q.size(0) / context.num_variants;
     context.observer(in.q.narrow(0, 0, base_rows), in.k.narrow(0, 0, base_rows));
   }
-  const at::Tensor mask =
-      context.mask != nullptr ? context.mask->layer(context.index) : at::Tensor();
+  const bool masked = context.mask != nullptr && context.mask->masks_layer(context.index);
   // A query of zeros has equal scores with every key: its softmax row is uniform over the visible
   // positions. A soft cap leaves a score of 0 as it is; a sink keeps its own logit
   // (docs/families.md).
-  if (mask.defined() && context.mask->mode() == MaskMode::kUniform)
-    mask_heads(in.q, mask, context.num_variants);
+  if (masked && context.mask->mode() == MaskMode::kUniform)
+    context.mask->zero_heads(in.q, context.index);
   at::Tensor attended = packed_attention(in.q, in.k, in.v, context.sequences,
                                          attention_spec(layer, context.config, context.index));
-  if (mask.defined() && context.mask->mode() == MaskMode::kZero)
-    mask_heads(attended, mask, context.num_variants);
+  if (masked && context.mask->mode() == MaskMode::kZero)
+    context.mask->zero_heads(attended, context.index);
   return attended.view({x.size(0), context.layer().attention.out_size()});
 }
 
@@ -211,8 +216,9 @@ void apply_decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerCo
   });
   // An expert gets few rows of a block, so a mixture takes many at once and leaves the threads to
   // its products.
-  for (int64_t begin = 0; has_experts && begin < x.size(0); begin += kMixtureRows) {
-    at::Tensor rows = x.narrow(0, begin, std::min(kMixtureRows, x.size(0) - begin));
+  const int64_t step = mixture_rows(x.device());
+  for (int64_t begin = 0; has_experts && begin < x.size(0); begin += step) {
+    at::Tensor rows = x.narrow(0, begin, std::min(step, x.size(0) - begin));
     add_mlp(layer, rows, {}, config);
   }
 }

@@ -23,10 +23,12 @@ struct DecoderLayer {
   Norm attention_norm;            ///< of what attention reads
   Norm attention_post_norm;       ///< of what attention adds
   Linear q_proj, k_proj, v_proj;  ///< [H · D, hidden], [K · D, hidden], [K · E, hidden]
-  Norm q_norm, k_norm;            ///< as ModelConfig::qk_norm says
-  at::Tensor sinks;               ///< [H]
-  ShortConv short_conv;           ///< where the layer has one in place of attention
-  GatedDelta delta;               ///< where the layer has one in place of attention
+  /// The three above in one, of which they are rows: an accelerator makes one product of it.
+  Linear qkv_proj;
+  Norm q_norm, k_norm;   ///< as ModelConfig::qk_norm says
+  at::Tensor sinks;      ///< [H]
+  ShortConv short_conv;  ///< where the layer has one in place of attention
+  GatedDelta delta;      ///< where the layer has one in place of attention
   /// What the mixer puts out is multiplied by a function of this, [its size, hidden].
   Linear output_gate;
   Linear o_proj;       ///< [hidden, H · E], or from what else the mixer puts out

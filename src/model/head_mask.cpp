@@ -2,14 +2,11 @@
 
 #include <algorithm>
 
-#include <ATen/ops/ones.h>
-
 #include "base/error.h"
 
 namespace air {
 
-HeadMask::HeadMask(std::span<const HeadSet> variants, MaskMode mode, const HeadGrid& grid,
-                   at::Device device, at::ScalarType dtype)
+HeadMask::HeadMask(std::span<const HeadSet> variants, MaskMode mode, const HeadGrid& grid)
     : num_variants_(variants.size()),
       mode_(mode),
       fork_layer_(grid.num_layers()),
@@ -18,16 +15,16 @@ HeadMask::HeadMask(std::span<const HeadSet> variants, MaskMode mode, const HeadG
   for (int64_t variant = 0; variant < num_variants_; ++variant) {
     check_heads(variants[variant], grid, "heads");
     for (const Head head : variants[variant]) {
-      at::Tensor& layer = layers_[head.layer];
-      if (!layer.defined())
-        layer = at::ones({num_variants_, 1, grid.num_heads(head.layer), 1},
-                         at::TensorOptions().dtype(dtype));
-      layer.select(0, variant).select(1, head.head).zero_();
+      layers_[head.layer].push_back({variant, head.head});
       fork_layer_ = std::min(fork_layer_, head.layer);
     }
   }
-  for (at::Tensor& layer : layers_)
-    if (layer.defined()) layer = layer.to(device);
+}
+
+void HeadMask::zero_heads(at::Tensor& x, int64_t index) const {
+  const int64_t rows = x.size(0) / num_variants_;
+  for (const MaskedHead masked : layers_.at(index))
+    x.narrow(0, masked.variant * rows, rows).select(1, masked.head).zero_();
 }
 
 }  // namespace air

@@ -24,21 +24,25 @@ class HeadMask {
  public:
   /// @param variants head sets, M of them.
   /// @throws Error(kModel) for a head that the model does not have.
-  HeadMask(std::span<const HeadSet> variants, MaskMode mode, const HeadGrid& grid,
-           at::Device device, at::ScalarType dtype);
+  HeadMask(std::span<const HeadSet> variants, MaskMode mode, const HeadGrid& grid);
 
   int64_t num_variants() const { return num_variants_; }
   MaskMode mode() const { return mode_; }
   /// The first layer where a variant has a masked head; L when none has.
   int64_t fork_layer() const { return fork_layer_; }
-  /// [M, 1, H, 1] of 0 (masked) and 1, or undefined when no variant masks a head of this layer.
-  const at::Tensor& layer(int64_t index) const { return layers_.at(index); }
+  bool masks_layer(int64_t index) const { return !layers_.at(index).empty(); }
+  /// Sets the masked heads of layer `index` to zero in the rows of their variants.
+  /// @param x [M · N, H, D], one variant after another
+  void zero_heads(at::Tensor& x, int64_t index) const;
 
  private:
   int64_t num_variants_;
   MaskMode mode_;
   int64_t fork_layer_;
-  std::vector<at::Tensor> layers_;
+  struct MaskedHead {
+    int64_t variant, head;
+  };
+  std::vector<std::vector<MaskedHead>> layers_;
 };
 
 }  // namespace air

@@ -108,35 +108,52 @@ int64_t delta_buffers(const ModelConfig& config, c10::Device device) {
   return pieces * (rows * row + states) * int64_t{sizeof(float)};
 }
 
+/// Numbers of a token in attention.
+int64_t attention_row(const ModelConfig& config, const AttentionSizes& sizes, c10::Device device,
+                      c10::ScalarType dtype) {
+  // Keys and values, and their copies: with the rows of a head together on the CPU, with those of
+  // prefixes in between on an accelerator, whose kernel for float32 has them once for each query
+  // head beside that.
+  int64_t keys = 2 * (sizes.k_size() + sizes.v_size());
+  if (!device.is_cpu() && dtype == c10::kFloat)
+    keys += sizes.num_heads * (sizes.head_dim + sizes.v_head_dim);
+  // States; queries; what is attended, or before it the rows that the projections read.
+  return config.hidden_size + sizes.q_size() + std::max(sizes.out_size(), config.hidden_size) +
+         keys;
+}
+
+/// Numbers of a token in the products of a mixture, each for all k experts.
+int64_t mixture_row(const ModelConfig& config, c10::Device device) {
+  const ExpertConfig& experts = config.experts;
+  // One by one, or all at once with what goes in and comes out.
+  const int64_t inputs = device.is_cpu() ? 0 : 2 * config.hidden_size;
+  return experts.num_experts_per_tok * (2 * experts.intermediate_size + inputs);
+}
+
 }  // namespace
 
 PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Device device,
                        c10::ScalarType dtype) {
   const int64_t size = c10::elementSize(dtype);
-  // States; queries and attended values; keys and values, and their copies with the rows of a head
-  // together. After the last layer: states, those of the output rows, and their norm.
+  // After the last layer: states, those of the output rows, and their norm.
   int64_t row = 3 * config.hidden_size;
-  for (const int64_t index : config.attention_layers()) {
-    const AttentionSizes& sizes = config.layers[index].attention;
-    row = std::max(row, config.hidden_size + sizes.q_size() + sizes.out_size() +
-                            2 * (sizes.k_size() + sizes.v_size()));
-  }
+  for (const int64_t index : config.attention_layers())
+    row = std::max(row, attention_row(config, config.layers[index].attention, device, dtype));
   if (config.has_mixer(Mixer::kGatedDelta)) row = std::max(row, delta_row(config, size));
   if (config.has_mixer(Mixer::kShortConv)) row = std::max(row, 4 * config.hidden_size);
   for (const RopeConfig& rope : config.ropes) row += rope.rotary_dim;
   const int64_t inner = config.mlp_gate ? 2 * config.intermediate_size : config.intermediate_size;
-  const int64_t expert_inner =
-      2 * config.experts.intermediate_size * config.experts.num_experts_per_tok;
   const int64_t shared_inner = 2 * config.experts.shared_intermediate_size;
   // A row of the MLP, with what goes in and out of it.
-  const int64_t wide_row = std::max({inner, expert_inner, shared_inner}) + 4 * config.hidden_size;
+  const int64_t wide_row =
+      std::max({inner, mixture_row(config, device), shared_inner}) + 4 * config.hidden_size;
   PassMemory memory;
   if (config.has_mixer(Mixer::kGatedDelta)) memory.fixed += delta_buffers(config, device);
   memory.per_token = size * num_variants * row;
   memory.fixed += size * concurrent_rows(device) * wide_row;
-  // Scores of attention and logits: a few MiB a thread; whole rows of logits, some times over, on
-  // an accelerator.
-  memory.fixed += device.is_cpu() ? at::get_num_threads() * (int64_t{16} << 20) : int64_t{1} << 30;
+  // Scores of attention and logits: a few MiB a thread; on an accelerator a piece of logits in
+  // whole rows (kernels/cuda.cpp), and as much again for explicit scores of attention.
+  memory.fixed += device.is_cpu() ? at::get_num_threads() * (int64_t{16} << 20) : int64_t{2} << 30;
   return memory;
 }
 

@@ -1,11 +1,15 @@
 #include "model/mlp.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/_grouped_mm.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/argsort.h>
 #include <ATen/ops/bincount.h>
 #include <ATen/ops/gather.h>
+#include <ATen/ops/searchsorted.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/softmax.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/topk.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -44,26 +48,100 @@ Routing route(const ExpertMixture& mixture, const at::Tensor& x, const ExpertCon
   return {experts, weights.to(x.scalar_type())};
 }
 
-at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x,
-                         const ModelConfig& config) {
-  const Routing routing = route(mixture, x, config.experts);
-  const int64_t k = config.experts.num_experts_per_tok;
-  // Slots (token, choice) in the order of their experts: each expert's are one run of them.
+void stack_experts(ExpertMixture& mixture) {
+  constexpr int64_t kRowBytes = 16;
+  const Mlp& first = mixture.experts.front();
+  for (const Linear& part : {first.up_proj, first.down_proj})
+    if (part.weight.size(1) * part.weight.element_size() % kRowBytes != 0) return;
+  const auto stack = [&](Linear Mlp::*part) {
+    for (at::Tensor Linear::*tensor : {&Linear::weight, &Linear::bias}) {
+      if (!(first.*part.*tensor).defined()) continue;
+      std::vector<at::Tensor> each;
+      for (const Mlp& expert : mixture.experts) each.push_back(expert.*part.*tensor);
+      const at::Tensor all = at::stack(each);
+      mixture.stacked.*part.*tensor = all;
+      for (size_t i = 0; i < mixture.experts.size(); ++i)
+        mixture.experts[i].*part.*tensor = all[static_cast<int64_t>(i)];
+    }
+  };
+  stack(&Mlp::gate_proj);
+  stack(&Mlp::up_proj);
+  stack(&Mlp::down_proj);
+}
+
+namespace {
+
+/// Slots (token, choice) in the order of their experts: each expert's are one run of them.
+struct Slots {
+  at::Tensor order;    ///< [N · k] int64: slot at each place
+  at::Tensor experts;  ///< [N · k] int64: expert at each place
+  at::Tensor rows;     ///< [N · k] int64: token at each place
+};
+
+Slots sorted_slots(const Routing& routing) {
   const at::Tensor slots = routing.experts.flatten();
   const at::Tensor order = at::argsort(slots, /*stable=*/true, /*dim=*/0);
-  const at::Tensor counts = at::bincount(slots, {}, config.experts.num_experts).cpu();
+  return {order, slots.index_select(0, order), order.floor_divide(routing.experts.size(1))};
+}
+
+/// All experts' part of the mixture by one product for each of their matrices.
+at::Tensor grouped_experts(const ExpertMixture& mixture, const at::Tensor& x,
+                           const Routing& routing, const ModelConfig& config) {
+  const Slots slots = sorted_slots(routing);
+  const Mlp& all = mixture.stacked;
+  const at::Tensor expert_ids = at::arange(all.up_proj.weight.size(0), slots.experts.options());
+  const at::Tensor ends =
+      at::searchsorted(slots.experts, expert_ids, /*out_int32=*/true, /*right=*/true);
+  const auto product = [&](const at::Tensor& input, const Linear& part) {
+    at::Tensor output = at::_grouped_mm(input, part.weight.transpose(1, 2), ends);
+    if (part.bias.defined()) output.add_(part.bias.index_select(0, slots.experts));
+    return output;
+  };
+  at::Tensor hidden;
+  {
+    const at::Tensor gathered = x.index_select(0, slots.rows);
+    hidden = product(gathered, all.up_proj);
+    if (all.gate_proj.weight.defined()) {
+      at::Tensor gate = product(gathered, all.gate_proj);
+      apply_gate(gate, hidden, {config.hidden_act, config.swiglu_alpha, config.swiglu_limit});
+      hidden = gate;
+    } else {
+      activate(hidden, config.hidden_act);
+    }
+  }
+  hidden = product(hidden, all.down_proj);
+  hidden.mul_(routing.weights.flatten().index_select(0, slots.order).unsqueeze(1));
+  const at::Tensor back = at::argsort(slots.order);
+  return hidden.index_select(0, back).view({x.size(0), routing.experts.size(1), x.size(1)}).sum(1);
+}
+
+at::Tensor each_expert(const ExpertMixture& mixture, const at::Tensor& x, const Routing& routing,
+                       const ModelConfig& config) {
+  const Slots slots = sorted_slots(routing);
+  const at::Tensor counts = at::bincount(slots.experts, {}, config.experts.num_experts).cpu();
   const at::Tensor weights = routing.weights.flatten();
   at::Tensor out = at::zeros_like(x);
   int64_t begin = 0;
   for (int64_t expert = 0; expert < config.experts.num_experts; ++expert) {
     const int64_t count = counts.const_data_ptr<int64_t>()[expert];
     if (count == 0) continue;
-    const at::Tensor mine = order.narrow(0, begin, count);
+    const at::Tensor mine = slots.order.narrow(0, begin, count);
+    const at::Tensor rows = slots.rows.narrow(0, begin, count);
     begin += count;
-    const at::Tensor rows = mine.floor_divide(k);
     at::Tensor result = apply_mlp(mixture.experts[expert], x.index_select(0, rows), config);
     out.index_add_(0, rows, result.mul_(weights.index_select(0, mine).unsqueeze(1)));
   }
+  return out;
+}
+
+}  // namespace
+
+at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x,
+                         const ModelConfig& config) {
+  const Routing routing = route(mixture, x, config.experts);
+  at::Tensor out = mixture.stacked.up_proj.weight.defined()
+                       ? grouped_experts(mixture, x, routing, config)
+                       : each_expert(mixture, x, routing, config);
   if (mixture.shared.up_proj.weight.defined())
     out.addcmul_(apply_mlp(mixture.shared, x, config),
                  apply_linear(mixture.shared_gate, x).sigmoid_());

@@ -24,7 +24,15 @@ struct ExpertMixture {
   Mlp shared;                ///< passed by every token; undefined where the family has none
   Linear shared_gate;        ///< [1, hidden]
   std::vector<Mlp> experts;  ///< E of them; empty: the layer has one plain Mlp
+  /// The same, each part of all experts in one tensor, [E, out, in] and [E, out]; undefined: they
+  /// are taken one by one.
+  Mlp stacked;
 };
+
+/// Fills `stacked` and makes the experts views of it, so that one grouped product does each part
+/// for all experts and nothing waits for their sizes. Does nothing where the grouped product does
+/// not take the sizes (rows of 16 bytes).
+void stack_experts(ExpertMixture& mixture);
 
 /// @param x [N, hidden]   @return [N, hidden]
 at::Tensor apply_mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& config);
@@ -38,7 +46,8 @@ struct Routing {
 /// @param x [N, hidden]
 Routing route(const ExpertMixture& mixture, const at::Tensor& x, const ExpertConfig& config);
 
-/// Rows are gathered expert by expert, so that each expert's weights are read once.
+/// Rows are gathered expert by expert, so that each expert's weights are read once. What a token's
+/// experts say is added in the order of its choices.
 /// @param x [N, hidden]   @return [N, hidden]
 at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x,
                          const ModelConfig& config);

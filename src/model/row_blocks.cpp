@@ -18,6 +18,8 @@ constexpr int64_t kMinRows = 64;  // at least 2 · kRowAlignment: no block is em
 // memory for more tokens.
 constexpr int64_t kAcceleratorRows = 16384;
 
+constexpr int64_t kMixtureRows = 2048;
+
 int64_t rows_of_a_block(int64_t rows, c10::Device device) {
   if (!device.is_cpu()) return kAcceleratorRows;
   // Few rows are cut smaller, so that every thread has some.
@@ -33,6 +35,10 @@ int64_t aligned_rows(int64_t rows, c10::Device device) {
 
 int64_t concurrent_rows(c10::Device device) {
   return device.is_cpu() ? at::get_num_threads() * kMaxRows : kAcceleratorRows;
+}
+
+int64_t mixture_rows(c10::Device device) {
+  return device.is_cpu() ? kMixtureRows : kAcceleratorRows;
 }
 
 bool is_one_block(int64_t rows, c10::Device device) {

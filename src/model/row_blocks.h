@@ -23,6 +23,10 @@ int64_t aligned_rows(int64_t rows, c10::Device device);
 /// Rows that are in work at the same time, at most.
 int64_t concurrent_rows(c10::Device device);
 
+/// Rows that a mixture of experts takes at a time: enough that every expert gets a full-speed
+/// matrix product, few enough that its wide buffers stay small.
+int64_t mixture_rows(c10::Device device);
+
 /// True when for_row_blocks calls once, with all rows.
 bool is_one_block(int64_t rows, c10::Device device);
 

@@ -28,6 +28,9 @@ struct TokenNll {
   }
 };
 
+/// Results on any device, [R] each, fetched together. @param top1 int32
+TokenNll fetch_token_nll(const at::Tensor& nll, const at::Tensor& entropy, const at::Tensor& top1);
+
 /// What a family does to its logits beside the product with lm_head.
 struct LogitOptions {
   at::Tensor bias;       ///< [V] or undefined

@@ -191,6 +191,24 @@ DecoderLayer WeightReader::layer(int64_t index) {
   return layer;
 }
 
+/// One linear map of several; they become its rows.
+static Linear joined(const std::vector<Linear*>& parts) {
+  Linear all;
+  for (at::Tensor Linear::*tensor : {&Linear::weight, &Linear::bias}) {
+    std::vector<at::Tensor> each;
+    for (const Linear* part : parts) each.push_back(part->*tensor);
+    if (!each.front().defined()) continue;
+    all.*tensor = at::cat(each);
+    int64_t begin = 0;
+    for (Linear* part : parts) {
+      const int64_t rows = (part->*tensor).size(0);
+      part->*tensor = (all.*tensor).narrow(0, begin, rows);
+      begin += rows;
+    }
+  }
+  return all;
+}
+
 void WeightReader::read_attention(const AttentionSizes& sizes, DecoderLayer& layer) {
   const TensorNames& names = config_.names;
   const int64_t hidden = config_.hidden_size;
@@ -210,6 +228,7 @@ void WeightReader::read_attention(const AttentionSizes& sizes, DecoderLayer& lay
     layer.k_proj = linear(layer_ + names.k_proj, k, hidden, config_.qkv_bias);
     layer.v_proj = linear(layer_ + names.v_proj, v, hidden, config_.qkv_bias);
   }
+  if (!device_.is_cpu()) layer.qkv_proj = joined({&layer.q_proj, &layer.k_proj, &layer.v_proj});
   layer.o_proj = linear(layer_ + names.o_proj, hidden, sizes.out_size(), config_.o_bias);
   layer.q_norm = qk_norm(names.q_norm, sizes.num_heads, sizes.head_dim);
   layer.k_norm = qk_norm(names.k_norm, sizes.num_key_value_heads, sizes.head_dim);
@@ -390,6 +409,7 @@ void WeightReader::read_experts(DecoderLayer& layer) {
   else
     for (int64_t i = 0; i < experts.num_experts; ++i)
       layer.experts.experts.push_back(expert(name, i));
+  if (device_.is_cuda() && dtype_ == at::kBFloat16) stack_experts(layer.experts);
 }
 
 Mlp WeightReader::expert(const std::string& name, int64_t index) {

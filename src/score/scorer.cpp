@@ -150,8 +150,7 @@ std::vector<double> mean_of_variants(const std::vector<double>& nll, int64_t row
 Scorer::Scorer(const CausalLM& model, const HeadSet& heads, std::span<const HeadSet> controls,
                MaskMode mode)
     : model_(model),
-      mask_(all_variants(heads, controls), mode, model.config().head_grid(), model.device(),
-            model.dtype()),
+      mask_(all_variants(heads, controls), mode, model.config().head_grid()),
       share_prompts_(model.can_share_prefixes()) {}
 
 bool Scorer::shares_prompt_of(const Trace& trace) const {

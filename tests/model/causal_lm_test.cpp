@@ -47,7 +47,7 @@ Batch batch_of(const std::vector<std::vector<int32_t>>& sequences) {
 
 HeadMask mask_of(const CausalLM& model, const std::vector<HeadSet>& variants,
                  MaskMode mode = MaskMode::kUniform) {
-  return HeadMask(variants, mode, model.config().head_grid(), at::kCPU, at::kFloat);
+  return HeadMask(variants, mode, model.config().head_grid());
 }
 
 double largest_difference(const at::Tensor& a, const at::Tensor& b) {
@@ -266,8 +266,7 @@ TEST(CausalLMTest, APassElsewhereNeverReadsBackWhatItComputes) {
     const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
     const Batch batch = make_batch(spans, at::kMeta, {-1, 0, -1});
     const std::vector<HeadSet> variants = {{}, {{1, 2}}};
-    const HeadMask mask(variants, MaskMode::kUniform, model.config().head_grid(), at::kMeta,
-                        at::kBFloat16);
+    const HeadMask mask(variants, MaskMode::kUniform, model.config().head_grid());
     const at::Tensor hidden =
         model.hidden_states(batch, {.mask = &mask, .output_rows = {19, 20, 56}});
     EXPECT_EQ(hidden.sizes(), at::IntArrayRef({2, 3, model.config().hidden_size}));

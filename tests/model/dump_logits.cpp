@@ -79,7 +79,7 @@ Json run_model(const Json& job) {
   }
   const air::MaskMode mode =
       job.value("mode", "uniform") == "zero" ? air::MaskMode::kZero : air::MaskMode::kUniform;
-  const air::HeadMask mask(variants, mode, model.config().head_grid(), at::kCPU, dtype);
+  const air::HeadMask mask(variants, mode, model.config().head_grid());
   air::ForwardOptions options;
   options.mask = &mask;
   Json attention = Json::array();

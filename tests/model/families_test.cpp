@@ -149,6 +149,36 @@ TEST(MixtureTest, EqualsTheWeightedSumOfEachTokensExperts) {
   }
 }
 
+TEST(MixtureTest, StackedExpertsSayTheSame) {
+  const at::Generator generator = at::detail::createCPUGenerator(6);
+  const auto random = [&](at::IntArrayRef shape) {
+    return at::randn(shape, generator, at::TensorOptions().dtype(at::kFloat));
+  };
+  ModelConfig config;
+  config.experts = {.num_experts = 5, .num_experts_per_tok = 2, .intermediate_size = 4};
+  ExpertMixture experts{{random({5, 8}), {}}, {}};
+  for (int i = 0; i < 5; ++i)
+    experts.experts.push_back({{random({4, 8}), random({4})},
+                               {random({4, 8}), random({4})},
+                               {random({8, 4}), random({8})}});
+  experts.router.weight[3].fill_(-100.0);  // an expert that nobody chooses
+  const at::Tensor x = random({9, 8}).abs();
+  const at::Tensor one_by_one = apply_mixture(experts, x, config);
+  stack_experts(experts);
+  ASSERT_TRUE(experts.stacked.up_proj.weight.defined());
+  EXPECT_EQ(experts.experts[2].down_proj.weight.const_data_ptr<float>(),
+            experts.stacked.down_proj.weight[2].const_data_ptr<float>());
+  EXPECT_LT(largest_difference(apply_mixture(experts, x, config), one_by_one), 1e-5);
+}
+
+TEST(MixtureTest, ExpertsWithRowsThatTheGroupedProductDoesNotTakeStayAsTheyAre) {
+  ExpertMixture experts;
+  experts.experts.push_back(
+      {{at::zeros({5, 6}), {}}, {at::zeros({5, 6}), {}}, {at::zeros({6, 5}), {}}});
+  stack_experts(experts);
+  EXPECT_FALSE(experts.stacked.up_proj.weight.defined());
+}
+
 std::string load_error(const std::filesystem::path& folder) {
   try {
     CausalLM::load(folder, at::kCPU, at::kFloat);

@@ -102,15 +102,8 @@ TokenNll token_nll(const at::Tensor& hidden, const at::Tensor& lm_head, const at
     entropy.push_back((log_p.exp() * log_p).sum(-1).neg());
     top1.push_back(at::argmax(logits, -1).to(at::kInt));
   }
-  TokenNll out(rows);
-  if (rows == 0) return out;
-  const at::Tensor all_nll = at::cat(nll).to(at::kDouble).cpu(),
-                   all_entropy = at::cat(entropy).to(at::kDouble).cpu();
-  const at::Tensor all_top1 = at::cat(top1).cpu();
-  std::copy_n(all_nll.const_data_ptr<double>(), rows, out.nll.begin());
-  std::copy_n(all_entropy.const_data_ptr<double>(), rows, out.entropy.begin());
-  std::copy_n(all_top1.const_data_ptr<int32_t>(), rows, out.top1.begin());
-  return out;
+  if (rows == 0) return TokenNll(0);
+  return fetch_token_nll(at::cat(nll), at::cat(entropy), at::cat(top1));
 }
 
 }  // namespace

@@ -12,8 +12,10 @@ namespace air {
 
 namespace {
 
-// Scores of one block where they are computed explicitly: 16 MiB of float32.
+// Scores of one block where they are computed explicitly: 16 MiB of float32; elsewhere than on the
+// CPU 256 MiB, so that few launches do.
 constexpr int64_t kBlockScores = int64_t{1} << 22;
+constexpr int64_t kAcceleratorBlockScores = int64_t{1} << 26;
 
 /// Rows of one sequence as [1, heads, T, D], without a copy.
 at::Tensor as_heads(const at::Tensor& x, int64_t begin, int64_t length) {
@@ -63,7 +65,9 @@ void explicit_attention(const Sequence& in, const AttentionSpec& spec, at::Tenso
   const int64_t length = in.q.size(0), num_heads = in.q.size(1), kv_heads = in.k.size(1),
                 all = in.k.size(0);
   const int64_t widest = spec.window ? std::min(all, 2 * *spec.window) : all;
-  const int64_t block = std::clamp<int64_t>(kBlockScores / (num_heads * widest), 16, 512);
+  const int64_t scores = in.q.is_cpu() ? kBlockScores : kAcceleratorBlockScores;
+  const int64_t most = in.q.is_cpu() ? 512 : 4096;
+  const int64_t block = std::clamp<int64_t>(scores / (num_heads * widest), 16, most);
   for (int64_t begin = 0; begin < length; begin += block) {
     const int64_t rows = std::min(block, length - begin);
     const int64_t position = in.first_position + begin, end = position + rows;

@@ -3,6 +3,7 @@
 namespace air {
 
 const Kernels& kernels_of(const at::Tensor& x) {
+  if (x.is_cuda()) return cuda_kernels();
   return x.is_cpu() && x.scalar_type() == at::kFloat ? cpu_float_kernels() : aten_kernels();
 }
 

@@ -37,4 +37,7 @@ const Kernels& aten_kernels();
 /// float32 on the CPU (cpu_float.cpp).
 const Kernels& cpu_float_kernels();
 
+/// NVIDIA GPUs (cuda.cpp).
+const Kernels& cuda_kernels();
+
 }  // namespace air

@@ -1,0 +1,115 @@
+// What the kernels of accelerators are given, held against ATen's attention with a stand-in that
+// computes the definition on the CPU.
+#include "model/kernels/varlen_attention.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/einsum.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/logsumexp.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/softmax.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <vector>
+
+#include "model/kernels/aten_attention.h"
+
+namespace air {
+namespace {
+
+std::vector<int64_t> numbers(const at::Tensor& bounds) {
+  EXPECT_EQ(bounds.scalar_type(), at::kInt);
+  EXPECT_TRUE(bounds.is_contiguous());
+  std::vector<int64_t> list;
+  for (int64_t i = 0; i < bounds.size(0); ++i) list.push_back(bounds[i].item<int64_t>());
+  return list;
+}
+
+/// Sequence by sequence, as FlashAttention's documentation says: queries end where keys end, a
+/// window counts back from the diagonal.
+VarlenResult by_definition(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const VarlenCall& call) {
+  const auto query_ends = numbers(call.layout.cu_queries), key_ends = numbers(call.layout.cu_keys);
+  const int64_t group = q.size(1) / k.size(1);
+  VarlenResult result{at::empty({q.size(0), q.size(1), v.size(2)}, q.options()),
+                      at::empty({q.size(1), q.size(0)}, q.options())};
+  for (size_t i = 0; i + 1 < query_ends.size(); ++i) {
+    const int64_t rows = query_ends[i + 1] - query_ends[i], keys = key_ends[i + 1] - key_ends[i];
+    EXPECT_LE(rows, call.layout.max_queries);
+    EXPECT_LE(keys, call.layout.max_keys);
+    const auto of_all_heads = [&](const at::Tensor& x) {
+      return x.narrow(0, key_ends[i], keys).repeat_interleave(group, 1);
+    };
+    at::Tensor scores =
+        at::einsum("qhd,khd->hqk", {q.narrow(0, query_ends[i], rows), of_all_heads(k)}) *
+        call.scale;
+    const at::Tensor distance =
+        (at::arange(rows, at::kLong) + (keys - rows)).unsqueeze(1) - at::arange(keys, at::kLong);
+    at::Tensor hidden = distance < 0;
+    if (call.window) hidden = hidden.logical_or(distance >= *call.window);
+    scores.masked_fill_(hidden, -std::numeric_limits<double>::infinity());
+    result.out.narrow(0, query_ends[i], rows)
+        .copy_(at::einsum("hqk,khd->qhd", {at::softmax(scores, -1), of_all_heads(v)}));
+    result.lse.narrow(1, query_ends[i], rows).copy_(at::logsumexp(scores, -1));
+  }
+  return result;
+}
+
+class VarlenAttentionTest : public testing::Test {
+ protected:
+  at::Tensor random(at::IntArrayRef shape) {
+    return at::randn(shape, generator_, at::TensorOptions().dtype(at::kDouble));
+  }
+  void expect_equal_to_aten(const PackedSequences& sequences, const AttentionSpec& spec) {
+    const int64_t rows = sequences.num_tokens();
+    const at::Tensor q = random({rows, 4, 8}), k = random({rows, 2, 8}), v = random({rows, 2, 12});
+    const at::Tensor found = varlen_attention(q, k, v, sequences, spec, by_definition);
+    const at::Tensor expected = aten_attention(q, k, v, sequences, spec);
+    ASSERT_EQ(found.sizes(), expected.sizes());
+    EXPECT_LT((found - expected).abs().max().item<double>(), 1e-5);
+  }
+
+ private:
+  at::Generator generator_ = at::detail::createCPUGenerator(7);
+};
+
+TEST_F(VarlenAttentionTest, EqualsAten) {
+  const at::Tensor sinks = random({4});
+  for (const PackedSequences& sequences :
+       {PackedSequences{{0, 50}, {}}, PackedSequences{{0, 1, 30, 90}, {}},
+        PackedSequences{{0, 40, 60, 61, 100}, {-1, 0, 0, -1}},
+        PackedSequences{{0, 20, 40, 70}, {-1, 0, -1}}.repeated(2)})
+    for (const AttentionSpec& spec :
+         {AttentionSpec{.scale = 0.3}, AttentionSpec{.scale = 0.3, .window = 9},
+          AttentionSpec{.scale = 0.3, .window = 1000}, AttentionSpec{.scale = 0.3, .sinks = sinks},
+          AttentionSpec{.scale = 0.3, .window = 25, .sinks = sinks}})
+      expect_equal_to_aten(sequences, spec);
+}
+
+TEST_F(VarlenAttentionTest, TheLayoutIsMadeOnceAndUsed) {
+  PackedSequences sequences = {{0, 30, 50}, {-1, 0}};
+  sequences.keys = make_key_layout(sequences, at::kCPU);
+  EXPECT_EQ(numbers(sequences.keys->cu_queries), (std::vector<int64_t>{0, 30, 50}));
+  EXPECT_EQ(numbers(sequences.keys->cu_keys), (std::vector<int64_t>{0, 30, 80}));
+  EXPECT_EQ(sequences.keys->key_rows.size(0), 80);
+  EXPECT_EQ(sequences.keys->max_queries, 30);
+  EXPECT_EQ(sequences.keys->max_keys, 50);
+  EXPECT_EQ(sequences.repeated(2).keys, nullptr);  // of other rows
+  expect_equal_to_aten(sequences, {.scale = 0.3});
+}
+
+TEST_F(VarlenAttentionTest, WithoutPrefixesKeysAreRows) {
+  EXPECT_FALSE(make_key_layout({{0, 3, 9}, {}}, at::kCPU)->key_rows.defined());
+}
+
+TEST_F(VarlenAttentionTest, LayoutsOfAModelThatOnlyDescribes) {
+  const auto layout = make_key_layout({{0, 30, 50}, {-1, 0}}, at::kMeta);
+  EXPECT_TRUE(layout->cu_keys.is_meta());
+  EXPECT_EQ(layout->key_rows.size(0), 80);
+}
+
+}  // namespace
+}  // namespace air
