@@ -1,5 +1,6 @@
 #include "model/mxfp4.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
 #include <array>
@@ -13,6 +14,7 @@ namespace {
 
 constexpr int64_t kBlock = 32;
 constexpr int kScaleBias = 127;
+constexpr int64_t kRowsOfAThread = 16;  // at least
 // E2M1: sign, two bits of exponent, one of mantissa.
 constexpr std::array<float, 16> kValues = {0.0F,  0.5F,  1.0F,  1.5F,  2.0F,  3.0F,  4.0F,  6.0F,
                                            -0.0F, -0.5F, -1.0F, -1.5F, -2.0F, -3.0F, -4.0F, -6.0F};
@@ -51,11 +53,14 @@ at::Tensor unpack_mxfp4(const Mxfp4Matrix& matrix, int64_t index, int64_t first,
   const uint8_t* blocks =
       matrix.blocks.const_data_ptr<uint8_t>() + index * all_rows * num_blocks * (kBlock / 2);
   const uint8_t* scales = matrix.scales.const_data_ptr<uint8_t>() + index * all_rows * num_blocks;
-  for (int64_t i = 0; i < rows; ++i) {
-    const int64_t row = first + i * step;
-    unpack_row(blocks + row * num_blocks * (kBlock / 2), scales + row * num_blocks, num_blocks,
-               out.data_ptr<float>() + i * num_blocks * kBlock);
-  }
+  float* unpacked = out.data_ptr<float>();
+  at::parallel_for(0, rows, kRowsOfAThread, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = first + i * step;
+      unpack_row(blocks + row * num_blocks * (kBlock / 2), scales + row * num_blocks, num_blocks,
+                 unpacked + i * num_blocks * kBlock);
+    }
+  });
   return out;
 }
 

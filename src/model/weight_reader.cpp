@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "model/mxfp4.h"
+#include "model/weight_upload.h"
 
 namespace air {
 
@@ -58,7 +59,9 @@ at::Tensor WeightReader::materialize(const at::Tensor& view, const std::string& 
   const auto options = at::TensorOptions().dtype(dtype).device(device_);
   if (device_.is_meta()) return at::empty(view.sizes(), options);
   if (device_.is_cpu() && view.scalar_type() == dtype && view.is_contiguous()) return view;
-  at::Tensor owned = view.to(options, /*non_blocking=*/false, /*copy=*/true).contiguous();
+  at::Tensor owned = device_.is_cuda()
+                         ? upload_weight(view, device_, dtype)
+                         : view.to(options, /*non_blocking=*/false, /*copy=*/true).contiguous();
   // The file's pages would count as memory until the kernel wants them back.
   checkpoint_.release_pages(name);
   return owned;
