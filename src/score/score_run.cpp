@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <map>
 #include <utility>
 
@@ -13,7 +14,6 @@
 #include "base/strings.h"
 #include "data/set_member.h"
 #include "score/packer.h"
-#include "score/split_batch.h"
 #include "text/utf8.h"
 
 namespace air {
@@ -183,15 +183,30 @@ void ScoreRun::score_window(const TraceWindow& window) {
   }
   const auto start = Clock::now();
   const double seconds_before = results_.seconds;
-  for (const Batch& batch : make_batches(window.traces)) {
-    if (resume_batch(batch)) continue;
-    score_batch(batch);
+  const std::vector<Batch> batches = make_batches(window.traces);
+  // Lines are made and written beside the next batch's work. Its destructor waits.
+  std::future<void> keeping;
+  const auto finish_keeping = [&] {
+    if (!keeping.valid()) return;
+    keeping.get();
     results_.seconds = seconds_before + std::chrono::duration<double>(Clock::now() - start).count();
     const double rate = static_cast<double>(results_.num_tokens) / results_.seconds;
     progress_->update(static_cast<int64_t>(partial_.num_kept()),
                       std::to_string(static_cast<int64_t>(rate)) + " tokens/s");
-    if (interrupt_requested()) throw Interrupted{};
+  };
+  for (const Batch& batch : batches) {
+    if (resume_.has_more()) finish_keeping();
+    if (resume_batch(batch)) continue;
+    SplitScores scores = score_batch(batch);
+    finish_keeping();
+    for (size_t i = 0; i < batch.size(); ++i)
+      if (scores.results[i]) results_.num_tokens += batch[i]->trace.num_tokens();
+    keeping = std::async(std::launch::async,
+                         [this, &batch, kept = std::move(scores)] { keep_batch(batch, kept); });
+    if (interrupt_requested()) break;
   }
+  finish_keeping();
+  if (interrupt_requested()) throw Interrupted{};
 }
 
 bool ScoreRun::resume_batch(const Batch& batch) {
@@ -217,12 +232,12 @@ void ScoreRun::end_resuming() {
                  resume_.num_changed());
 }
 
-void ScoreRun::score_batch(const Batch& batch) {
+SplitScores ScoreRun::score_batch(const Batch& batch) {
   std::vector<const Trace*> traces;
   for (const PendingTrace* pending : batch) traces.push_back(&pending->trace);
   const bool fits = std::ranges::all_of(
       traces, [&](const Trace* trace) { return trace->num_tokens() <= options_.longest_trace; });
-  const SplitScores split =
+  SplitScores split =
       fits ? score_within_memory(traces, [this](auto part) { return scorer_.score(part); })
            : SplitScores{std::vector<std::optional<TokenScores>>(traces.size())};
   if (split.num_splits > 0)
@@ -230,12 +245,18 @@ void ScoreRun::score_batch(const Batch& batch) {
         "not enough memory for a batch of {} traces: scored in parts; a smaller --max-batch-tokens "
         "avoids it",
         batch.size());
+  for (size_t i = 0; i < batch.size(); ++i)
+    if (!split.results[i]) reject_too_large(*batch[i], split.cause);
+  spdlog::debug("batch of {} traces scored", batch.size());
+  return split;
+}
+
+void ScoreRun::keep_batch(const Batch& batch, const SplitScores& split) {
   std::vector<ScoredEntry> entries;
   std::vector<std::string> lines;
   for (size_t i = 0; i < batch.size(); ++i) {
     const PendingTrace& pending = *batch[i];
     if (!split.results[i]) {
-      reject_too_large(pending, split.cause);
       entries.push_back(entry_of(pending));
       entries.back().skipped = true;
       lines.push_back(line_of_skipped(entries.back(), pending.text));
@@ -248,9 +269,7 @@ void ScoreRun::score_batch(const Batch& batch) {
         {pending.trace, tokens, score, pending.line, pending.trace_index}, options_.style);
     lines.push_back(set_member(pending.text, "air", air));
     entries.push_back(entry_of(pending, score.total, options_.style.loss_floor));
-    results_.num_tokens += pending.trace.num_tokens();
   }
-  spdlog::debug("batch of {} traces scored", batch.size());
   partial_.append(std::move(entries), lines);
 }
 

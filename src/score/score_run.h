@@ -15,6 +15,7 @@
 #include "score/partial_file.h"
 #include "score/resume_cursor.h"
 #include "score/scorer.h"
+#include "score/split_batch.h"
 #include "score/trace_source.h"
 #include "scored/manifest.h"
 #include "scored/scored_line.h"
@@ -62,7 +63,10 @@ class ScoreRun {
   std::vector<Batch> make_batches(const std::vector<PendingTrace>& traces) const;
   void end_resuming();
   bool resume_batch(const Batch& batch);
-  void score_batch(const Batch& batch);
+  /// A trace for which there is no memory has no result; it is rejected here.
+  SplitScores score_batch(const Batch& batch);
+  /// Makes the lines of a scored batch and appends them to OUT.partial.
+  void keep_batch(const Batch& batch, const SplitScores& split);
   void reject(const RejectedRecord& record);
   void reject_too_large(const PendingTrace& pending, const std::string& cause);
   void write_output();
