@@ -9,7 +9,7 @@
 cd "$(dirname "$0")/.." && source scripts/common.sh
 help_if_asked "$@"
 
-sources() { git ls-files -z '*.h' '*.cpp'; }
+sources() { git ls-files -z '*.h' '*.cpp' '*.cu'; }
 
 case "${1:-}" in
   --format)
