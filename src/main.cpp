@@ -20,10 +20,10 @@
 #include "cli/version.h"
 #include "find_heads/command.h"
 #include "inspect/command.h"
+#include "model/torch_error.h"
 #include "model/torch_info.h"
 #include "report/command.h"
 #include "score/command.h"
-#include "score/split_batch.h"
 #include "select/command.h"
 
 namespace {
@@ -60,23 +60,25 @@ void start_with_settings(char** argv) {
       // long run.
       {"ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256"},
       {"LRU_CACHE_CAPACITY", "256"},
+      // A GPU's memory in pieces that grow: batches of ever new sizes leave gaps between fixed
+      // ones.
+      // Older libtorch knows the second name only.
+      {"PYTORCH_ALLOC_CONF", "expandable_segments:True"},
+      {"PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True"},
   };
-  const bool own_threads =
-      std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr;
+  const auto is_set = [](const char* name) { return std::getenv(name) != nullptr; };
+  const bool own_threads = is_set("OMP_WAIT_POLICY") || is_set("GOMP_SPINCOUNT");
+  const bool own_allocator = is_set("PYTORCH_ALLOC_CONF") || is_set("PYTORCH_CUDA_ALLOC_CONF");
   bool complete = true;
   for (const auto& [name, value] : settings) {
-    if (own_threads && std::string_view(name).find("OMP_") != std::string_view::npos)
+    const std::string_view setting = name;
+    if ((own_threads && setting.find("OMP_") != std::string_view::npos) ||
+        (own_allocator && setting.ends_with("_ALLOC_CONF")))
       continue;  // both, or neither
-    complete = complete && std::getenv(name) != nullptr;
+    complete = complete && is_set(name);
     ::setenv(name, value, /*overwrite=*/0);
   }
   if (!complete) ::execv("/proc/self/exe", argv);  // where that fails the program runs as it is
-}
-
-/// A message of libtorch up to its C++ stack.
-std::string first_line(const char* text) {
-  const std::string message = text;
-  return message.substr(0, message.find('\n'));
 }
 
 /// A command line that CLI11 refuses. It names a missing verb even when one was given that does not
@@ -151,22 +153,14 @@ int main(int argc, char** argv) {
   int code = 0;
   try {
     code = parse_and_run(argc, argv);
-  } catch (const air::Error& e) {
-    print_error(e.where(), e.what(), e.hint());
-    code = static_cast<int>(e.kind());
   } catch (const air::ClosedPipe&) {
   } catch (const air::Interrupted& e) {
     print_error("", "interrupted", e.message);
     code = kExitInterrupted;
   } catch (const std::exception& e) {
-    if (air::is_out_of_memory(e)) {
-      print_error("", "out of memory", "a smaller --max-batch-tokens needs less");
-      code = static_cast<int>(air::ErrorKind::kResource);
-    } else {
-      print_error("", "unexpected: " + first_line(e.what()),
-                  "please report this with the command that you ran");
-      code = static_cast<int>(air::ErrorKind::kBug);
-    }
+    const air::Error error = air::explain(e);
+    print_error(error.where(), error.what(), error.hint());
+    code = static_cast<int>(error.kind());
   }
   // The destructors of libtorch's globals take time and do nothing for us.
   std::fflush(stdout);

@@ -32,11 +32,8 @@ Span get_span(const Json& json, const char* begin_key, const char* end_key, int6
   return span;
 }
 
-void check_tokens(const Probe& probe, const ModelConfig& config, const std::string& where,
+void check_length(const Probe& probe, const ModelConfig& config, const std::string& where,
                   bool beyond_context) {
-  for (const int32_t id : probe.ids)
-    if (id < 0 || id >= config.vocab_size)
-      throw Error(ErrorKind::kInput, where, "the model has no token " + std::to_string(id));
   const auto size = static_cast<int64_t>(probe.ids.size());
   if (size > config.max_position_embeddings && !beyond_context)
     throw Error(ErrorKind::kInput, where,
@@ -75,7 +72,10 @@ Probe parse_probe_line(std::string_view line, const Tokenizer& tokenizer, const 
                 "a probe is ids or text with four span keys");
   Probe probe = json.contains("ids") ? probe_of_ids(json, where)
                                      : probe_of_text(json, tokenizer, format, where);
-  check_tokens(probe, config, where, beyond_context);
+  in_context(where, [&] {
+    require_ids_of_model(probe.ids, config.vocab_size, tokenizer, ErrorKind::kInput);
+  });
+  check_length(probe, config, where, beyond_context);
   if (probe.answer.begin < probe.needle.end)
     throw Error(ErrorKind::kInput, where,
                 "the answer begins before the needle ends: nothing can be copied");

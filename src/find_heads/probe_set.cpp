@@ -48,7 +48,10 @@ std::vector<Probe> make_probes(const FindHeadsFlags& flags, const ModelConfig& c
       if (num_probes == 0) continue;
       auto kind = make_kind(flags.probes[static_cast<size_t>(i)], num_probes, seed, flags, config,
                             tokenizer);
-      for (Probe& probe : kind) probe.seed = seed;
+      for (Probe& probe : kind) {
+        probe.seed = seed;
+        require_ids_of_model(probe.ids, config.vocab_size, tokenizer, ErrorKind::kModel);
+      }
       std::move(kind.begin(), kind.end(), std::back_inserter(probes));
     }
   }

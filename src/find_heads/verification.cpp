@@ -57,7 +57,8 @@ std::vector<std::string> texts_of_records(const std::string& path, const ProbeFo
   return texts;
 }
 
-std::vector<LossSample> ordinary_text(const FindHeadsFlags& flags, const Tokenizer& tokenizer) {
+std::vector<LossSample> ordinary_text(const FindHeadsFlags& flags, const ModelConfig& config,
+                                      const Tokenizer& tokenizer) {
   const ProbeFormat format = probe_format(flags);
   std::vector<std::string> texts = {std::string(sample_text())};
   if (flags.verify_text.ends_with(".jsonl"))
@@ -71,6 +72,9 @@ std::vector<LossSample> ordinary_text(const FindHeadsFlags& flags, const Tokeniz
     std::vector<int32_t> ids =
         tokenizer.encode(text, !format.chat_template.writes_special_tokens()).ids;
     ids.resize(std::min(ids.size(), num_left));
+    in_context(flags.verify_text, [&] {
+      require_ids_of_model(ids, config.vocab_size, tokenizer, ErrorKind::kInput);
+    });
     num_left -= ids.size();
     for (LossSample& sample : samples_of(ids, kMaxPiece)) samples.push_back(std::move(sample));
   }
@@ -96,7 +100,7 @@ Verification verify_heads(const CausalLM& model, const Tokenizer& tokenizer,
   const MaskingPlan plan = make_masking_plan(critical, model.config().head_grid(),
                                              flags.verify_draws, flags.shared.seed);
   const std::vector<LossSample> probes = fresh_probes(flags, model.config(), tokenizer);
-  const std::vector<LossSample> text = ordinary_text(flags, tokenizer);
+  const std::vector<LossSample> text = ordinary_text(flags, model.config(), tokenizer);
   Progress progress("verify", "tokens", num_tokens(probes) + num_tokens(text), progress_mode());
   Verification verification;
   verification.probes =

@@ -70,6 +70,15 @@ std::string flops_text(const RunResults& results) {
   return text;
 }
 
+/// "peak memory 1.25 GiB", with the GPU's where there is one.
+std::string memory_text(const RunResults& results) {
+  const auto gib = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
+  std::string text = fmt::format("peak memory {:.2f} GiB", gib(results.peak_memory_bytes));
+  if (results.peak_device_memory_bytes > 0)
+    text += fmt::format(", of the GPU {:.2f} GiB", gib(results.peak_device_memory_bytes));
+  return text;
+}
+
 void describe_result(const RunResults& results, const ScoreOptions& options) {
   if (results.num_rejected > 0) spdlog::warn("{} records were skipped", results.num_rejected);
   if (results.num_traces == 0) {
@@ -78,11 +87,10 @@ void describe_result(const RunResults& results, const ScoreOptions& options) {
   }
   if (results.seconds > 0)
     spdlog::info(
-        "{} traces ({} from the run before), {} tokens in {:.1f} s: {:.0f} tokens/s; {}; peak "
-        "memory {:.2f} GiB",
+        "{} traces ({} from the run before), {} tokens in {:.1f} s: {:.0f} tokens/s; {}; {}",
         results.num_traces, results.num_resumed, results.num_tokens, results.seconds,
         static_cast<double>(results.num_tokens) / results.seconds, flops_text(results),
-        static_cast<double>(results.peak_memory_bytes) / (1 << 30));
+        memory_text(results));
   spdlog::info("rank correlation of the ranking with the base loss {:.2f}, with the length {:.2f}",
                results.correlation_base_nll, results.correlation_num_tokens);
   if (options.output != "-") spdlog::info("wrote {}", options.output);
@@ -135,6 +143,7 @@ void run(const ScoreFlags& flags, ScoreOptions options) {
   RunResults results = run.run();
   results.matrix_product_rate = matrix_rate;
   results.peak_memory_bytes = peak_memory_bytes();
+  results.peak_device_memory_bytes = peak_device_memory_bytes(model.device());
   const std::string manifest = flags.manifest_path();
   if (!manifest.empty()) write_file(manifest, Manifest(identity, results).to_json().dump(2) + "\n");
   // Remove OUT.partial last: a run killed before this point can still be resumed.

@@ -1,5 +1,6 @@
 #include "score/run_identity.h"
 
+#include <c10/core/DeviceType.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -48,7 +49,8 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
           {"ignored_config_keys", flags.shared.ignore_config_keys},
           {"model_type", model.config().model_type},
           {"fingerprint", model.fingerprint()},
-          {"device", model.device().str()},
+          // Which of several GPUs of a kind it is does not matter.
+          {"device", c10::DeviceTypeName(model.device().type(), /*lower_case=*/true)},
           {"dtype", dtype_name(model.dtype())},
           {manifest_key::kHeads, heads_text(heads)},
           {"mask", flags.mask},

@@ -1,7 +1,6 @@
 // A batch for which memory runs out is scored in halves.
 #pragma once
 
-#include <exception>
 #include <functional>
 #include <optional>
 #include <span>
@@ -27,8 +26,5 @@ struct SplitScores {
 /// are packed differently: their losses differ from the whole batch's by rounding only. All other
 /// exceptions pass through.
 SplitScores score_within_memory(std::span<const Trace* const> traces, const ScoreFunction& score);
-
-/// True for what libtorch and the C++ library throw when memory of the host or the device runs out.
-bool is_out_of_memory(const std::exception& error);
 
 }  // namespace air

@@ -13,14 +13,6 @@ namespace {
 // So many bad records are handed over at once, however long it takes to find a good one.
 constexpr size_t kMaxRejected = 1000;
 
-void check_ids(const Trace& trace, int64_t vocab_size) {
-  for (const int32_t id : trace.ids)
-    if (id < 0 || id >= vocab_size)
-      throw Error(ErrorKind::kInput, "",
-                  "token " + std::to_string(id) + " is outside the model's vocabulary of " +
-                      std::to_string(vocab_size));
-}
-
 }  // namespace
 
 TraceSource::TraceSource(const TraceSourceOptions& options, const Tokenizer& tokenizer)
@@ -104,7 +96,7 @@ void TraceSource::read_record(const RecordReader& reader, TraceWindow& window) c
                   "--overlong truncate scores its first tokens, --on-error skip leaves it out; the "
                   "model's own limit is " +
                       std::to_string(options_.model_length));
-    check_ids(trace, options_.vocab_size);
+    require_ids_of_model(trace.ids, options_.vocab_size, tokenizer_, ErrorKind::kInput);
     window.traces.push_back({std::string(reader.text()), reader.where(), reader.line(),
                              count > 1 ? i : -1, std::move(trace)});
   }

@@ -56,6 +56,8 @@ Manifest::Manifest(const Json& run_identity, const RunResults& results) {
   if (results.matrix_product_rate > 0)
     json_["matrix_product_flops_per_second"] = results.matrix_product_rate;
   json_["peak_memory_bytes"] = results.peak_memory_bytes;
+  if (results.peak_device_memory_bytes > 0)
+    json_["peak_device_memory_bytes"] = results.peak_device_memory_bytes;
   json_["rank_correlation"] = {{"base_nll", results.correlation_base_nll},
                                {"num_tokens", results.correlation_num_tokens}};
 }

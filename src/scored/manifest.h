@@ -28,15 +28,16 @@ struct RunResults {
   int64_t num_traces = 0;
   int64_t num_resumed = 0;  ///< of them finished by an earlier run
   int64_t num_rejected = 0;
-  int64_t thinking_from_format = 0;    ///< traces whose `<think>` the chat format wrote
-  int64_t thinking_from_response = 0;  ///< … the response brought
-  int64_t num_tokens = 0;              ///< scored by this run: prompt and response, each once
-  double seconds = 0;                  ///< first batch to last score
-  double flops = 0;                    ///< arithmetic that the scores of this run needed
-  double correlation_base_nll = 0;     ///< rank correlation of what ranks with the base loss
-  double correlation_num_tokens = 0;   ///< … with the length
-  double matrix_product_rate = 0;      ///< flops per second, by --bench; 0: not measured
-  int64_t peak_memory_bytes = 0;
+  int64_t thinking_from_format = 0;      ///< traces whose `<think>` the chat format wrote
+  int64_t thinking_from_response = 0;    ///< … the response brought
+  int64_t num_tokens = 0;                ///< scored by this run: prompt and response, each once
+  double seconds = 0;                    ///< first batch to last score
+  double flops = 0;                      ///< arithmetic that the scores of this run needed
+  double correlation_base_nll = 0;       ///< rank correlation of what ranks with the base loss
+  double correlation_num_tokens = 0;     ///< … with the length
+  double matrix_product_rate = 0;        ///< flops per second, by --bench; 0: not measured
+  int64_t peak_memory_bytes = 0;         ///< of the host
+  int64_t peak_device_memory_bytes = 0;  ///< of the GPU; 0: there is none
   Json read = Json::array();   ///< shapes and fields that records were read as, and their numbers
   Json notes = Json::array();  ///< what was left out of records, or fits as well
 };

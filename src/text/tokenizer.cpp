@@ -7,6 +7,20 @@
 
 namespace air {
 
+void require_ids_of_model(std::span<const int32_t> ids, int64_t model_vocab_size,
+                          const Tokenizer& tokenizer, ErrorKind kind) {
+  for (const int32_t id : ids) {
+    if (id >= 0 && id < model_vocab_size) continue;
+    const std::string token = tokenizer.id_to_token(id);
+    throw Error(kind, "",
+                "the model has no token " + std::to_string(id) +
+                    (token.empty() ? "" : " (\"" + token + "\")") + ": its vocabulary ends at " +
+                    std::to_string(model_vocab_size - 1) + ", and its tokenizer is " +
+                    tokenizer.describe(),
+                "tokenizer and weights may not belong together, or tokens were added to one alone");
+  }
+}
+
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
   const std::filesystem::path json = folder / "tokenizer.json";
   if (std::filesystem::exists(json))

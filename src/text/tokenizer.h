@@ -5,9 +5,12 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/error.h"
 
 namespace air {
 
@@ -39,6 +42,12 @@ class Tokenizer {
   /// One line for people: "BPE, byte-level, 49,152 tokens".
   virtual std::string describe() const = 0;
 };
+
+/// Holds ids against a model's vocabulary before they reach its weights: a GPU that looks for a row
+/// that is not there is lost to the process.
+/// @throws Error of the kind that names the first id that the model has not, and what it is.
+void require_ids_of_model(std::span<const int32_t> ids, int64_t model_vocab_size,
+                          const Tokenizer& tokenizer, ErrorKind kind);
 
 /// Opens the tokenizer of a Hugging Face folder. @throws Error(kModel) that names the file or the
 /// part that is not known.
