@@ -9,18 +9,23 @@
 #include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <functional>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "model/cuda_on_cpu.h"
 #include "model/kernels/cuda_calls.h"
 #include "model/kernels/cuda_module.h"
@@ -258,6 +263,25 @@ TEST(CudaRowsTest, ThereAreNoneWithoutAGpu) {
   EXPECT_FALSE(has_cuda_rows(c10::kMeta));
   at::Tensor gate = halves({2, 8});
   EXPECT_FALSE(cuda_silu_gate(gate, halves({2, 8})));
+}
+
+// This program has no GPU's kernels, whatever the machine has: asking for them fails.
+TEST(CudaRowsTest, WhereAnythingFailsThereAreNoneAndAWarning) {
+  std::ostringstream log;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  const c10::Device first(c10::kCUDA, 3), second(c10::kCUDA, 4), third(c10::kCUDA, 5);
+  EXPECT_FALSE(has_cuda_rows(first));
+  EXPECT_FALSE(has_cuda_rows(first));
+  ::setenv("AIR_CUDA_KERNELS", "0", 1);
+  EXPECT_FALSE(has_cuda_rows(second));
+  ::setenv("AIR_CUDA_KERNELS", "off", 1);
+  EXPECT_THROW(has_cuda_rows(third), Error);
+  ::unsetenv("AIR_CUDA_KERNELS");
+  spdlog::set_default_logger(before);
+  EXPECT_THAT(log.str(), HasSubstr("cuda:3"));
+  EXPECT_EQ(std::ranges::count(log.str(), '\n'), 1) << log.str();
 }
 
 /// libnvrtc, where the machine has one: beside torch, named by AIR_TEST_NVRTC, or on the library

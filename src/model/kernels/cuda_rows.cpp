@@ -3,7 +3,9 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/DeviceGuard.h>
+#include <c10/util/Exception.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -85,14 +87,20 @@ std::string disagreement_of(const CudaModule& module, c10::Device device) {
   return found;
 }
 
-/// Compiles the kernels for the current device and checks them there.
+/// Compiles a device's kernels and checks them there.
 Module make_module(c10::Device device) {
   try {
+    const auto start = std::chrono::steady_clock::now();
+    const c10::DeviceGuard guard(device);
     at::zeros({1}, at::TensorOptions().device(device));  // makes the device's context
     auto module = std::make_shared<const CudaModule>(kCudaRows, kCudaRowsKernels);
     const std::string problem = disagreement_of(*module, device);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    spdlog::debug("{}: kernels compiled and checked in {:.2f} s", device.str(), seconds.count());
     if (problem.empty()) return module;
     warn_without(device, "they disagree with ATen: " + problem);
+  } catch (const c10::Error& e) {
+    warn_without(device, e.what_without_backtrace());
   } catch (const std::exception& e) {
     warn_without(device, e.what());
   }
@@ -129,10 +137,10 @@ Modules& modules() {
 template <typename Work>
 bool with_kernels(const at::Tensor& x, Work work) {
   if (!x.is_cuda()) return false;
-  const c10::DeviceGuard guard(x.device());
   const Module module = modules().of(x.device());
   if (!module) return false;
   try {
+    const c10::DeviceGuard guard(x.device());
     return work(*module);
   } catch (const Error& e) {
     if (e.kind() != ErrorKind::kResource) throw;
@@ -144,9 +152,7 @@ bool with_kernels(const at::Tensor& x, Work work) {
 }  // namespace
 
 bool has_cuda_rows(c10::Device device) {
-  if (!device.is_cuda()) return false;
-  const c10::DeviceGuard guard(device);
-  return modules().of(device) != nullptr;
+  return device.is_cuda() && modules().of(device) != nullptr;
 }
 
 bool cuda_silu_gate(at::Tensor& gate, const at::Tensor& up) {
