@@ -174,6 +174,33 @@ def test_a_probe_beyond_the_context_needs_a_flag(folder, tmp_path):
     assert find(short, *from_file, "--beyond-context")["heads"] == PLANTED
 
 
+def test_a_token_that_the_model_has_not_never_reaches_it(folder, tmp_path):
+    """A GPU is lost to the process that looks for a row that its weights have not."""
+    more = tmp_path / "model"
+    shutil.copytree(folder, more)
+    size = json.loads((more / "config.json").read_text())["vocab_size"]
+    tokenizer = json.loads((more / "tokenizer.json").read_text())
+    tokenizer["added_tokens"].append({"id": size, "content": "zebra", "single_word": False, "lstrip": False, "rstrip": False,
+                                      "normalized": False, "special": False})
+    (more / "tokenizer.json").write_text(json.dumps(tokenizer))
+    says = f'no token {size} ("zebra"): its vocabulary ends at {size - 1}'
+    text = tmp_path / "text.txt"
+    text.write_text("a zebra and a horse")
+    probe = tmp_path / "probes.jsonl"
+    probe.write_text(json.dumps({"text": "The zebra is a zebra", "needle_begin": 4, "needle_end": 9, "answer_begin": 15, "answer_end": 20}))
+    traces = write_records(tmp_path / "traces.jsonl", [{"prompt": "What?", "response": "A zebra."}])
+    few = ["find-heads", "--num-probes", "2", "--lengths", "200"]
+    for i, command in enumerate([[*few, "--verify", "--verify-text", text], ["find-heads", "--probes-file", probe],
+                                 ["score", "--heads", "1-5", traces]]):
+        out = tmp_path / f"{i}.json"
+        assert says in fail(3, *command, "--model", more, "-o", out), command
+        assert not out.exists()
+    # Words of the needles as an added token: what the probes themselves are made of.
+    tokenizer["added_tokens"][-1]["content"] = "What is"
+    (more / "tokenizer.json").write_text(json.dumps(tokenizer))
+    assert f'no token {size} ("What is")' in fail(4, *few[:3], "--probes", "kv", "--lengths", "500", "--model", more, "-o", out)
+
+
 def test_a_model_that_answers_nothing_is_an_error(folder, tmp_path):
     probe = {"ids": [65, 66, 67, 68, 69, 70], "needle_begin": 1, "needle_end": 3, "answer_begin": 4, "answer_end": 6}
     probes = tmp_path / "probes.jsonl"

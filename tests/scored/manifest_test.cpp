@@ -28,6 +28,16 @@ TEST(ManifestTest, OfShardsCountsAddUpAndWhatDiffersBecomesAList) {
                   {"seed", 7}}));
 }
 
+TEST(ManifestTest, MemoryOfAGpuIsSaidWhereThereIsOne) {
+  RunResults results;
+  results.peak_memory_bytes = 1000;
+  EXPECT_FALSE(Manifest(Json::object(), results).to_json().contains("peak_device_memory_bytes"));
+  results.peak_device_memory_bytes = 2000;
+  const Json json = Manifest(Json::object(), results).to_json();
+  EXPECT_EQ(json["peak_memory_bytes"], 1000);
+  EXPECT_EQ(json["peak_device_memory_bytes"], 2000);
+}
+
 TEST(ManifestTest, SaysWhatReadersAskFor) {
   const test::TemporaryFolder folder;
   const Manifest full = read(folder, {{"fields", {{"prompt", "q"}, {"response", ""}}},
