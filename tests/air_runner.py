@@ -10,7 +10,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 GSM8K = REPOSITORY / "examples" / "gsm8k_50.jsonl"
 sys.path.insert(0, str(REPOSITORY / "scripts"))
-from air_cli import air_binary, clean_environment  # noqa: E402
+import air_cli  # noqa: E402
+from air_cli import air_binary  # noqa: E402
 
 
 def demo_model_folder():
@@ -18,10 +19,20 @@ def demo_model_folder():
     return Path(os.environ.get("AIR_DEMO_MODEL") or cache / "air" / "smollm2-135m-instruct")
 
 
+def clean_environment(**more):
+    """Of air_cli, and on the CPU: what tests expect is of float32, whether there is a GPU or not. test_gpu.py asks for one."""
+    return air_cli.clean_environment(**({"AIR_DEVICE": "cpu"} | more))
+
+
 def run(*arguments, stdin=None, env=None, cwd=None):
     """Exit code, stdout and stderr of `air ARGUMENTS`; stdout as bytes."""
     return subprocess.run([air_binary(), *map(str, arguments)], input=stdin if stdin is not None else b"",
                           capture_output=True, env=clean_environment(**(env or {})), cwd=cwd, timeout=900)
+
+
+def sees_gpu():
+    """Whether this air can use a GPU here."""
+    return b"cuda:0" in run("--version", "-v").stdout
 
 
 def succeed(*arguments, **options):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Runs pytest for ctest. Exit code 77 (ctest: skipped), with the reason, when a package that the tests need is missing.
+"""Runs pytest for ctest. Exit code 77 (ctest: skipped), with the reason, when a package that the tests need is missing, or with
+--gpu when air sees no GPU.
 
-    run_pytest.py --needs transformers,tokenizers -- PYTEST ARGUMENTS
+    run_pytest.py --needs transformers,tokenizers [--gpu] -- PYTEST ARGUMENTS
 """
 import argparse
 import importlib.util
@@ -14,6 +15,7 @@ NO_TESTS_RAN = 5
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--needs", default="", help="packages beside pytest")
+    parser.add_argument("--gpu", action="store_true", help="the tests need a GPU")
     parser.add_argument("arguments", nargs="*")
     given = parser.parse_args()
     needed = ["pytest", *filter(None, given.needs.split(","))]
@@ -22,6 +24,10 @@ def main():
         print(f"SKIPPED: {sys.executable} has no {', '.join(missing)}: run scripts/setup.sh --test")
         return SKIPPED
     import pytest
+    from air_runner import sees_gpu     # which needs pytest
+    if given.gpu and not sees_gpu():
+        print("SKIPPED: no GPU")
+        return SKIPPED
 
     class Counts:
         ran = 0

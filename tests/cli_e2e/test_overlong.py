@@ -3,7 +3,7 @@ import resource
 import subprocess
 
 import pytest
-from air_runner import air_binary, fail, records, succeed, write_records
+from air_runner import air_binary, clean_environment, fail, records, succeed, write_records
 
 INPUT = 3
 RESPONSE = "Qqq vvv xxx.\n\nZzzz vv 4.\n\nQq vv xx."  # steps of 14, 12 and 9 bytes; no word of the planted model's: a token is a byte
@@ -83,7 +83,7 @@ def test_batches_that_do_not_fit_the_memory_are_scored_in_parts(model, tmp_path,
     traces = write_records(tmp_path / "many.jsonl", [{"id": str(i), "prompt": "Zzzz vv 2 + 2?", "response": "Qq vv xx. " * 150} for i in range(6)])
     size = mebibytes << 20
     run = subprocess.run([air_binary(), "score", "--model", model, "--heads", "1-5", "--threads", "1", "--max-batch-tokens", "65536", traces],
-                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)), capture_output=True, timeout=120)
+                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)), capture_output=True, env=clean_environment(), timeout=120)
     assert run.returncode in (0, 5), run.stderr
     assert len(run.stdout.splitlines()) == (6 if run.returncode == 0 else 0)
     assert run.returncode == 0 or b"not enough memory for a trace" in run.stderr

@@ -73,7 +73,7 @@ def finished(path):
 def test_killed_at_random_moments_and_resumed(model, many):
     """scripts/kill_resume.py: byte-identical, no more than a batch lost a kill; shards joined."""
     result = subprocess.run([sys.executable, REPOSITORY / "scripts" / "kill_resume.py", "--model", model, "--heads", "1-5", many,
-                             "--kills", "5", "--air", air_binary(), "--", *FLAGS], capture_output=True, timeout=600)
+                             "--kills", "5", "--air", air_binary(), "--", "--device", "cpu", *FLAGS], capture_output=True, timeout=600)
     assert result.returncode == 0, result.stderr.decode()
     figures = json.loads(result.stdout)
     assert figures["kills"] == 5 and figures["rows"] == figures["traces"] == 300

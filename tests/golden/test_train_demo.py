@@ -2,7 +2,7 @@
 import subprocess
 import sys
 
-from air_runner import GSM8K, REPOSITORY, succeed
+from air_runner import GSM8K, REPOSITORY, clean_environment, succeed
 
 
 def test_the_demo_model_trains_with_weights_and_without(demo_model, tmp_path):
@@ -10,7 +10,7 @@ def test_the_demo_model_trains_with_weights_and_without(demo_model, tmp_path):
     succeed("select", "-q", tmp_path / "scored.jsonl", "--top-percent", "100", "--format", "tokens", "--tokenizer", demo_model,
             "-o", tmp_path / "weighted.jsonl")
     result = subprocess.run([sys.executable, REPOSITORY / "scripts" / "train_demo.py", "--model", demo_model, tmp_path / "weighted.jsonl"],
-                            capture_output=True, text=True)
+                            capture_output=True, text=True, env=clean_environment(CUDA_VISIBLE_DEVICES=""))
     print(result.stdout)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "weights on" in result.stdout and "weights off" in result.stdout

@@ -10,15 +10,19 @@
 //       nll[row] is the loss of the token that follows in the packed ids (meaningless at a
 //       sequence's end).
 //   … "adapter": DIR or "none"                        → as --adapter
+//   … "device": "cuda"                                → as --device; the CPU if not given
 //   … "logits": false                                 → losses only
 //   … "prefix": [−1, 0, …]                            → sequences that continue an earlier one
 //   … "attention_rows": [positions]                   → also "attention": [layer][head][row][key],
-//   of the base model//   {"load": DIR}                                     → loaded in float32:
+//   of the base model
+//   {"load": DIR}                                     → loaded in float32:
 //   {"num_bytes": …, "largest_tensor_bytes": …}
+// What fails is answered by {"error": "…"}, errors of the device included.
 // A model stays loaded until another one is asked for.
 
 #include <ATen/ops/roll.h>
 
+#include <exception>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -35,7 +39,7 @@ namespace {
 using air::Json;
 
 Json floats(const at::Tensor& tensor) {
-  const at::Tensor flat = tensor.to(at::kFloat).contiguous();
+  const at::Tensor flat = tensor.to(at::kCPU, at::kFloat).contiguous();
   if (flat.dim() == 1)
     return std::vector<float>(flat.const_data_ptr<float>(),
                               flat.const_data_ptr<float>() + flat.numel());
@@ -46,31 +50,33 @@ Json floats(const at::Tensor& tensor) {
 
 /// The model of a job; the last one is kept.
 const air::CausalLM& model_of(const std::string& folder, const std::string& adapter,
-                              at::ScalarType dtype) {
+                              at::Device device, at::ScalarType dtype) {
   static std::optional<air::CausalLM> model;
-  static std::tuple<std::string, std::string, at::ScalarType> key;
-  if (model && key == std::tuple(folder, adapter, dtype)) return *model;
+  static std::tuple<std::string, std::string, at::Device, at::ScalarType> key{"", "", at::kCPU,
+                                                                              dtype};
+  if (model && key == std::tuple(folder, adapter, device, dtype)) return *model;
   model.reset();
-  model = air::CausalLM::load(air::find_model(folder, adapter), at::kCPU, dtype);
-  key = {folder, adapter, dtype};
+  model = air::CausalLM::load(air::find_model(folder, adapter), device, dtype);
+  key = {folder, adapter, device, dtype};
   return *model;
 }
 
 Json load(const Json& job) {
-  const air::CausalLM& model = model_of(job["load"].get<std::string>(), "", at::kFloat);
+  const air::CausalLM& model = model_of(job["load"].get<std::string>(), "", at::kCPU, at::kFloat);
   const air::ModelConfig& c = model.config();
   return {{"num_bytes", model.num_bytes()},
           {"largest_tensor_bytes", c.vocab_size * c.hidden_size * 4}};
 }
 
 Json run_model(const Json& job) {
-  const at::ScalarType dtype = air::parse_dtype(job.value("dtype", "float32"), at::kCPU);
+  const at::Device device = air::parse_device(job.value("device", "cpu"));
+  const at::ScalarType dtype = air::parse_dtype(job.value("dtype", "float32"), device);
   const air::CausalLM& model =
-      model_of(job["model"].get<std::string>(), job.value("adapter", ""), dtype);
+      model_of(job["model"].get<std::string>(), job.value("adapter", ""), device, dtype);
   const auto sequences = job["sequences"].get<std::vector<std::vector<int32_t>>>();
   const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
   const air::Batch batch =
-      air::make_batch(spans, at::kCPU, job.value("prefix", std::vector<int64_t>{}));
+      air::make_batch(spans, device, job.value("prefix", std::vector<int64_t>{}));
 
   std::vector<air::HeadSet> variants;
   for (const Json& heads : job["variants"]) {
@@ -90,7 +96,7 @@ Json run_model(const Json& job) {
 
   const at::Tensor hidden = model.hidden_states(batch, options);
   Json logits = Json::array(), nll = Json::array();
-  const at::Tensor targets = at::roll(batch.ids, -1);
+  const at::Tensor targets = at::roll(batch.ids, -1).cpu();
   for (int64_t v = 0; v < hidden.size(0); ++v) {
     if (job.value("logits", true)) logits.push_back(floats(model.logits(hidden[v])));
     nll.push_back(model.token_nll(hidden[v].contiguous(), targets).nll);
@@ -103,7 +109,7 @@ Json answer(const Json& job) {
     if (job.contains("config"))
       return {{"config", air::to_json(air::model_config_from_json(job["config"], "config.json"))}};
     return job.contains("load") ? load(job) : run_model(job);
-  } catch (const air::Error& e) {
+  } catch (const std::exception& e) {
     return {{"error", e.what()}};
   }
 }

@@ -1,0 +1,161 @@
+"""What the steps share: where things lie, how air is run, what came out so far."""
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Context:
+    """Results are figures by step and name. A step says what must hold by expect(); all else is measured only."""
+
+    def __init__(self, args, go_on):
+        self.kit, self.out, self.device = args.kit.resolve(), args.out.resolve(), args.device
+        self.on_gpu = args.device == "cuda"
+        self.tokens = args.tokens or (4096 if self.on_gpu else 96)
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.work = (args.work or usual_work_folder(self.on_gpu)).resolve()
+        self.work.mkdir(parents=True, exist_ok=True)
+        torch_lib = args.torch_lib or Path(torch.__file__).parent / "lib"
+        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("AIR_")}
+        self.environment["LD_LIBRARY_PATH"] = f"{torch_lib}:{self.kit / 'lib'}"
+        self.file = self.out / "results.json"
+        self.results = json.loads(self.file.read_text()) if go_on and self.file.exists() else {}
+        self.step, self.making = None, None
+        # Importing it takes 10 s and more: meanwhile air runs in processes of its own.
+        self.importing = threading.Thread(target=lambda: __import__("transformers").AutoModelForCausalLM, daemon=True)
+        self.importing.start()
+
+    # ---- results -----------------------------------------------------------------------------------------------------
+
+    def begin(self, step):
+        self.step = step
+        self.results[step] = {}
+
+    def note(self, **figures):
+        self.results[self.step].update(figures)
+
+    def record(self, name, value):
+        """Figures of a name that is no word of Python; written at once."""
+        self.results[self.step][name] = value
+        self.write()
+        return value
+
+    def expect(self, holds, what):
+        if not holds:
+            self.fail(what)
+        else:
+            self.results[self.step].setdefault("holds", []).append(what)
+        return holds
+
+    def fail(self, what, **more):
+        self.results[self.step].setdefault("FAILED", []).append(what)
+        self.note(**more)
+
+    def end(self, seconds):
+        self.note(seconds=round(seconds, 1))
+        self.write()
+        failed = self.results[self.step].get("FAILED", [])
+        print(f"gpu_check: {self.step}: {seconds:.1f} s{', FAILED' if failed else ''}", flush=True)
+        if self.on_gpu and not self.device_is_lost():
+            torch.cuda.empty_cache()
+
+    def write(self):
+        self.file.write_text(json.dumps(self.results, indent=1, default=str))
+
+    def failures(self):
+        return {step: figures["FAILED"] for step, figures in self.results.items() if "FAILED" in figures}
+
+    def device_is_lost(self):
+        return any(is_lost(text) for text in self.results[self.step].get("FAILED", []))
+
+    def table(self, seconds):
+        """What to read first, at most 9,000 characters: failures, then figures, cut where they are long."""
+        lines = [f"gpu_check: {seconds:.0f} s on {self.device}"]
+        for step, failed in self.failures().items():
+            lines += [f"FAILED {step}: {text[:600]}" for text in failed]
+        for step, figures in self.results.items():
+            lines.append(f"-- {step}")
+            for name, value in figures.items():
+                if name not in ("FAILED", "at", "details"):
+                    lines.append(f"  {name}: {shortened(value)}"[:420])
+        return "\n".join(lines)[:9000]
+
+    # ---- air ---------------------------------------------------------------------------------------------------------
+
+    def run(self, command, limit=60, env=None, check=True, **more):
+        """A finished process. @raises RuntimeError with what it said, for an exit code other than 0 with check."""
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=limit,
+                              env=self.environment | (env or {}), stdin=subprocess.DEVNULL, **more)
+        if check and done.returncode != 0:
+            raise RuntimeError(f"exit {done.returncode}: {' '.join(map(str, command))[:400]}\n{done.stderr[-1500:]}")
+        return done
+
+    def air(self, *arguments, **options):
+        return self.run([self.kit / "bin" / "air", *arguments], **options)
+
+    def score(self, model, heads, traces, out, *more, device=None, dtype="auto", **options):
+        """A run of air score: (the process, its manifest or None, seconds of the whole process)."""
+        begin = time.perf_counter()
+        done = self.air("score", "--model", model, "--heads", heads, "--device", device or self.device, "--dtype", dtype,
+                        "--order", "input", "-o", out, *more, traces, **options)
+        seconds = time.perf_counter() - begin
+        manifest = Path(f"{out}.manifest.json")
+        return done, json.loads(manifest.read_text()) if done.returncode == 0 else None, seconds
+
+    def transformers(self):
+        """The module, silent. Two threads must not import it at a time."""
+        self.importing.join()
+        import transformers
+        transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
+        return transformers
+
+    def synchronize(self):
+        if self.on_gpu:
+            torch.cuda.synchronize()
+
+
+def usual_work_folder(on_gpu):
+    """Memory where the models fit beside what else is in it."""
+    shared = Path("/dev/shm")
+    fits = on_gpu and shared.is_dir() and shutil.disk_usage(shared).free > 32 << 30
+    return (shared if fits else Path("/tmp")) / "air_gpu_check"
+
+
+def is_lost(text):
+    """Whether an error leaves the process without a usable device."""
+    words = ("CUDA error", "device-side assert", "illegal memory access", "unspecified launch failure", "CUBLAS_STATUS_EXECUTION_FAILED")
+    return any(word in text for word in words) and "out of memory" not in text
+
+
+def read_lines(path):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def token_values(path, key):
+    """Of all response tokens, in the file's order: written with --token-losses."""
+    return torch.tensor([x for row in read_lines(path) for x in row["air"]["tokens"][key]], dtype=torch.float64)
+
+
+def difference(a, b):
+    assert a.shape == b.shape, (a.shape, b.shape)
+    d = (a - b).abs()
+    return {"max": d.max().item(), "mean": d.mean().item()}
+
+
+def shortened(value):
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {shortened(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(shortened, value)) + "]"
+    return str(value)

@@ -1,0 +1,208 @@
+"""Every family: float32 against the carried losses, bfloat16 against transformers in bfloat16 on the same device."""
+import json
+import subprocess
+import threading
+import time
+from statistics import mean
+
+import torch
+
+from gpu_checks.context import is_lost
+
+LIMIT = 1e-4            # nats, of every token in float32
+WORSE = 1.3             # times the error of transformers in bfloat16, for one configuration to be listed
+MAX_RESTARTS = 6
+
+
+class Window:
+    """dump_logits, fed line by line. One that an error of the device or a crash has spoilt is started anew."""
+
+    def __init__(self, context, env):
+        self.command = [context.kit / "bin" / "dump_logits"]
+        self.env = context.environment | {"OMP_NUM_THREADS": "1"} | env
+        self.process, self.restarts = None, 0
+
+    def ask(self, job):
+        if self.process is None:
+            if self.restarts > MAX_RESTARTS:
+                return {"error": "not run: too many restarts"}
+            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                            env=self.env)
+            self.said = []
+            threading.Thread(target=self.listen, args=(self.process,), daemon=True).start()
+        process = self.process
+        try:
+            process.stdin.write(json.dumps(job) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        answer = json.loads(line) if line else {"error": f"the process ended with {process.wait()}: {' '.join(self.said[-3:])[-300:]}"}
+        if not line or is_lost(answer.get("error", "")):
+            answer["error"] = "LOST THE DEVICE: " + answer["error"]
+            self.close()
+            self.restarts += 1
+        return answer
+
+    def listen(self, process):
+        for line in process.stderr:
+            self.said.append(line.rstrip())
+
+    def close(self):
+        process, self.process = self.process, None
+        if process:
+            process.kill()
+            process.wait()
+
+
+def jobs_of(context, golden, dtype):
+    """(key, job, rows of its answer that are compared, the same tokens of the golden losses)."""
+    plain, prompt = golden["sequences"], golden["prompt"]
+    long, other, short = plain
+    lengths = [len(ids) for ids in plain]
+    begins = [0, lengths[0], lengths[0] + lengths[1]]
+    # The packed rows that predict a token of the same text; the golden losses are of these, in this order.
+    rows = [row for begin, length in zip(begins, lengths) for row in range(begin, begin + length - 1)]
+    # [prompt | rest of long | rest of other | short]: a row of the prompt predicts the token of `long` that follows.
+    shared_rows, shared_golden = list(range(lengths[0] - 1)), list(range(lengths[0] - 1))
+    rest = lengths[1] - prompt
+    shared_rows += range(lengths[0], lengths[0] + rest - 1)
+    shared_golden += range(lengths[0] - 1 + prompt, lengths[0] + lengths[1] - 2)
+    shared_rows += range(lengths[0] + rest, lengths[0] + rest + lengths[2] - 1)
+    shared_golden += range(lengths[0] + lengths[1] - 2, len(rows))
+    for job in golden["jobs"]:
+        base = {"model": str(context.kit / "families" / job["model"]), "dtype": dtype, "device": context.device, "variants": job["variants"],
+                "mode": job["mode"], "logits": False}
+        name = job["model"] + (" zero" if job["mode"] == "zero" else "")
+        yield (name, "plain"), base | {"sequences": plain}, rows, list(range(len(rows))), job["nll"]
+        if job["prefixes"]:
+            yield ((name, "prompt shared"), base | {"sequences": [long[:prompt], long[prompt:], other[prompt:], short], "prefix": [-1, 0, 0, -1]},
+                   shared_rows, shared_golden, job["nll"])
+
+
+class Comparison(threading.Thread):
+    """All jobs in one dtype, through a window of its own."""
+
+    def __init__(self, context, golden, dtype, env=None):
+        super().__init__(daemon=True)
+        self.context, self.golden, self.dtype = context, golden, dtype
+        self.window = Window(context, env or {})
+        self.worst, self.mean, self.base, self.errors, self.seconds = {}, {}, {}, {}, 0.0
+
+    def run(self):
+        begin = time.perf_counter()
+        try:
+            for key, job, rows, wanted, nll in jobs_of(self.context, self.golden, self.dtype):
+                answer = self.window.ask(job)
+                if "error" in answer:
+                    self.errors[key] = answer["error"]
+                    continue
+                d = (torch.tensor(answer["nll"], dtype=torch.float64)[:, rows] - torch.tensor(nll, dtype=torch.float64)[:, wanted]).abs()
+                if not d.isfinite().all():
+                    self.errors[key] = "losses that are not finite"
+                    continue
+                self.worst[key], self.mean[key], self.base[key] = d.max().item(), d.mean().item(), d[0].mean().item()
+        except Exception as e:
+            self.errors["", "all"] = f"{type(e).__name__}: {e}"
+        finally:
+            self.window.close()
+            self.seconds = time.perf_counter() - begin
+
+
+def families(context):
+    golden = json.loads((context.kit / "families" / "losses.json").read_text())
+    if not context.on_gpu:
+        golden["jobs"] = golden["jobs"][::4]
+    comparisons = {dtype: Comparison(context, golden, dtype) for dtype in ("float32", "bfloat16")}
+    if context.on_gpu:
+        comparisons |= {f"{dtype}, without kernels": Comparison(context, golden, dtype, {"AIR_CUDA_KERNELS": "0"})
+                        for dtype in ("float32", "bfloat16")}
+    for comparison in comparisons.values():
+        comparison.start()
+    theirs, missing = {}, {}
+    try:
+        their_bfloat16(context, golden, theirs, missing)
+        for comparison in comparisons.values():
+            comparison.join()
+    finally:
+        for comparison in comparisons.values():
+            comparison.window.close()
+        write_details(context, comparisons, theirs)
+        context.record("seconds of each", {name: round(c.seconds, 1) for name, c in comparisons.items()})
+        for name, comparison in comparisons.items():
+            judge(context, golden, name, comparison)
+            if comparison.dtype == "bfloat16":
+                judge_bfloat16(context, name, comparison, theirs)
+        if missing:
+            context.record("not read by this transformers", missing)
+
+
+def judge(context, golden, name, comparison):
+    num = len(comparison.worst) + len(comparison.errors)
+    texts = [f"{' '.join(key)}: {text[:160]}" for key, text in comparison.errors.items()]
+    context.expect(not texts, f"{name}: {len(texts)} of {num} jobs end in an error{': ' if texts else ''}{'; '.join(texts)[:500]}")
+    if comparison.dtype != "float32" or not comparison.worst:
+        return
+    bad = sorted(((value, key) for key, value in comparison.worst.items() if value > LIMIT), reverse=True)
+    listed = ", ".join(f"{' '.join(key)} {value:.1e}" for value, key in bad)
+    context.expect(not bad, f"{name}: {len(comparison.worst) - len(bad)} of {len(comparison.worst)} within {LIMIT}, worst "
+                            f"{max(comparison.worst.values()):.1e}{': ' if bad else ''}{listed[:500]}")
+    # Rounding that a model of wide random weights amplifies shows in theirs too.
+    models = {key[0] for _, key in bad[:8]}
+    jobs = [job for job in golden["jobs"] if job["model"] in models and job["mode"] == "uniform"]
+    if jobs:
+        theirs = {}
+        their_losses_of(context, jobs, golden["sequences"], torch.float32, lambda job, d: theirs.update({job["model"]: d.max().item()}), {})
+        context.record(f"{name}: the largest difference of transformers on this device, base model", theirs)
+
+
+def judge_bfloat16(context, name, comparison, theirs):
+    """Of base models: means over the configurations that both have."""
+    for way in ("plain", "prompt shared"):
+        both = {model: (comparison.base[model, way], error) for model, error in theirs.items() if (model, way) in comparison.base}
+        if not both:
+            continue
+        ours, reference = mean(a for a, _ in both.values()), mean(b for _, b in both.values())
+        context.expect(ours <= reference, f"{name}, {way}: mean error {ours:.4f} nats over {len(both)} models, transformers {reference:.4f}")
+        worse = {model: a / b for model, (a, b) in both.items() if a > WORSE * b}
+        context.record(f"{name}, {way}: over {WORSE} times theirs", worse)
+
+
+def their_bfloat16(context, golden, found, missing):
+    """Fills {model: mean error of transformers in bfloat16 over the tokens of the base model} and {model: why it has none}."""
+    jobs = [job for job in golden["jobs"] if job["mode"] == "uniform"]
+    their_losses_of(context, jobs, golden["sequences"], torch.bfloat16, lambda job, d: found.update({job["model"]: d.mean().item()}), missing)
+
+
+def their_losses_of(context, jobs, sequences, dtype, take, missing):
+    """take(job, differences from the golden losses) for each model that this transformers reads."""
+    transformers = context.transformers()
+    for job in jobs:
+        folder = context.kit / "families" / job["model"]
+        try:
+            multimodal = hasattr(transformers.AutoConfig.from_pretrained(folder), "vision_config")
+            kind = transformers.AutoModelForImageTextToText if multimodal else transformers.AutoModelForCausalLM
+            model = kind.from_pretrained(folder, dtype=dtype, attn_implementation="eager").to(context.device).eval()
+            nll = torch.cat([their_losses(model, ids, context.device) for ids in sequences])
+            take(job, (nll - torch.tensor(job["nll"][0], dtype=torch.float64)).abs())
+        except Exception as e:  # another version of transformers may not read every folder
+            if is_lost(str(e)):
+                raise
+            missing[job["model"]] = f"{type(e).__name__}: {str(e)[:100]}"
+
+
+def their_losses(model, ids, device):
+    for module in model.modules():      # `dynamic` keeps the frequencies of the longest text so far
+        if hasattr(module, "original_inv_freq") and hasattr(module, "original_max_seq_len"):
+            module.inv_freq = module.original_inv_freq.clone().to(device)
+            module.max_seq_len_cached = module.original_max_seq_len
+    with torch.inference_mode():
+        log_p = model(torch.tensor([ids], device=device), use_cache=False).logits[0, :-1].double().log_softmax(-1)
+    return -log_p.gather(1, torch.tensor(ids[1:], device=device).unsqueeze(1))[:, 0].cpu()
+
+
+def write_details(context, comparisons, theirs):
+    """All figures, to a file of their own."""
+    details = {name: {" ".join(key): {"max": c.worst[key], "mean": c.mean[key], "base mean": c.base[key]} for key in c.worst}
+               | {" ".join(key): text for key, text in c.errors.items()} for name, c in comparisons.items()}
+    (context.out / "families.json").write_text(json.dumps(details | {"transformers in bfloat16": theirs}, indent=1))

@@ -1,0 +1,103 @@
+"""What holds of every run: the same bytes twice; batches change rounding only; memory that runs out splits batches; long traces."""
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+from gpu_checks.context import difference, token_values
+from gpu_checks.speed import lengths_of, model_folder, shapes
+from gpu_checks.traces import random_heads, write_traces
+
+ROUNDING = 0.05         # nats, mean over tokens: what other batches may change in bfloat16
+
+
+def laws(context):
+    same_bytes_and_batches(context)
+    little_memory(context)
+    new_lengths(context)
+
+
+def score_small(context, name, lengths, *more, **options):
+    """The 0.5B model, losses of single tokens."""
+    traces = write_traces(context.work / f"{name}.jsonl", context.kit / "tokenizer", lengths)
+    shape = shapes(context)["0.5B"]
+    done, manifest, _ = context.score(model_folder(context, "0.5B"), random_heads(shape, shape["num_hidden_layers"] // 3, 16), traces,
+                                      context.work / f"{name}.out.jsonl", "--token-losses", *more, **options)
+    return done, manifest
+
+
+def from_first(context, name):
+    outputs = [context.work / f"{each}.out.jsonl" for each in ("first", name)]
+    return {key: difference(*(token_values(out, key) for out in outputs)) for key in ("base_nll", "ref_nll")}
+
+
+def law_lengths(context):
+    return lengths_of(context, 48 if context.on_gpu else 8, seed=2)
+
+
+def same_bytes_and_batches(context):
+    lengths, more = law_lengths(context), {"batches": ("--max-batch-tokens", context.tokens)}
+    with ThreadPoolExecutor(3 if context.on_gpu else 1) as pool:
+        for run in [pool.submit(score_small, context, name, lengths, *more.get(name, ())) for name in ("first", "second", "batches")]:
+            run.result()
+    first, second = ((context.work / f"{name}.out.jsonl").read_bytes() for name in ("first", "second"))
+    context.expect(first == second, "two runs write the same bytes")
+    judge_rounding(context, "batches of one trace", "batches")
+
+
+def judge_rounding(context, what, name):
+    found = context.record(what, from_first(context, name))
+    worst = max(d["mean"] for d in found.values())
+    context.expect(worst < ROUNDING, f"{what}: mean difference {worst:.1e} nats, limit {ROUNDING}")
+
+
+def little_memory(context):
+    """Another program holds so much that the batch does not fit: it is scored in parts."""
+    if not context.on_gpu:
+        context.record("little memory", "only on a GPU")
+        return
+    split = False
+    for left in (9, 6, 4):
+        hog = torch.empty(max(0, torch.cuda.mem_get_info()[0] - int(left * 2**30)), dtype=torch.uint8, device="cuda")
+        try:
+            done, _ = score_small(context, "little", law_lengths(context), "--max-batch-tokens", "262144", check=False, limit=40)
+        finally:
+            del hog
+            torch.cuda.empty_cache()
+        says = [line for line in done.stderr.splitlines() if "memory" in line or "error" in line]
+        split = "scored in parts" in done.stderr
+        context.record(f"{left} GiB left", {"exit": done.returncode, "says": [line[:200] for line in says[-3:]]})
+        if split or done.returncode != 0:
+            break
+    if context.expect(split and done.returncode == 0, f"a batch that does not fit is scored in parts: exit {done.returncode}, {left} GiB left"):
+        judge_rounding(context, "in parts", "little")
+
+
+def new_lengths(context):
+    """Tokens a second of single traces of lengths that no kernel has seen, and of equal ones."""
+    figures = {}
+    for name, lengths in (("new lengths", law_lengths(context)), ("equal lengths", [3 * context.tokens // 4] * len(law_lengths(context)))):
+        _, manifest = score_small(context, "lengths", lengths, "--max-batch-tokens", "1")
+        figures[name] = {"tokens/s": manifest["tokens_per_second"], "s a trace": manifest["seconds"] / manifest["num_traces"]}
+    context.record("traces one by one", figures)
+
+
+def long_traces(context):
+    """One of 32,768 tokens of the 7B shape. The last layers are masked: most of the work is done once."""
+    length = 32768 if context.on_gpu else 256
+    traces = write_traces(context.work / "long.jsonl", context.kit / "tokenizer", [length - 8])
+    shape = shapes(context)["7B"]
+    found = {}
+    for dtype in ("bfloat16", "float32"):
+        out = context.work / f"long.{dtype}.jsonl"
+        done, manifest, seconds = context.score(model_folder(context, "7B"), random_heads(shape, shape["num_hidden_layers"] - 2, 4), traces, out,
+                                                "--token-losses", "--overlong", "truncate", "--max-length", length, dtype=dtype, check=False,
+                                                limit=80)
+        figures = {"exit": done.returncode, "s of the process": seconds, "says": [line[:160] for line in done.stderr.splitlines()[-3:]]}
+        if manifest:
+            figures |= {key: manifest[key] for key in ("seconds", "num_tokens", "tokens_per_second", "peak_device_memory_bytes") if key in manifest}
+            found[dtype] = token_values(out, "base_nll")
+        context.record(f"a trace of {length} tokens in {dtype}", figures)
+        context.expect(manifest is not None and manifest["num_traces"] == 1 and len(found[dtype]) > length - 64,
+                       f"a trace of {length} tokens in {dtype} is scored")
+    if len(found) == 2:
+        context.record("bfloat16 from float32, long trace", difference(found["bfloat16"], found["float32"]))

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""Writes what scripts/gpu_check.py holds a GPU against: tiny models of every family and their losses by transformers, float32
+on the CPU.
+
+    .venv/bin/python scripts/gpu_golden.py KIT
+
+KIT/families/FAMILY.NAME/ are the models, KIT/families/losses.json says for each: heads that are masked, losses of all tokens but
+a text's first, and whether texts may share a prompt. KIT/tokenizer/ fits models of any vocabulary of 400 tokens or more.
+"""
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "golden")]
+
+import conftest  # noqa: E402,F401  transformers stays offline
+import numpy as np  # noqa: E402
+import tiny_models  # noqa: E402
+import torch  # noqa: E402
+from family_models import VOCAB_SIZE, cases, make_model  # noqa: E402
+from reference import ModelReference, Plan, forward_logits  # noqa: E402
+from test_families import masks, nll_of  # noqa: E402
+
+# Two texts with the same beginning and a short one; the long ones reach beyond a block of 128 keys.
+PROMPT, LENGTHS = 70, (150, 131, 13)
+# These compute frequencies from the length of the whole text: no two texts share a prompt's state.
+BY_LENGTH = {"dynamic", "longrope"}
+
+
+def make_sequences():
+    random = np.random.default_rng(3)
+    long, other, short = (random.integers(2, VOCAB_SIZE - 4, length).tolist() for length in LENGTHS)
+    return [long, long[:PROMPT] + other[PROMPT:], short]
+
+
+def rope_types(value):
+    """The rotary embeddings in a config.json; those with an alpha are as if that length were fixed."""
+    if isinstance(value, list):
+        return set().union(*map(rope_types, value))
+    if not isinstance(value, dict):
+        return set()
+    own = {value["rope_type"]} if "rope_type" in value and not value.get("alpha") else set()
+    return own.union(*map(rope_types, value.values()))
+
+
+def golden(folder, family, name, mode, sequences):
+    if mode == "uniform":
+        make_model(folder, family, name)
+    reference = ModelReference(folder)
+    variants = masks(reference.attention_layers, reference.num_heads)
+    nll = []
+    for heads in variants:
+        logits = [forward_logits(reference.model, ids, Plan(frozenset(heads), mode)) for ids in sequences]
+        nll.append(nll_of(np.concatenate(logits), sequences).tolist())
+    changes = np.abs(np.subtract(nll[1:], nll[0])).max(axis=1)
+    assert changes.min() > 2e-3, f"{folder.name}: masking changes nothing: {changes}"
+    types = rope_types(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    return {"model": folder.name, "mode": mode, "variants": variants, "nll": nll, "prefixes": not types & BY_LENGTH}
+
+
+def main():
+    torch.set_num_threads(1)
+    kit = Path(sys.argv[1])
+    sequences = make_sequences()
+    every = [(family, name, "uniform") for family, name in cases()]
+    every += [case for family in ("gemma2", "gpt_oss", "mistral", "cohere2")
+              for case in [(*next(c for c in cases() if c[0] == family), "zero")]]
+    jobs = [golden(kit / "families" / f"{family}.{name}", family, name, mode, sequences) for family, name, mode in every]
+    (kit / "families" / "losses.json").write_text(json.dumps({"sequences": sequences, "prompt": PROMPT, "jobs": jobs}))
+    (kit / "tokenizer").mkdir(exist_ok=True)
+    tiny_models.make_tokenizer(kit / "tokenizer", add_bos=False)
+    print(f"gpu_golden: {len(jobs)} jobs", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
