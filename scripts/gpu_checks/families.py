@@ -187,7 +187,7 @@ def their_losses_of(context, jobs, sequences, dtype, take, missing):
             take(job, (nll - torch.tensor(job["nll"][0], dtype=torch.float64)).abs())
         except Exception as e:  # another version of transformers may not read every folder
             if is_lost(str(e)):
-                raise
+                raise       # this process has no device any more
             missing[job["model"]] = f"{type(e).__name__}: {str(e)[:100]}"
 
 
