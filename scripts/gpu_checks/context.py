@@ -105,9 +105,12 @@ class Context:
     # ---- air ---------------------------------------------------------------------------------------------------------
 
     def run(self, command, limit=60, env=None, check=True, **more):
-        """A finished process. @raises ProgramFailed with what it said, for an exit code other than 0 with check."""
+        """A finished process; what it said on stderr is kept in OUT/commands.log. @raises ProgramFailed with what it said, for an exit code other than 0 with check."""
+        begin = time.perf_counter()
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=limit,
                               env=self.environment | (env or {}), stdin=subprocess.DEVNULL, **more)
+        with open(self.out / "commands.log", "a", encoding="utf-8") as log:
+            log.write(f"$ {' '.join(map(str, command))}\nexit {done.returncode} after {time.perf_counter() - begin:.1f} s\n{done.stderr}\n")
         if check and done.returncode != 0:
             raise ProgramFailed(f"exit {done.returncode}: {' '.join(map(str, command))[:400]}\n{done.stderr[-1500:]}")
         return done

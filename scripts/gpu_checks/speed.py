@@ -56,8 +56,8 @@ def bench(context, name, first_layer, lengths, env=None):
     model, shape = model_folder(context, name), shapes(context)[name]
     traces = write_traces(context.work / "speed.jsonl", context.kit / "tokenizer", lengths)
     out = context.work / f"speed.{name}.jsonl"
-    done, manifest, seconds = context.score(model, random_heads(shape, first_layer), traces, out, "--bench", "--no-prompt-sharing", env=env,
-                                            limit=80)
+    done, manifest, seconds = context.score(model, random_heads(shape, first_layer), traces, out, "--bench", "--no-prompt-sharing", "--verbose",
+                                            env=env, limit=80)
     rate = manifest["matrix_product_flops_per_second"]
     best = context.results.get("environment", {}).get("TFLOP/s of a bfloat16 product")
     figures = {"tokens/s": manifest["tokens_per_second"], "share": manifest["flops_per_second"] / rate,
