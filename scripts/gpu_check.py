@@ -78,9 +78,9 @@ def run_step(name, context, seconds):
     signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        STEPS[name][1](context)
-    except (Exception, StepTimeout) as e:
-        context.fail(f"{type(e).__name__}: {str(e)[:1500]}", at=traceback.format_exc().splitlines()[-6:])
+        context.attempt(STEPS[name][1])
+    except StepTimeout as e:
+        context.fail(str(e), at=traceback.format_exc().splitlines()[-6:])
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -109,7 +109,7 @@ def main():
         else:
             run_step(name, context, min(STEPS[name][0], left - 3))
         context.end(time.time() - begin)
-        if context.device_is_lost():
+        if context.lost_device:
             restart_without(context, context.results)
     speed.stop_making(context)
     print(context.table(time.time() - BEGAN))

@@ -70,7 +70,7 @@ libraries_beside_torch() {
 
 copy_programs() {
   local library
-  rm -rf "$kit/bin" "$kit/lib"
+  rm -rf "${kit:?}"/{bin,lib}
   mkdir -p "$kit/bin" "$kit/lib"
   install -s -m 755 build/gpu/air build/gpu/tests/dump_logits "$kit/bin/"
   for library in $(libraries_beside_torch); do cp -L "$library" "$kit/lib/"; done

@@ -5,11 +5,16 @@ import shutil
 import subprocess
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class ProgramFailed(RuntimeError):
+    """A program that was run ended with another exit code than 0; its device is none of ours."""
 
 
 class Context:
@@ -27,7 +32,7 @@ class Context:
         self.environment["LD_LIBRARY_PATH"] = f"{torch_lib}:{self.kit / 'lib'}"
         self.file = self.out / "results.json"
         self.results = json.loads(self.file.read_text()) if go_on and self.file.exists() else {}
-        self.step, self.making = None, None
+        self.step, self.making, self.lost_device = None, None, False
         # Importing it takes 10 s and more: meanwhile air runs in processes of its own.
         self.importing = threading.Thread(target=lambda: __import__("transformers").AutoModelForCausalLM, daemon=True)
         self.importing.start()
@@ -58,13 +63,23 @@ class Context:
         self.results[self.step].setdefault("FAILED", []).append(what)
         self.note(**more)
 
+    def attempt(self, function, *arguments):
+        """Runs a part of a step, which fails alone: function(context, …)."""
+        if self.lost_device:
+            return
+        try:
+            function(self, *arguments)
+        except Exception as e:
+            self.lost_device = is_lost(str(e)) and not isinstance(e, ProgramFailed)
+            self.fail(f"{type(e).__name__}: {str(e)[:1500]}", at=traceback.format_exc().splitlines()[-6:])
+        if self.on_gpu and not self.lost_device:
+            torch.cuda.empty_cache()
+
     def end(self, seconds):
         self.note(seconds=round(seconds, 1))
         self.write()
         failed = self.results[self.step].get("FAILED", [])
         print(f"gpu_check: {self.step}: {seconds:.1f} s{', FAILED' if failed else ''}", flush=True)
-        if self.on_gpu and not self.device_is_lost():
-            torch.cuda.empty_cache()
 
     def write(self):
         self.file.write_text(json.dumps(self.results, indent=1, default=str))
@@ -72,29 +87,32 @@ class Context:
     def failures(self):
         return {step: figures["FAILED"] for step, figures in self.results.items() if "FAILED" in figures}
 
-    def device_is_lost(self):
-        return any(is_lost(text) for text in self.results[self.step].get("FAILED", []))
-
-    def table(self, seconds):
-        """What to read first, at most 9,000 characters: failures, then figures, cut where they are long."""
-        lines = [f"gpu_check: {seconds:.0f} s on {self.device}"]
-        for step, failed in self.failures().items():
-            lines += [f"FAILED {step}: {text[:600]}" for text in failed]
-        for step, figures in self.results.items():
-            lines.append(f"-- {step}")
-            for name, value in figures.items():
-                if name not in ("FAILED", "at", "details"):
-                    lines.append(f"  {name}: {shortened(value)}"[:420])
-        return "\n".join(lines)[:9000]
+    def table(self, seconds, limit=9000):
+        """What to read first: failures, then figures. Long lines are cut so far that it is no longer than the limit."""
+        for width in (600, 450, 350, 250, 180, 120, 80):
+            lines = [f"gpu_check: {seconds:.0f} s on {self.device}"]
+            for step, failed in self.failures().items():
+                lines += [f"FAILED {step}: {' '.join(text.split())}"[:width] for text in failed]
+            for step, figures in self.results.items():
+                lines.append(f"-- {step}: {figures.get('seconds')} s")
+                lines += [f"  holds: {text}"[:width] for text in figures.get("holds", [])]
+                lines += [f"  {name}: {shortened(value)}"[:width] for name, value in figures.items()
+                          if name not in ("FAILED", "at", "holds", "seconds")]
+            if sum(len(line) + 1 for line in lines) <= limit:
+                break
+        return "\n".join(lines)[:limit]
 
     # ---- air ---------------------------------------------------------------------------------------------------------
 
     def run(self, command, limit=60, env=None, check=True, **more):
-        """A finished process. @raises RuntimeError with what it said, for an exit code other than 0 with check."""
+        """A finished process; what it said on stderr is kept in OUT/commands.log. @raises ProgramFailed with what it said, for an exit code other than 0 with check."""
+        begin = time.perf_counter()
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=limit,
                               env=self.environment | (env or {}), stdin=subprocess.DEVNULL, **more)
+        with open(self.out / "commands.log", "a", encoding="utf-8") as log:
+            log.write(f"$ {' '.join(map(str, command))}\nexit {done.returncode} after {time.perf_counter() - begin:.1f} s\n{done.stderr}\n")
         if check and done.returncode != 0:
-            raise RuntimeError(f"exit {done.returncode}: {' '.join(map(str, command))[:400]}\n{done.stderr[-1500:]}")
+            raise ProgramFailed(f"exit {done.returncode}: {' '.join(map(str, command))[:400]}\n{done.stderr[-1500:]}")
         return done
 
     def air(self, *arguments, **options):

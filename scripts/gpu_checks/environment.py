@@ -24,9 +24,10 @@ def environment(context):
     if context.on_gpu:
         gpu = torch.cuda.get_device_properties(0)
         context.note(gpu=gpu.name, capability=f"{gpu.major}.{gpu.minor}", multiprocessors=gpu.multi_processor_count,
-                     memory_gib=gpu.total_memory >> 30, free_gib=torch.cuda.mem_get_info()[0] >> 30, cudnn=torch.backends.cudnn.version(),
-                     driver=context.run(["nvidia-smi", "--query-gpu=driver_version,clocks.max.sm,power.limit", "--format=csv,noheader"],
-                                        check=False).stdout.strip())
+                     memory_gib=gpu.total_memory >> 30, free_gib=torch.cuda.mem_get_info()[0] >> 30, cudnn=torch.backends.cudnn.version())
+    if shutil.which("nvidia-smi"):
+        query = "--query-gpu=driver_version,clocks.max.sm,power.limit"
+        context.note(driver=context.run(["nvidia-smi", query, "--format=csv,noheader"], check=False).stdout.strip())
     libraries = context.run(["ldd", context.kit / "bin" / "air"]).stdout
     missing = [line.strip() for line in libraries.splitlines() if "not found" in line]
     context.expect(not missing, f"all libraries are there{missing or ''}")

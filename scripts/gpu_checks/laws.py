@@ -11,9 +11,8 @@ ROUNDING = 0.05         # nats, mean over tokens: what other batches may change 
 
 
 def laws(context):
-    same_bytes_and_batches(context)
-    little_memory(context)
-    new_lengths(context)
+    for part in (same_bytes_and_batches, little_memory, new_lengths):
+        context.attempt(part)
 
 
 def score_small(context, name, lengths, *more, **options):
@@ -56,7 +55,7 @@ def little_memory(context):
         context.record("little memory", "only on a GPU")
         return
     split = False
-    for left in (9, 6, 4):
+    for left in (8, 6, 5, 4):
         hog = torch.empty(max(0, torch.cuda.mem_get_info()[0] - int(left * 2**30)), dtype=torch.uint8, device="cuda")
         try:
             done, _ = score_small(context, "little", law_lengths(context), "--max-batch-tokens", "262144", check=False, limit=40)

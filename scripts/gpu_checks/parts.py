@@ -4,7 +4,6 @@ import time
 import torch
 import torch.nn.functional as F
 
-from gpu_checks.context import is_lost
 from gpu_checks.timing import milliseconds
 
 
@@ -54,16 +53,13 @@ def stand_in(q, k, v, cu_q, cu_k, window):
 def parts(context):
     sizes = Parts(context)
     for function in (products, float32_logits, passes, attention, plans, prefixes, float32_attention, grouped):
-        try:
-            with torch.inference_mode():
-                for name, value in function(sizes):
-                    context.record(name, value)
-        except Exception as e:
-            if is_lost(str(e)):
-                raise
-            context.fail(f"{function.__name__}: {type(e).__name__}: {str(e)[:300]}")
-        if context.on_gpu:
-            torch.cuda.empty_cache()
+        context.attempt(measure, function, sizes)
+
+
+def measure(context, function, sizes):
+    with torch.inference_mode():
+        for name, value in function(sizes):
+            context.record(name, value)
 
 
 def products(s):

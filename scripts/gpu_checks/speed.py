@@ -52,12 +52,12 @@ def lengths_of(context, count=NUM_TRACES, seed=1):
     return [context.tokens] + rng.sample(range(context.tokens // 2, context.tokens), count - 1)
 
 
-def bench(context, name, first_layer, lengths, env=None, more=()):
+def bench(context, name, first_layer, lengths, env=None):
     model, shape = model_folder(context, name), shapes(context)[name]
     traces = write_traces(context.work / "speed.jsonl", context.kit / "tokenizer", lengths)
     out = context.work / f"speed.{name}.jsonl"
-    done, manifest, seconds = context.score(model, random_heads(shape, first_layer), traces, out, "--bench", "--no-prompt-sharing", *more, env=env,
-                                            limit=80)
+    done, manifest, seconds = context.score(model, random_heads(shape, first_layer), traces, out, "--bench", "--no-prompt-sharing", "--verbose",
+                                            env=env, limit=80)
     rate = manifest["matrix_product_flops_per_second"]
     best = context.results.get("environment", {}).get("TFLOP/s of a bfloat16 product")
     figures = {"tokens/s": manifest["tokens_per_second"], "share": manifest["flops_per_second"] / rate,
@@ -68,40 +68,40 @@ def bench(context, name, first_layer, lengths, env=None, more=()):
         figures["peak GiB"] = peak / 2**30
     if warnings := [line for line in done.stderr.splitlines() if "warning" in line]:
         figures["says"] = warnings[:3]
-    return figures
+    context.record(f"{name}, first masked layer {first_layer}", figures)
 
 
 def speed(context):
     lengths = lengths_of(context)
     for name, first_layer in (("7B", 0), ("7B", 10), ("1.5B", 0), ("0.5B", 0), ("qwen3-moe", 0), ("gpt-oss", 0)):
-        context.record(f"{name}, first masked layer {first_layer}", bench(context, name, first_layer, lengths))
+        context.attempt(bench, name, first_layer, lengths)
 
 
 def without_kernels(context):
     """The same with ATen alone."""
     for name in ("7B", "0.5B"):
-        context.record(f"{name}, first masked layer 0", bench(context, name, 0, lengths_of(context), {"AIR_CUDA_KERNELS": "0"}))
+        context.attempt(bench, name, 0, lengths_of(context), {"AIR_CUDA_KERNELS": "0"})
 
 
 # ---- theirs ----------------------------------------------------------------------------------------------------------
 
 def their_speed(context):
     """As a user writes it: batch 1, SDPA, logits of the response only, two full passes. Lengths as air's."""
-    transformers = context.transformers()
     for name in DENSE:
-        count = 10 if name == "7B" else 16
-        different, equal = lengths_of(context)[:count], [context.tokens] * (count // 2)
-        there = {"device_map": context.device} if find_spec("accelerate") else {}
-        model = transformers.AutoModelForCausalLM.from_pretrained(model_folder(context, name), dtype=torch.bfloat16,
-                                                                  attn_implementation="sdpa", **there)
-        model = model.to(context.device).eval()
-        both_passes(model, equal[0], context.device)
-        context.record(name, {"tokens/s": their_rate(context, model, different), "tokens/s, the same lengths again":
-                              their_rate(context, model, different), "tokens/s, equal lengths": their_rate(context, model, equal)})
-        del model
-        if context.on_gpu:
-            torch.cuda.empty_cache()
+        context.attempt(their_bench, name)
     compare_speeds(context)
+
+
+def their_bench(context, name):
+    count = 10 if name == "7B" else 16
+    different, equal = lengths_of(context)[:count], [context.tokens] * (count // 2)
+    there = {"device_map": context.device} if find_spec("accelerate") else {}
+    model = context.transformers().AutoModelForCausalLM.from_pretrained(model_folder(context, name), dtype=torch.bfloat16,
+                                                                        attn_implementation="sdpa", **there)
+    model = model.to(context.device).eval()
+    both_passes(model, equal[0], context.device)
+    context.record(name, {"tokens/s": their_rate(context, model, different), "tokens/s, the same lengths again":
+                          their_rate(context, model, different), "tokens/s, equal lengths": their_rate(context, model, equal)})
 
 
 def both_passes(model, length, device):
@@ -125,9 +125,9 @@ def their_rate(context, model, lengths):
 
 def compare_speeds(context):
     """Ours over theirs, the same lengths, theirs warm."""
-    ours = context.results.get("speed", {})
-    for name in DENSE:
+    ours, theirs = context.results.get("speed", {}), context.results[context.step]
+    for name in filter(theirs.get, DENSE):
         for layer in (0, 10):
             if figures := ours.get(f"{name}, first masked layer {layer}"):
                 context.record(f"{name}, air / transformers, first masked layer {layer}", figures["tokens/s"]
-                               / context.results[context.step][name]["tokens/s, the same lengths again"])
+                               / theirs[name]["tokens/s, the same lengths again"])
