@@ -20,6 +20,7 @@ import tiny_models  # noqa: E402
 import torch  # noqa: E402
 from family_models import VOCAB_SIZE, cases, make_model  # noqa: E402
 from reference import ModelReference, Plan, forward_logits  # noqa: E402
+from tokenizers import Tokenizer  # noqa: E402
 from test_families import masks, nll_of  # noqa: E402
 
 # Two texts with the same beginning and a short one; the long ones reach beyond a block of 128 keys.
@@ -59,6 +60,29 @@ def golden(folder, family, name, mode, sequences):
     return {"model": folder.name, "mode": mode, "variants": variants, "nll": nll, "prefixes": not types & BY_LENGTH}
 
 
+def planted_golden(folder):
+    """The planted model's attention is so sharp that float32 itself is 0.01 nats from the truth: losses in float64, and how far
+    transformers in float32 is from them."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    with open(ROOT / "examples" / "gsm8k_50.jsonl", encoding="utf-8") as file:
+        traces = [json.loads(line) for line in file][:24]
+    sequences = [tokenizer.encode(trace["prompt"] + "\n" + trace["response"]).ids for trace in traces]
+    variants = [[], [[1, 5], [1, 12]]]
+    nll = {}
+    for dtype in (torch.float32, torch.float64):
+        model = ModelReference(folder).model.to(dtype)
+        nll[dtype] = [[loss for ids in sequences for loss in exact_losses(model, ids, heads)] for heads in variants]
+    errors = np.abs(np.subtract(nll[torch.float32], nll[torch.float64]))
+    return {"sequences": sequences, "variants": variants, "nll": nll[torch.float64],
+            "transformers in float32": {"max": errors.max(axis=1).tolist(), "mean": errors.mean(axis=1).tolist()}}
+
+
+def exact_losses(model, ids, heads):
+    logits = forward_logits(model, ids, Plan(frozenset(map(tuple, heads))), dtype=torch.float64)
+    log_p = torch.from_numpy(logits).double().log_softmax(-1)
+    return (-log_p[:-1].gather(1, torch.tensor(ids[1:])[:, None])[:, 0]).tolist()
+
+
 def main():
     torch.set_num_threads(1)
     kit = Path(sys.argv[1])
@@ -68,6 +92,7 @@ def main():
               for case in [(*next(c for c in cases() if c[0] == family), "zero")]]
     jobs = [golden(kit / "families" / f"{family}.{name}", family, name, mode, sequences) for family, name, mode in every]
     (kit / "families" / "losses.json").write_text(json.dumps({"sequences": sequences, "prompt": PROMPT, "jobs": jobs}))
+    (kit / "planted.json").write_text(json.dumps(planted_golden(kit / "planted")))
     (kit / "tokenizer").mkdir(exist_ok=True)
     tiny_models.make_tokenizer(kit / "tokenizer", add_bos=False)
     print(f"gpu_golden: {len(jobs)} jobs", file=sys.stderr)

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 #include <numeric>
 #include <optional>
 
@@ -71,6 +72,9 @@ CausalLM CausalLM::load(const ModelSource& source, ModelConfig config, at::Devic
                         at::ScalarType dtype) {
   c10::InferenceMode guard;
   CausalLM model;
+  // Beside the reading of the weights, which does not wait for it.
+  const std::future<void> kernels =
+      std::async(std::launch::async, [device] { prepare_kernels(device); });
   model.config_ = std::move(config);
   Checkpoint checkpoint(source.folder, device.is_meta(), model.config_.fp8);
   std::optional<LoraAdapter> adapter;

@@ -152,9 +152,15 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
   memory.per_token = size * num_variants * row;
   memory.fixed += size * concurrent_rows(device) * wide_row;
   // Scores of attention and logits: a few MiB a thread; on an accelerator a piece of logits in
-  // whole rows (kernels/cuda.cpp), and as much again for explicit scores of attention.
-  memory.fixed += device.is_cpu() ? at::get_num_threads() * (int64_t{16} << 20) : int64_t{2} << 30;
+  // whole rows (kernels/cuda.cpp), and explicit scores where the family caps them.
+  constexpr int64_t kPiece = int64_t{1} << 30;
+  memory.fixed += device.is_cpu() ? at::get_num_threads() * (int64_t{16} << 20)
+                                  : kPiece + (config.attention_softcap > 0 ? kPiece : 0);
   return memory;
+}
+
+int64_t peak_host_memory() {
+  return std::max<int64_t>(0, number_in("/proc/self/status", "VmHWM:")) * 1024;
 }
 
 int64_t free_memory(c10::Device device) {

@@ -27,6 +27,10 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
 /// the accelerator. 0: not known.
 int64_t free_memory(c10::Device device);
 
+/// The most memory of the host that the process has held, bytes; 0: not known. Unlike getrusage's
+/// it does not begin with what the program held that started it.
+int64_t peak_host_memory();
+
 /// What --max-batch-tokens is when it is not given: as many tokens as make the device run at full
 /// speed, a power of two, and no more than half of the free memory holds. `free` as free_memory
 /// says.

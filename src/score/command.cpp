@@ -1,7 +1,5 @@
 #include "score/command.h"
 
-#include <sys/resource.h>
-
 #include <filesystem>
 #include <memory>
 
@@ -48,15 +46,10 @@ void plan_memory(const CausalLM& model, int64_t num_variants, ScoreOptions& opti
                gib(model.num_bytes()), options.max_batch_tokens,
                gib(memory.of(options.max_batch_tokens)), gib(free));
   if (options.longest_trace < options.source.max_length)
-    spdlog::warn("a trace of more than {} tokens does not fit the free memory",
-                 options.longest_trace);
-}
-
-/// Largest memory of the process so far, bytes.
-int64_t peak_memory_bytes() {
-  struct rusage usage {};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<int64_t>(usage.ru_maxrss) * 1024;
+    spdlog::warn("{} does not fit the free memory",
+                 options.longest_trace > 0
+                     ? fmt::format("a trace of more than {} tokens", options.longest_trace)
+                     : "not even one token's work");
 }
 
 /// "311 GFLOP/s, 66 % of the matrix-product rate": the share where --bench measured the rate.
@@ -142,7 +135,7 @@ void run(const ScoreFlags& flags, ScoreOptions options) {
   ScoreRun run(*tokenizer, scorer, options, identity);
   RunResults results = run.run();
   results.matrix_product_rate = matrix_rate;
-  results.peak_memory_bytes = peak_memory_bytes();
+  results.peak_memory_bytes = peak_host_memory();
   results.peak_device_memory_bytes = peak_device_memory_bytes(model.device());
   const std::string manifest = flags.manifest_path();
   if (!manifest.empty()) write_file(manifest, Manifest(identity, results).to_json().dump(2) + "\n");

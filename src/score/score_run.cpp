@@ -239,7 +239,8 @@ SplitScores ScoreRun::score_batch(const Batch& batch) {
       traces, [&](const Trace* trace) { return trace->num_tokens() <= options_.longest_trace; });
   SplitScores split =
       fits ? score_within_memory(traces, [this](auto part) { return scorer_.score(part); })
-           : SplitScores{std::vector<std::optional<TokenScores>>(traces.size())};
+           : SplitScores{std::vector<std::optional<TokenScores>>(traces.size()), 0,
+                         "there is room for " + std::to_string(options_.longest_trace)};
   if (split.num_splits > 0)
     spdlog::warn(
         "not enough memory for a batch of {} traces: scored in parts; a smaller --max-batch-tokens "

@@ -60,7 +60,7 @@ def _attention(module, query, key, value, attention_mask, scaling, softcap=None,
         _plan.attention.append(rows)
     heads = [head for layer, head in _plan.masked if layer == module.layer_idx]
     if _plan.mode == "uniform" and heads:
-        weights[0, heads] = _uniform(visible, s_aux if s_aux is None else s_aux[heads])
+        weights[0, heads] = _uniform(visible, s_aux if s_aux is None else s_aux[heads]).to(weights.dtype)
     output = weights @ value
     if _plan.mode == "zero":
         output[0, heads] = 0
@@ -127,8 +127,8 @@ def _forget_lengths(model):
             module.max_seq_len_cached = module.original_max_seq_len
 
 
-def forward_logits(model, ids, plan, attention=None):
-    """All logits [T, V], float32. attention: another implementation than the model's own, e.g. transformers' "eager"."""
+def forward_logits(model, ids, plan, attention=None, dtype=torch.float32):
+    """All logits [T, V]. attention: another implementation than the model's own, e.g. transformers' "eager"."""
     global _plan
     _plan = plan
     _forget_lengths(model)
@@ -136,7 +136,7 @@ def forward_logits(model, ids, plan, attention=None):
     if attention:
         model.set_attn_implementation(attention)
     with torch.inference_mode():
-        logits = model(torch.tensor([ids]), use_cache=False).logits[0].float().numpy()
+        logits = model(torch.tensor([ids]), use_cache=False).logits[0].to(dtype).numpy()
     if attention:
         model.set_attn_implementation(usual)
     return logits

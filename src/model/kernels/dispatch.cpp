@@ -1,3 +1,4 @@
+#include "model/kernels/cuda_rows.h"
 #include "model/kernels/kernels.h"
 
 namespace air {
@@ -6,5 +7,7 @@ const Kernels& kernels_of(const at::Tensor& x) {
   if (x.is_cuda()) return cuda_kernels();
   return x.is_cpu() && x.scalar_type() == at::kFloat ? cpu_float_kernels() : aten_kernels();
 }
+
+void prepare_kernels(at::Device device) { has_cuda_rows(device); }
 
 }  // namespace air

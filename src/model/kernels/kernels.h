@@ -40,4 +40,7 @@ const Kernels& cpu_float_kernels();
 /// NVIDIA GPUs (cuda.cpp).
 const Kernels& cuda_kernels();
 
+/// Compiles now what the device's backend compiles at run time; else its first call does.
+void prepare_kernels(at::Device device);
+
 }  // namespace air
