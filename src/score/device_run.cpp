@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -25,7 +26,6 @@ namespace air {
 
 namespace {
 
-constexpr int kExitInterrupted = 130;
 constexpr const char* kKept =
     "the finished scores are kept: the same command with --resume continues";
 
@@ -56,12 +56,10 @@ int work(const ScoreFlags& flags, const ScoreOptions& options, const ProcessPlac
     return 0;
   } catch (const Interrupted&) {
     send(interrupted_message());
-    return kExitInterrupted;
   } catch (const std::exception& e) {
-    const Error error = explain(e);
-    send(error_message(error));
-    return static_cast<int>(error.kind());
+    send(error_message(explain(e)));
   }
+  return EXIT_FAILURE;  // the message says more
 }
 
 /// Holds skipped records back, to report them in the order of their lines.
