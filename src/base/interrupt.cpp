@@ -12,14 +12,15 @@ extern "C" void note_interrupt(int) { requested = 1; }
 
 }  // namespace
 
-void watch_interrupts() {
+void watch_interrupts(bool keyboard) {
   struct sigaction action {};
   action.sa_handler = note_interrupt;
   // Reset to the default by the first signal: the second one kills. Calls that it interrupts
   // continue.
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  if (!keyboard) action.sa_handler = SIG_IGN;
+  sigaction(SIGINT, &action, nullptr);
 }
 
 bool interrupt_requested() { return requested != 0; }

@@ -4,7 +4,8 @@
 namespace air {
 
 /// From now on SIGINT and SIGTERM set a flag; a second one ends the program at once.
-void watch_interrupts();
+/// @param keyboard false: SIGINT is ignored, for a process that another one passes it on to
+void watch_interrupts(bool keyboard = true);
 /// True after the first one.
 bool interrupt_requested();
 

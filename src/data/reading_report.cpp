@@ -13,6 +13,13 @@ std::string count_text(int64_t count) {
 
 }  // namespace
 
+ReadingReport::ReadingReport(const Json& shapes, const Json& notes) {
+  for (const Json& entry : shapes)
+    shapes_[{entry.at("shape"), entry.at("fields")}] = entry.at("num_records");
+  for (const Json& entry : notes)
+    notes_[entry.at("note")] = {entry.at("first"), entry.at("num_records")};
+}
+
 void ReadingReport::add(const ParsedRecord& record, const std::string& where,
                         bool prompts_are_raw) {
   ++shapes_[{record.schema, join(record.fields, ", ")}];

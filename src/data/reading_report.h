@@ -14,6 +14,10 @@ namespace air {
 /// Counts of records.
 class ReadingReport {
  public:
+  ReadingReport() = default;
+  /// What shapes_json and notes_json wrote.
+  ReadingReport(const Json& shapes, const Json& notes);
+
   /// @param where  of the record: the first of each note is named.
   /// @param prompts_are_raw  rendered prompts are expected.
   void add(const ParsedRecord& record, const std::string& where, bool prompts_are_raw);

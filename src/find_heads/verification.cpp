@@ -72,9 +72,8 @@ std::vector<LossSample> ordinary_text(const FindHeadsFlags& flags, const ModelCo
     std::vector<int32_t> ids =
         tokenizer.encode(text, !format.chat_template.writes_special_tokens()).ids;
     ids.resize(std::min(ids.size(), num_left));
-    in_context(flags.verify_text, [&] {
-      require_ids_of_model(ids, config.vocab_size, tokenizer, ErrorKind::kInput);
-    });
+    in_context(flags.verify_text,
+               [&] { require_ids_of_model(ids, config.vocab_size, tokenizer, ErrorKind::kInput); });
     num_left -= ids.size();
     for (LossSample& sample : samples_of(ids, kMaxPiece)) samples.push_back(std::move(sample));
   }

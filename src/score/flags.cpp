@@ -183,6 +183,8 @@ std::string ScoreFlags::manifest_path() const {
 
 void add_score_flags(CLI::App& verb, ScoreFlags& flags) {
   add_shared_flags(verb, flags.shared, {.model = true, .compute = true, .seed = true});
+  verb.get_option("--device")
+      ->description("auto, cpu, cuda or cuda:N; several: cuda:0,1,2, all (GPUs) or cpu,cpu");
   verb.add_option("--heads", flags.heads, "Heads file of air find-heads, a list 12-7,18-0, or none")
       ->type_name("FILE|LIST");
   verb.add_option("-o,--output", flags.output, "Where the scored traces go; - is stdout")

@@ -9,35 +9,16 @@
 #include "base/byte_source.h"
 #include "base/error.h"
 #include "base/interrupt.h"
-#include "base/json_writer.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "data/set_member.h"
 #include "score/packer.h"
-#include "text/utf8.h"
 
 namespace air {
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// Lines of all inputs, for the progress bar; 0 when an input can't be read twice.
-int64_t count_lines(const TraceSourceOptions& source) {
-  if (std::ranges::any_of(source.inputs, is_read_once)) return 0;
-  int64_t lines = 0;
-  RecordReader reader(source.inputs, source.shard);
-  while (reader.next()) ++lines;
-  return lines;
-}
-
-/// The identity of a run as finished scores have it: what the inputs held is compared record by
-/// record, so that one that was repaired after the last score does not matter.
-Json without_contents(Json run_identity) {
-  for (Json& input : run_identity["inputs"])
-    if (input.is_object()) input = input["path"];
-  return run_identity;
-}
 
 TracePlace place_of(const PendingTrace& pending) {
   return {pending.line, std::max<int64_t>(pending.trace_index, 0), pending.text};
@@ -59,35 +40,26 @@ ScoredEntry entry_of(const PendingTrace& pending, const SpanScore& score, double
   return entry;
 }
 
-std::string rejects_line(const RejectedRecord& record) {
-  std::string line;
-  JsonWriter json(line);
-  json.begin_object().member("line", record.line).member("where", record.where);
-  json.member("reason", record.reason);
-  if (!first_invalid_utf8(record.text)) json.member("record", record.text);
-  json.end_object();
-  return line + "\n";
-}
-
 }  // namespace
 
+Json without_contents(Json run_identity) {
+  for (Json& input : run_identity["inputs"])
+    if (input.is_object()) input = input["path"];
+  return run_identity;
+}
+
 ScoreRun::ScoreRun(const Tokenizer& tokenizer, Scorer& scorer, const ScoreOptions& options,
-                   const Json& run_identity)
+                   const Json& run_identity, RunReport& report)
     : tokenizer_(tokenizer),
       scorer_(scorer),
       options_(options),
-      partial_(partial_path(options.output), without_contents(run_identity), options.resume),
-      resume_(partial_) {
-  // Of a run that rejects nothing an empty file says so.
-  if (!options.rejects.empty())
-    rejects_ = std::make_unique<OutputFile>(options.rejects, EmptyOutput::kReplacesOlder);
-}
+      partial_(options.partial, without_contents(run_identity), options.resume),
+      resume_(partial_),
+      report_(report) {}
 
 ScoreRun::~ScoreRun() = default;
 
-RunResults ScoreRun::run() {
-  progress_ = std::make_unique<Progress>("scoring", "records", count_lines(options_.source),
-                                         progress_mode());
+RunResults ScoreRun::score() {
   try {
     score_all();
   } catch (const Interrupted&) {
@@ -105,10 +77,7 @@ RunResults ScoreRun::run() {
                     "the finished scores are kept: --resume continues when the record is repaired, "
                     "--resume --on-error skip leaves it out");
   }
-  progress_->finish();
-  require_traces();
-  write_output();
-  if (rejects_) rejects_->commit();
+  results_.flops = scorer_.flops();
   return results_;
 }
 
@@ -116,7 +85,7 @@ void ScoreRun::score_all() {
   TraceSource source(options_.source, tokenizer_);
   for (bool more = true; more;) {
     const TraceWindow window = source.next();
-    show_reading(window);
+    report_.reading(window.reading, window.is_last);
     for (const RejectedRecord& record : window.rejected) reject(record);
     score_window(window);
     num_lines_ = window.num_lines;
@@ -125,29 +94,18 @@ void ScoreRun::score_all() {
   if (resume_.has_more()) end_resuming();  // the inputs became shorter
 }
 
-/// The shapes at the start and, when more were read since, at the end; each note at first sight.
-void ScoreRun::show_reading(const TraceWindow& window) {
-  const ReadingReport before = reading_;
-  reading_.add(window.reading);
-  if (!reading_.is_empty() && (before.is_empty() || window.is_last))
-    spdlog::info("read as {}{}", reading_.shapes_text(), window.is_last ? "" : " so far");
-  reading_.warn_of_notes(before);
-}
-
-void ScoreRun::require_traces() {
+void require_traces(std::span<const PartialFile* const> partials, const TraceSourceOptions& source,
+                    int64_t num_lines, const RunResults& results, const std::string& rejects) {
   const auto is_scored = [](const ScoredEntry& entry) { return !entry.skipped && !entry.dropped; };
-  if (std::ranges::any_of(partial_.entries(), is_scored)) return;
-  const TraceSourceOptions& source = options_.source;
-  // A file of fewer lines than shards leaves some shards without any.
-  if (source.shard.count > 1 && num_lines_ > 0 && results_.num_rejected == 0) return;
-  if (rejects_ && results_.num_rejected > 0) rejects_->commit();
-  partial_.remove();
+  for (const PartialFile* file : partials)
+    if (std::ranges::any_of(file->entries(), is_scored)) return;
+  if (source.shard.count > 1 && num_lines > 0 && results.num_rejected == 0) return;
   const bool piped = std::ranges::any_of(source.inputs, is_read_once);
-  if (results_.num_rejected > 0)
+  if (results.num_rejected > 0)
     throw Error(ErrorKind::kInput, "",
-                "no traces: every record was skipped (" + std::to_string(results_.num_rejected) +
+                "no traces: every record was skipped (" + std::to_string(results.num_rejected) +
                     "); nothing is written",
-                "the reasons are " + (rejects_ ? "in " + options_.rejects : "above"));
+                "the reasons are " + (rejects.empty() ? "above" : "in " + rejects));
   throw Error(ErrorKind::kInput, join(source.inputs, ", "),
               "no traces: the input is empty; nothing is written",
               piped ? "did the program that writes into the pipe fail?" : "");
@@ -190,9 +148,8 @@ void ScoreRun::score_window(const TraceWindow& window) {
     if (!keeping.valid()) return;
     keeping.get();
     results_.seconds = seconds_before + std::chrono::duration<double>(Clock::now() - start).count();
-    const double rate = static_cast<double>(results_.num_tokens) / results_.seconds;
-    progress_->update(static_cast<int64_t>(partial_.num_kept()),
-                      std::to_string(static_cast<int64_t>(rate)) + " tokens/s");
+    report_.progress(static_cast<int64_t>(partial_.num_kept()), results_.num_tokens,
+                     results_.seconds);
   };
   for (const Batch& batch : batches) {
     if (resume_.has_more()) finish_keeping();
@@ -276,10 +233,7 @@ void ScoreRun::keep_batch(const Batch& batch, const SplitScores& split) {
 
 void ScoreRun::reject(const RejectedRecord& record) {
   ++results_.num_rejected;
-  if (rejects_)
-    rejects_->write(rejects_line(record));
-  else
-    spdlog::warn("{}: skipped: {}", record.where, record.reason);
+  report_.reject(record);
 }
 
 void ScoreRun::reject_too_large(const PendingTrace& pending, const std::string& cause) {
@@ -291,39 +245,6 @@ void ScoreRun::reject_too_large(const PendingTrace& pending, const std::string& 
                 "--on-error skip leaves it out, --max-length N with --overlong truncate scores its "
                 "first tokens; see also --dtype, --device");
   reject({pending.where, pending.line, pending.text, reason});
-}
-
-void ScoreRun::write_output() {
-  const auto& entries = partial_.entries();
-  const InfluenceKind kind = options_.style.influence;
-  std::vector<size_t> order;
-  for (size_t i = 0; i < entries.size(); ++i)
-    if (!entries[i].skipped && !entries[i].dropped) order.push_back(i);
-  results_.num_traces = static_cast<int64_t>(order.size());
-  std::ranges::sort(order,
-                    [&](size_t a, size_t b) { return ranks_before(entries[a], entries[b], kind); });
-  std::vector<int64_t> rank(entries.size());
-  for (size_t i = 0; i < order.size(); ++i) rank[order[i]] = static_cast<int64_t>(i) + 1;
-  if (!options_.rank_order)
-    std::ranges::sort(order, {},
-                      [&](size_t i) { return std::pair(entries[i].line, entries[i].trace); });
-
-  OutputFile output(options_.output);
-  for (const size_t i : order)
-    output.write(set_rank(partial_.read_line(entries[i]), rank[i]) + "\n");
-  output.commit();
-
-  results_.read = reading_.shapes_json();
-  results_.notes = reading_.notes_json();
-  std::vector<double> scores, base_nll, num_tokens;
-  for (const size_t i : order) {
-    scores.push_back(ranking_score(entries[i], kind));
-    base_nll.push_back(entries[i].base_nll);
-    num_tokens.push_back(static_cast<double>(entries[i].num_tokens));
-  }
-  results_.flops = scorer_.flops();
-  results_.correlation_base_nll = rank_correlation(scores, base_nll);
-  results_.correlation_num_tokens = rank_correlation(scores, num_tokens);
 }
 
 }  // namespace air

@@ -1,4 +1,4 @@
-// A run of `air score`: scores traces in batches, keeps what is finished, writes the ranked output.
+// A run of `air score`: scores traces in batches and keeps what is finished.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,9 @@
 #include <vector>
 
 #include "base/json.h"
-#include "base/output_file.h"
-#include "base/progress.h"
 #include "score/partial_file.h"
 #include "score/resume_cursor.h"
+#include "score/run_report.h"
 #include "score/scorer.h"
 #include "score/split_batch.h"
 #include "score/trace_source.h"
@@ -28,6 +27,7 @@ struct ScoreOptions {
   TraceSourceOptions source;
   RecordStyle style;
   std::string output = "-";
+  std::string partial;  ///< where finished scores are kept; empty: nowhere that outlives the run
   std::string rejects;  ///< file for the records that were skipped; empty: none
   int64_t max_batch_tokens = 0;
   int64_t longest_trace =
@@ -41,24 +41,23 @@ class ScoreRun {
  public:
   /// @param run_identity what decides the scores, for --resume.   All must outlive the run.
   ScoreRun(const Tokenizer& tokenizer, Scorer& scorer, const ScoreOptions& options,
-           const Json& run_identity);
+           const Json& run_identity, RunReport& report);
   ~ScoreRun();
 
-  /// Writes the output; OUT.partial stays.
-  /// @throws Error, also when there is no trace to score: then an older output stays. Interrupted
-  /// after the batch in which the user asked to stop, or while it waits
+  /// Scores all traces; what is finished is in partial().
+  /// @return what there is to say of it; write_ranked() adds what needs all scores.
+  /// @throws Error. Interrupted after the batch in which the user asked to stop, or while it waits
   ///   for input, with all finished scores kept.
-  RunResults run();
+  RunResults score();
 
-  /// Deletes OUT.partial: all that the run writes is on disk.
-  void remove_partial() { partial_.remove(); }
+  PartialFile& partial() { return partial_; }
+  /// Of all inputs and shards.
+  int64_t num_lines() const { return num_lines_; }
 
  private:
   using Batch = std::vector<const PendingTrace*>;
 
   void score_all();
-  void show_reading(const TraceWindow& window);
-  void require_traces();
   void score_window(const TraceWindow& window);
   std::vector<Batch> make_batches(const std::vector<PendingTrace>& traces) const;
   void end_resuming();
@@ -69,18 +68,25 @@ class ScoreRun {
   void keep_batch(const Batch& batch, const SplitScores& split);
   void reject(const RejectedRecord& record);
   void reject_too_large(const PendingTrace& pending, const std::string& cause);
-  void write_output();
 
   const Tokenizer& tokenizer_;
   Scorer& scorer_;
   const ScoreOptions& options_;
   PartialFile partial_;
   ResumeCursor resume_;
-  std::unique_ptr<OutputFile> rejects_;
-  std::unique_ptr<Progress> progress_;
+  RunReport& report_;
   int64_t num_lines_ = 0;
-  ReadingReport reading_;
   RunResults results_;
 };
+
+/// The identity of a run as finished scores have it: what the inputs held is compared record by
+/// record, so that one that was repaired after the last score does not matter.
+Json without_contents(Json run_identity);
+
+/// For a run without a single scored trace, which writes nothing: throws Error(kInput) that says
+/// why. @param num_lines of all inputs. Returns where the shard has no lines: a file of fewer lines
+/// than shards leaves some without any.
+void require_traces(std::span<const PartialFile* const> partials, const TraceSourceOptions& source,
+                    int64_t num_lines, const RunResults& results, const std::string& rejects);
 
 }  // namespace air

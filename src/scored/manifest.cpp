@@ -55,6 +55,7 @@ Manifest::Manifest(const Json& run_identity, const RunResults& results) {
   json_["flops_per_second"] = per_second(results.flops);
   if (results.matrix_product_rate > 0)
     json_["matrix_product_flops_per_second"] = results.matrix_product_rate;
+  if (results.num_processes > 1) json_["num_processes"] = results.num_processes;
   json_["peak_memory_bytes"] = results.peak_memory_bytes;
   if (results.peak_device_memory_bytes > 0)
     json_["peak_device_memory_bytes"] = results.peak_device_memory_bytes;

@@ -36,6 +36,7 @@ struct RunResults {
   double correlation_base_nll = 0;       ///< rank correlation of what ranks with the base loss
   double correlation_num_tokens = 0;     ///< … with the length
   double matrix_product_rate = 0;        ///< flops per second, by --bench; 0: not measured
+  int64_t num_processes = 1;             ///< of a run on several devices
   int64_t peak_memory_bytes = 0;         ///< of the host
   int64_t peak_device_memory_bytes = 0;  ///< of the GPU; 0: there is none
   Json read = Json::array();   ///< shapes and fields that records were read as, and their numbers

@@ -1,0 +1,58 @@
+// What a run of `air score` tells while it goes on.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/json.h"
+#include "base/output_file.h"
+#include "base/progress.h"
+#include "data/reading_report.h"
+#include "score/trace_source.h"
+
+namespace air {
+
+/// Hears how far a run is, how its records were read, and which were skipped.
+class RunReport {
+ public:
+  virtual ~RunReport() = default;
+  /// The model is loaded.
+  virtual void started(const Json& run_identity) {}
+  /// @param num_scored traces, those of a resumed run too   @param num_tokens, seconds of this run
+  virtual void progress(int64_t num_scored, int64_t num_tokens, double seconds) = 0;
+  /// @param more what was read since the last call   @param is_last nothing follows
+  virtual void reading(const ReadingReport& more, bool is_last) = 0;
+  virtual void reject(const RejectedRecord& record) = 0;
+};
+
+/// Lines of all inputs, for the progress bar; 0 when an input can't be read twice, or nothing is
+/// shown.
+int64_t count_lines(const TraceSourceOptions& source);
+
+/// Tells the user: progress and messages on standard error, skipped records in a file or as
+/// warnings.
+class ShownReport : public RunReport {
+ public:
+  /// @param rejects file for skipped records; empty: warnings   @param num_lines of all inputs, 0
+  ///   when not known. @throws Error(kResource) when the file can't be made.
+  ShownReport(const std::string& rejects, int64_t num_lines);
+  ~ShownReport() override;
+
+  void progress(int64_t num_scored, int64_t num_tokens, double seconds) override;
+  /// The shapes at the start and, when more were read since, at the end; each note at first sight.
+  void reading(const ReadingReport& more, bool is_last) override;
+  void reject(const RejectedRecord& record) override;
+
+  void end_progress() { progress_.finish(); }
+  /// The file of the skipped records takes its place.
+  void commit_rejects();
+  const ReadingReport& all_reading() const { return reading_; }
+
+ private:
+  std::unique_ptr<OutputFile> rejects_;
+  Progress progress_;
+  ReadingReport reading_;
+};
+
+}  // namespace air
