@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "model/checkpoint.h"
 #include "model/device.h"
+#include "model/kernels/kernels.h"
 #include "model/kernels/varlen_attention.h"
 #include "model/lora.h"
 #include "model/row_blocks.h"
