@@ -199,9 +199,11 @@ void DeviceRun::fail(const Worker& worker, const Error& error) {
     // A record, a flag or a file is at fault wherever it is found; a device is not.
     const bool is_of_device =
         error.kind() == ErrorKind::kResource || error.kind() == ErrorKind::kBug;
-    const std::string where = error.where().empty() ? "" : ": " + error.where();
-    failure_ = Error(error.kind(), is_of_device ? worker.process.name() + where : error.where(),
-                     error.what(), error.hint());
+    const std::string& name = worker.process.name();
+    std::string where = error.where();
+    if (is_of_device && where.find(name) == std::string::npos)
+      where = where.empty() ? name : name + ": " + where;
+    failure_ = Error(error.kind(), where, error.what(), error.hint());
   }
   stop_all();
 }
