@@ -51,10 +51,11 @@ STEPS = {
     "laws": (75, laws.laws, True),
     "parts": (50, parts.parts, True),
     "long_traces": (90, laws.long_traces, True),
+    "ratios": (200, speed.ratios, False),
     "without_kernels": (60, speed.without_kernels, False),
     "profile": (90, profile.profile, False),
 }
-NEEDS_MODELS = {"speed", "their_speed", "laws", "long_traces", "without_kernels", "profile"}
+NEEDS_MODELS = {"speed", "their_speed", "laws", "long_traces", "ratios", "without_kernels", "profile"}
 
 
 class StepTimeout(BaseException):

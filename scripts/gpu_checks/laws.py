@@ -24,8 +24,8 @@ def score_small(context, name, lengths, *more, **options):
     return done, manifest
 
 
-def from_first(context, name):
-    outputs = [context.work / f"{each}.out.jsonl" for each in ("first", name)]
+def differences(context, name, other):
+    outputs = [context.work / f"{each}.out.jsonl" for each in (other, name)]
     return {key: difference(*(token_values(out, key) for out in outputs)) for key in ("base_nll", "ref_nll")}
 
 
@@ -43,8 +43,8 @@ def same_bytes_and_batches(context):
     judge_rounding(context, "batches of one trace", "batches")
 
 
-def judge_rounding(context, what, name):
-    found = context.record(what, from_first(context, name))
+def judge_rounding(context, what, name, other="first"):
+    found = context.record(what, differences(context, name, other))
     worst = max(d["mean"] for d in found.values())
     context.expect(worst < ROUNDING, f"{what}: mean difference {worst:.1e} nats, limit {ROUNDING}")
 
@@ -54,11 +54,13 @@ def little_memory(context):
     if not context.on_gpu:
         context.record("little memory", "only on a GPU")
         return
+    lengths, more = lengths_of(context, 96, seed=4), ("--max-batch-tokens", "262144")
+    score_small(context, "roomy", lengths, *more)
     split = False
-    for left in (8, 6, 5, 4):
+    for left in (4.5, 4.0, 3.7, 3.4):
         hog = torch.empty(max(0, torch.cuda.mem_get_info()[0] - int(left * 2**30)), dtype=torch.uint8, device="cuda")
         try:
-            done, _ = score_small(context, "little", law_lengths(context), "--max-batch-tokens", "262144", check=False, limit=40)
+            done, _ = score_small(context, "little", lengths, *more, check=False, limit=40)
         finally:
             del hog
             torch.cuda.empty_cache()
@@ -68,7 +70,7 @@ def little_memory(context):
         if split or done.returncode != 0:
             break
     if context.expect(split and done.returncode == 0, f"a batch that does not fit is scored in parts: exit {done.returncode}, {left} GiB left"):
-        judge_rounding(context, "in parts", "little")
+        judge_rounding(context, "in parts", "little", "roomy")
 
 
 def new_lengths(context):

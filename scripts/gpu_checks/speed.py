@@ -131,3 +131,32 @@ def compare_speeds(context):
             if figures := ours.get(f"{name}, first masked layer {layer}"):
                 context.record(f"{name}, air / transformers, first masked layer {layer}", figures["tokens/s"]
                                / theirs[name]["tokens/s, the same lengths again"])
+
+
+def ratios(context):
+    """Ours over theirs, turn by turn: min, median and max of the rounds. Theirs computes a part of the traces, warm."""
+    transformers = context.transformers()
+    lengths = lengths_of(context)
+    for name, layers, rounds in (("7B", (0, 10), 5), ("1.5B", (0,), 5), ("0.5B", (0,), 5)):
+        model = transformers.AutoModelForCausalLM.from_pretrained(model_folder(context, name), dtype=torch.bfloat16,
+                                                                  attn_implementation="sdpa").to(context.device).eval()
+        some = lengths[:10 if name == "7B" else 16]
+        their_rate(context, model, some)
+        ours, theirs = {layer: [] for layer in layers}, []
+        for _ in range(rounds):
+            theirs.append(their_rate(context, model, some))
+            for layer in layers:
+                ours[layer].append(bench(context, name, layer, lengths))
+        for layer, runs in ours.items():
+            context.record(f"{name}, first masked layer {layer}", {
+                "air / transformers": spread(run["tokens/s"] / rate for run, rate in zip(runs, theirs)),
+                "tokens/s": spread(run["tokens/s"] for run in runs), "their tokens/s": spread(theirs),
+                "share of the product rate": spread(run["share"] for run in runs), "peak GiB": runs[0].get("peak GiB")})
+        del model
+        if context.on_gpu:
+            torch.cuda.empty_cache()
+
+
+def spread(values):
+    ordered = sorted(values)
+    return [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
