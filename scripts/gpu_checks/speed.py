@@ -68,7 +68,7 @@ def bench(context, name, first_layer, lengths, env=None):
         figures["peak GiB"] = peak / 2**30
     if warnings := [line for line in done.stderr.splitlines() if "warning" in line]:
         figures["says"] = warnings[:3]
-    context.record(f"{name}, first masked layer {first_layer}", figures)
+    return context.record(f"{name}, first masked layer {first_layer}", figures)
 
 
 def speed(context):
