@@ -24,7 +24,7 @@ TEST_PACKAGES=(libgtest-dev libgmock-dev librapidcheck-dev jq)
 CHECK_PACKAGES=(clang-format)
 FUZZ_PACKAGES=(clang-14 libfuzzer-14-dev)
 WHEEL_PACKAGES=(icu-devtools)
-OLDEST_TORCH=2.7
+OLDEST_TORCH=2.9
 
 with_tests=0
 with_checks=0

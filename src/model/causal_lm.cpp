@@ -23,6 +23,7 @@
 #include "model/kernels/varlen_attention.h"
 #include "model/lora.h"
 #include "model/row_blocks.h"
+#include "model/torch_error.h"
 #include "model/weight_reader.h"
 
 namespace air {
@@ -74,30 +75,41 @@ CausalLM CausalLM::load(const ModelSource& source, ModelConfig config, at::Devic
   c10::InferenceMode guard;
   CausalLM model;
   // Beside the reading of the weights, which does not wait for it.
-  const std::future<void> kernels =
-      std::async(std::launch::async, [device] { prepare_kernels(device); });
+  std::future<void> kernels = std::async(std::launch::async, [device] { prepare_kernels(device); });
   model.config_ = std::move(config);
-  Checkpoint checkpoint(source.folder, device.is_meta(), model.config_.fp8);
+  try {
+    model.read_weights(source, device, dtype);
+  } catch (const std::exception& e) {
+    if (!is_out_of_memory(e)) throw;
+    throw Error(ErrorKind::kResource, source.folder.string(),
+                "not enough memory for the weights in " + dtype_name(dtype) + " on " + device.str(),
+                dtype == at::kFloat ? "--dtype bfloat16 takes half of float32's"
+                                    : "--device names another one");
+  }
+  kernels.get();
+  return model;
+}
+
+void CausalLM::read_weights(const ModelSource& source, at::Device device, at::ScalarType dtype) {
+  Checkpoint checkpoint(source.folder, device.is_meta(), config_.fp8);
   std::optional<LoraAdapter> adapter;
   if (source.adapter) {
     adapter.emplace(*source.adapter);
-    apply_adapter(*adapter, model.config_, checkpoint);
+    apply_adapter(*adapter, config_, checkpoint);
   }
-  WeightReader reader(checkpoint, model.config_, dtype, device);
-  model.embed_tokens_ = reader.embed_tokens();
-  for (int64_t i = 0; i < model.config_.num_hidden_layers; ++i)
-    model.layers_.push_back(reader.layer(i));
-  model.norm_ = reader.final_norm();
-  model.lm_head_ = reader.lm_head();
-  if (model.lm_head_.weight.defined())
-    model.config_.tie_word_embeddings = false;
+  WeightReader reader(checkpoint, config_, dtype, device);
+  embed_tokens_ = reader.embed_tokens();
+  for (int64_t i = 0; i < config_.num_hidden_layers; ++i) layers_.push_back(reader.layer(i));
+  norm_ = reader.final_norm();
+  lm_head_ = reader.lm_head();
+  if (lm_head_.weight.defined())
+    config_.tie_word_embeddings = false;
   else
-    model.lm_head_.weight = model.embed_tokens_;
+    lm_head_.weight = embed_tokens_;
   reader.finish();
-  model.fingerprint_ = checkpoint.fingerprint();
-  model.num_parameters_ = reader.num_parameters();
-  model.num_bytes_ = reader.num_bytes();
-  return model;
+  fingerprint_ = checkpoint.fingerprint();
+  num_parameters_ = reader.num_parameters();
+  num_bytes_ = reader.num_bytes();
 }
 
 bool CausalLM::can_share_prefixes() const {

@@ -34,7 +34,8 @@ struct ForwardOptions {
 /// A loaded model. Weights never change; forward passes of several threads may run at once.
 class CausalLM {
  public:
-  /// Loads a Hugging Face folder, and the adapter on it. @throws Error(kModel).
+  /// Loads a Hugging Face folder, and the adapter on it. @throws Error(kModel), Error(kResource)
+  /// when the weights don't fit the memory.
   /// @param device at::kMeta: every tensor's name, shape and dtype is checked and none is read;
   ///   such a model only describes.
   static CausalLM load(const ModelSource& source, at::Device device, at::ScalarType dtype);
@@ -73,6 +74,7 @@ class CausalLM {
   at::Tensor logits(const at::Tensor& hidden) const;
 
  private:
+  void read_weights(const ModelSource& source, at::Device device, at::ScalarType dtype);
   LogitOptions logit_options() const { return {lm_head_.bias, config_.logit_softcap}; }
 
   ModelConfig config_;

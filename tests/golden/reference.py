@@ -5,6 +5,7 @@ transformers. It shares nothing with air but docs/method.md. Golden values come 
 """
 import json
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -139,6 +140,25 @@ def forward_logits(model, ids, plan, attention=None, dtype=torch.float32):
         logits = model(torch.tensor([ids]), use_cache=False).logits[0].to(dtype).numpy()
     if attention:
         model.set_attn_implementation(usual)
+    return logits
+
+
+@contextmanager
+def _double_for_float():
+    """What a model's code casts to float32 is cast to float64."""
+    single, cast = torch.float32, torch.Tensor.float
+    torch.float32, torch.Tensor.float = torch.float64, lambda self: self.double()
+    try:
+        yield
+    finally:
+        torch.float32, torch.Tensor.float = single, cast
+
+
+def exact_logits(model, ids, plan):
+    """All logits [T, V] of a model in float64, its casts to float32 among it."""
+    with _double_for_float():
+        logits = forward_logits(model, ids, plan, dtype=torch.float64)
+    assert logits.dtype == np.float64
     return logits
 
 
