@@ -5,12 +5,15 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/topk.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
+#include <torch/library.h>
 
 #include <fstream>
 
@@ -169,6 +172,37 @@ TEST(MixtureTest, StackedExpertsSayTheSame) {
   EXPECT_EQ(experts.experts[2].down_proj.weight.const_data_ptr<float>(),
             experts.stacked.down_proj.weight[2].const_data_ptr<float>());
   EXPECT_LT(largest_difference(apply_mixture(experts, x, config), one_by_one), 1e-5);
+}
+
+// Shapes of what libtorch's meta device knows in Python only.
+TORCH_LIBRARY_IMPL(aten, Meta, library) {
+  library.impl("floor_divide",
+               [](const at::Tensor& x, const at::Tensor&) { return at::empty_like(x); });
+  library.impl("searchsorted.Tensor",
+               [](const at::Tensor&, const at::Tensor& values, bool, bool,
+                  std::optional<std::string_view>, const std::optional<at::Tensor>&) {
+                 return at::empty(values.sizes(), values.options().dtype(at::kInt));
+               });
+  library.impl("_grouped_mm",
+               [](const at::Tensor& x, const at::Tensor& weights, const std::optional<at::Tensor>&,
+                  const std::optional<at::Tensor>&, std::optional<at::ScalarType>) {
+                 return at::empty({x.size(0), weights.size(2)}, x.options());
+               });
+}
+
+// As VarlenAttentionTest.NothingIsReadBackFromTheDevice.
+TEST(MixtureTest, StackedExpertsReadNothingBackFromTheDevice) {
+  const auto empty = [](at::IntArrayRef shape) {
+    return at::empty(shape, at::TensorOptions().device(at::kMeta).dtype(at::kBFloat16));
+  };
+  ModelConfig config;
+  config.experts = {.num_experts = 3, .num_experts_per_tok = 2, .intermediate_size = 16};
+  ExpertMixture experts{{empty({3, 8}), {}}, {}};
+  for (int i = 0; i < 3; ++i)
+    experts.experts.push_back({{empty({16, 8}), {}}, {empty({16, 8}), {}}, {empty({8, 16}), {}}});
+  EXPECT_ANY_THROW(apply_mixture(experts, empty({9, 8}), config));  // one by one: by their counts
+  stack_experts(experts);
+  EXPECT_EQ(apply_mixture(experts, empty({9, 8}), config).sizes(), at::IntArrayRef({9, 8}));
 }
 
 TEST(MixtureTest, ExpertsWithRowsThatTheGroupedProductDoesNotTakeStayAsTheyAre) {

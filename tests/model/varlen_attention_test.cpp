@@ -105,10 +105,30 @@ TEST_F(VarlenAttentionTest, WithoutPrefixesKeysAreRows) {
   EXPECT_FALSE(make_key_layout({{0, 3, 9}, {}}, at::kCPU)->key_rows.defined());
 }
 
-TEST_F(VarlenAttentionTest, LayoutsOfAModelThatOnlyDescribes) {
-  const auto layout = make_key_layout({{0, 30, 50}, {-1, 0}}, at::kMeta);
-  EXPECT_TRUE(layout->cu_keys.is_meta());
-  EXPECT_EQ(layout->key_rows.size(0), 80);
+/// Shapes only.
+VarlenResult described(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                       const VarlenCall& call) {
+  EXPECT_TRUE(call.layout.cu_queries.is_meta() && call.layout.cu_keys.is_meta());
+  EXPECT_EQ(k.size(0), v.size(0));
+  return {at::empty({q.size(0), q.size(1), v.size(2)}, q.options()),
+          at::empty({q.size(1), q.size(0)}, q.options().dtype(at::kFloat))};
+}
+
+// A tensor of libtorch's meta device has no numbers: what asks for one fails, as it would make a
+// GPU wait.
+TEST_F(VarlenAttentionTest, NothingIsReadBackFromTheDevice) {
+  const auto on_device = at::TensorOptions().device(at::kMeta).dtype(at::kBFloat16);
+  PackedSequences sequences = {{0, 40, 60, 61, 100}, {-1, 0, 0, -1}};
+  sequences.keys = make_key_layout(sequences, at::kMeta);
+  EXPECT_EQ(sequences.keys->key_rows.size(0), 180);
+  const at::Tensor q = at::empty({100, 4, 8}, on_device), k = at::empty({100, 2, 8}, on_device),
+                   v = at::empty({100, 2, 12}, on_device), sinks = at::empty({4}, on_device);
+  for (const AttentionSpec& spec :
+       {AttentionSpec{.scale = 0.3}, AttentionSpec{.scale = 0.3, .window = 9, .sinks = sinks}}) {
+    const at::Tensor out = varlen_attention(q, k, v, sequences, spec, described);
+    EXPECT_EQ(out.sizes(), at::IntArrayRef({100, 4, 12}));
+    EXPECT_EQ(out.scalar_type(), at::kBFloat16);
+  }
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace {
 
 constexpr int64_t kWidestFlashHead = 256;
 constexpr int64_t kFlashHeadStep = 8;
-constexpr int64_t kEfficientHeadStep = 4;  // of float32: 16 bytes
+constexpr int64_t kEfficientHeadBytes = 16;
 constexpr int64_t kCausalFromBottomRight = 2;
 
 int64_t missing_to(int64_t width, int64_t step) { return (step - width % step) % step; }
@@ -63,7 +63,7 @@ VarlenResult efficient(const at::Tensor& q, const at::Tensor& k, const at::Tenso
   // This kernel knows nothing of groups: keys and values are repeated for each query head.
   const int64_t group = q.size(1) / k.size(1);
   const auto padded = [](const at::Tensor& x) {
-    return widened(x, x.size(2) + missing_to(x.size(2), kEfficientHeadStep));
+    return widened(x, x.size(2) + missing_to(x.size(2), kEfficientHeadBytes / x.element_size()));
   };
   const auto of_all_heads = [&](const at::Tensor& x) {
     return (group == 1 ? padded(x) : padded(x).repeat_interleave(group, 1)).unsqueeze(0);
@@ -84,11 +84,11 @@ VarlenResult efficient(const at::Tensor& q, const at::Tensor& k, const at::Tenso
 at::Tensor cuda_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           const PackedSequences& sequences, const AttentionSpec& spec) {
   constexpr int kAmpere = 80;
-  const bool fits = std::max(q.size(2), v.size(2)) <= kWidestFlashHead &&
-                    cuda_compute_capability(q.device()) >= kAmpere;
-  if (spec.softcap > 0 || !fits) return aten_attention(q, k, v, sequences, spec);
-  return varlen_attention(q, k, v, sequences, spec,
-                          q.scalar_type() == at::kFloat ? efficient : flash);
+  if (spec.softcap > 0 || std::max(q.size(2), v.size(2)) > kWidestFlashHead)
+    return aten_attention(q, k, v, sequences, spec);
+  const bool has_flash =
+      q.scalar_type() != at::kFloat && cuda_compute_capability(q.device()) >= kAmpere;
+  return varlen_attention(q, k, v, sequences, spec, has_flash ? flash : efficient);
 }
 
 }  // namespace air
