@@ -8,7 +8,9 @@ void add_shared_flags(CLI::App& verb, SharedFlags& flags, SharedFlagsUsed used) 
   verb.option_defaults()->always_capture_default();
   const std::string group = "Shared";
   if (used.model) {
-    verb.add_option("--model", flags.model, "Folder of the model, as Hugging Face lays it out")
+    verb.add_option("--model", flags.model,
+                    "Folder of the model, as Hugging Face lays it out, or its name on the Hub "
+                    "(OWNER/NAME) when hf download has fetched it")
         ->type_name("DIR");
     verb.add_option("--adapter", flags.adapter,
                     "Folder of a LoRA adapter (PEFT) to put on the model; none: not even the one "
@@ -27,7 +29,8 @@ void add_shared_flags(CLI::App& verb, SharedFlags& flags, SharedFlagsUsed used) 
         ->group(group)
         ->type_name("DEVICE");
     verb.add_option("--dtype", flags.dtype,
-                    "auto, float32, bfloat16 or float16; auto is float32 on the CPU")
+                    "auto, float32, bfloat16 or float16 (fp32, bf16, fp16); auto is float32 on the "
+                    "CPU")
         ->group(group)
         ->type_name("DTYPE");
     verb.add_option("--threads", flags.threads,

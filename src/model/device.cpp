@@ -147,9 +147,9 @@ c10::ScalarType parse_dtype(const std::string& text, c10::Device device) {
           capability / 10, capability % 10);
     return dtype;
   }
-  if (text == "float32") return c10::kFloat;
-  if (text == "bfloat16") return c10::kBFloat16;
-  if (text == "float16") return c10::kHalf;
+  if (text == "float32" || text == "fp32") return c10::kFloat;
+  if (text == "bfloat16" || text == "bf16") return c10::kBFloat16;
+  if (text == "float16" || text == "fp16") return c10::kHalf;
   throw Error(ErrorKind::kUsage, "--dtype " + text, "unknown dtype",
               "auto, float32, bfloat16 or float16");
 }

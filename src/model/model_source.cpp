@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <fstream>
+#include <optional>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "model/hub_cache.h"
 
 namespace air {
 
@@ -23,19 +24,7 @@ constexpr const char* kAdapterConfig = "adapter_config.json";
   throw Error(ErrorKind::kModel, where.string(), what, hint);
 }
 
-/// "OWNER/NAME", as models are called on the Hub.
-bool looks_like_hub_name(const std::string& name) {
-  const auto allowed = [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/';
-  };
-  return std::count(name.begin(), name.end(), '/') == 1 && name.front() != '/' &&
-         name.back() != '/' && name.front() != '.' &&
-         std::all_of(name.begin(), name.end(), allowed);
-}
-
-std::string download_command(const std::string& name) {
-  return "hf download " + name + " --local-dir " + fs::path(name).filename().string();
-}
+std::string download_command(const std::string& name) { return "hf download " + name; }
 
 bool is_gguf(const fs::path& file) {
   std::array<char, 4> magic{};
@@ -81,17 +70,27 @@ void refuse_cache_root(const fs::path& folder) {
        found.empty() ? "it holds no snapshot: run hf download OWNER/NAME" : "--model " + found);
 }
 
+/// A folder as it was named, or that of a model on the Hub which its client has downloaded.
+fs::path folder_of(const std::string& name) {
+  if (fs::exists(name) || name.empty() || !looks_like_hub_name(name)) return name;
+  const std::optional<fs::path> cached = find_in_hub_cache(name);
+  if (cached) spdlog::info("{} is {}", name, cached->string());
+  return cached.value_or(name);
+}
+
 /// @param flag that named the folder
-void check_folder(const std::string& name, const std::string& flag) {
-  if (fs::is_regular_file(name)) refuse_file(name);
-  if (!fs::is_directory(name))
-    fail(name, fs::exists(name) ? "not a folder" : "there is no such folder",
-         looks_like_hub_name(name)
-             ? "a model on the Hugging Face Hub is downloaded first: " + download_command(name) +
-                   ", then " + flag + " " + fs::path(name).filename().string()
-             : flag + " takes the folder of a Hugging Face model");
-  check_links(name);
-  refuse_cache_root(name);
+void check_folder(const fs::path& folder, const std::string& flag) {
+  if (fs::is_regular_file(folder)) refuse_file(folder);
+  if (!fs::is_directory(folder))
+    fail(folder, fs::exists(folder) ? "not a folder" : "there is no such folder",
+         looks_like_hub_name(folder.string())
+             ? "a model on the Hugging Face Hub is downloaded first: " +
+                   download_command(folder.string()) + "; then the same command finds it"
+             : flag +
+                   " takes the folder of a Hugging Face model, or its name on the Hub when it "
+                   "has been downloaded");
+  check_links(folder);
+  refuse_cache_root(folder);
 }
 
 /// The base of an adapter folder that was named as a model.
@@ -102,10 +101,11 @@ fs::path base_of(const fs::path& adapter) {
       !config["base_model_name_or_path"].is_string())
     fail(path, "an adapter that does not name its base model",
          "--model BASE --adapter " + adapter.string());
-  const std::string base = config["base_model_name_or_path"].get<std::string>();
+  const std::string name = config["base_model_name_or_path"].get<std::string>();
+  const fs::path base = folder_of(name);
   if (!fs::is_directory(base))
-    fail(path, "an adapter whose base model \"" + base + "\" is not a folder here",
-         (looks_like_hub_name(base) ? download_command(base) + ", then " : std::string()) +
+    fail(path, "an adapter whose base model \"" + name + "\" is not a folder here",
+         (looks_like_hub_name(name) ? download_command(name) + ", or " : std::string()) +
              "--model BASE --adapter " + adapter.string());
   check_folder(base, "--model");
   return base;
@@ -129,15 +129,16 @@ fs::path ModelSource::text_folder() const {
 
 ModelSource find_model(const std::string& model, const std::string& adapter,
                        std::vector<std::string> ignored_config_keys) {
-  check_folder(model, "--model");
-  ModelSource source{fs::path(model)};
+  ModelSource source{folder_of(model)};
+  check_folder(source.folder, "--model");
   source.ignored_config_keys = std::move(ignored_config_keys);
   if (adapter == "none") return source;
   if (!adapter.empty()) {
-    check_folder(adapter, "--adapter");
-    if (!fs::exists(fs::path(adapter) / kAdapterConfig))
-      fail(adapter, "no adapter_config.json here", "--adapter takes the folder of a PEFT adapter");
-    source.adapter = adapter;
+    const fs::path folder = folder_of(adapter);
+    check_folder(folder, "--adapter");
+    if (!fs::exists(folder / kAdapterConfig))
+      fail(folder, "no adapter_config.json here", "--adapter takes the folder of a PEFT adapter");
+    source.adapter = folder;
     return source;
   }
   if (!fs::exists(source.folder / kAdapterConfig)) return source;

@@ -24,10 +24,12 @@ struct ModelSource {
   std::filesystem::path text_folder() const;
 };
 
-/// What a user names. A model folder that holds an adapter too has it applied, as transformers
+/// What a user names: folders, or names on the Hub of what its client has downloaded
+/// (hub_cache.h). A model folder that holds an adapter too has it applied, as transformers
 /// does; an adapter folder alone leads to its base when that is a folder.
 /// @param adapter a folder; "none": no adapter, not even one beside the weights; "": not given
-/// @throws Error(kModel) for what is not such a folder: a name on the Hub, a file, links that lead
+/// @throws Error(kModel) for what is not such a folder: a name that was not downloaded, a file,
+/// links that lead
 ///   nowhere, an adapter whose base is not here.
 ModelSource find_model(const std::string& model, const std::string& adapter,
                        std::vector<std::string> ignored_config_keys = {});

@@ -5,9 +5,9 @@ import subprocess
 import time
 
 import pytest
-from air_runner import air_binary, clean_environment, fail, records, succeed, write_records
+from air_runner import air_binary, clean_environment, fail, records, run, succeed, write_records
 
-USAGE, INTERRUPTED = 2, 130
+USAGE, MODEL, INTERRUPTED = 2, 4, 130
 
 
 @pytest.fixture
@@ -103,3 +103,35 @@ def test_a_report_of_a_pipe_leaves_no_file_that_has_a_name(model, traces, tmp_pa
     process.kill()
     process.communicate()
     assert os.listdir(temporary) == []
+
+
+def hub_cache(folder, model, snapshots, main=None):
+    """A cache as huggingface_hub lays it out, of somebody/planted."""
+    home = folder / "hub" / "models--somebody--planted"
+    for commit in snapshots:
+        (home / "snapshots" / commit).mkdir(parents=True)
+        for file in model.iterdir():
+            (home / "snapshots" / commit / file.name).symlink_to(file)
+    if main:
+        (home / "refs").mkdir()
+        (home / "refs" / "main").write_text(main)
+    return {"HF_HOME": str(folder)}
+
+
+def test_a_name_on_the_hub_is_what_its_client_downloaded(model, traces, tmp_path):
+    name, plain = "somebody/planted", succeed("score", "--model", model, "--heads", "1-5", traces)
+    for case, snapshots, main in (("main", ["aa11", "bb22"], "bb22"), ("one", ["cc33"], None)):
+        env = hub_cache(tmp_path / case, model, snapshots, main)
+        result = run("score", "--model", name, "--heads", "1-5", traces, env=env)
+        assert result.returncode == 0 and result.stdout == plain, result.stderr
+        assert f"{name} is {tmp_path / case / 'hub' / 'models--somebody--planted' / 'snapshots' / snapshots[-1]}" in result.stderr.decode()
+    message = fail(MODEL, "inspect", "--model", name, env=hub_cache(tmp_path / "many", model, ["aa11", "bb22"]))
+    assert "2 snapshots of somebody/planted" in message and "bb22 names one" in message
+    message = fail(MODEL, "inspect", "--model", name, env={"HF_HUB_CACHE": str(tmp_path)})
+    assert "there is no such folder" in message and "hf download somebody/planted" in message
+
+
+def test_dtypes_have_short_names(model, traces):
+    for short, long in (("bf16", "bfloat16"), ("fp32", "float32")):
+        assert succeed("score", "--model", model, "--heads", "1-5", "--dtype", short, traces) == \
+            succeed("score", "--model", model, "--heads", "1-5", "--dtype", long, traces)
