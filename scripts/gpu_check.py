@@ -52,6 +52,7 @@ STEPS = {
     "parts": (50, parts.parts, True),
     "long_traces": (90, laws.long_traces, True),
     "ratios": (200, speed.ratios, False),
+    "memcheck": (90, planted.memcheck, False),
     "without_kernels": (60, speed.without_kernels, False),
     "profile": (90, profile.profile, False),
 }

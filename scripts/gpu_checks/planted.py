@@ -1,5 +1,6 @@
 """The command line end to end on the model with two planted heads."""
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -57,3 +58,17 @@ def exact_losses(context):
     context.record("from float64, base and masked; transformers' on the CPU in brackets", pairs)
     context.expect(all(a <= TIMES_THEIRS * b for a, b in zip(errors.mean(1).tolist(), theirs["mean"])),
                    f"planted model in float32: mean distance from float64 at most {TIMES_THEIRS} times transformers'")
+
+
+def memcheck(context):
+    """A run under compute-sanitizer, which also reports calls of the driver that return an error."""
+    tool = shutil.which("compute-sanitizer")
+    if not tool or not context.on_gpu:
+        context.record("memcheck", "no compute-sanitizer here" if not tool else "only on a GPU")
+        return
+    out = context.work / "memcheck.jsonl"
+    done = context.run([tool, "--tool", "memcheck", context.kit / "bin" / "air", "score", "--model", context.kit / "planted", "--heads", "1-5,1-12",
+                        "--device", context.device, "--dtype", "bfloat16", "-o", out, context.kit / "gsm8k_50.jsonl"], limit=80, check=False)
+    said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("=========")]
+    (context.out / "memcheck.txt").write_text("\n".join(said) + "\n")
+    context.expect(any("ERROR SUMMARY: 0 errors" in line for line in said), f"memcheck: {' | '.join(said[:12])[:1200]}")

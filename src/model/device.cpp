@@ -42,7 +42,7 @@ void forbid_tf32() {
   for (const char* variable : {kCublas, "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"}) {
     const char* value = std::getenv(variable);
     if (value != nullptr && std::string_view(value) != "0")
-      spdlog::warn("{}={} is not followed: float32 stays float32", variable, value);
+      spdlog::warn("{}={} is ignored: float32 stays float32", variable, value);
   }
   if (std::getenv(kCublas) != nullptr) ::setenv(kCublas, "0", /*overwrite=*/1);
 }
@@ -142,7 +142,8 @@ c10::ScalarType parse_dtype(const std::string& text, c10::Device device) {
     const c10::ScalarType dtype = auto_gpu_dtype(capability);
     if (dtype == c10::kHalf)
       spdlog::warn(
-          "this GPU (compute capability {}.{}) knows no bfloat16: the model runs in float16, which "
+          "this GPU (compute capability {}.{}) does not support bfloat16: the model runs in "
+          "float16, which "
           "can overflow; --dtype float32 can't",
           capability / 10, capability % 10);
     return dtype;

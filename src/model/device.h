@@ -36,7 +36,7 @@ std::vector<std::string> visible_devices();
 /// is slower there), on a GPU auto_gpu_dtype, with a warning where that is float16.
 c10::ScalarType parse_dtype(const std::string& text, c10::Device device);
 
-/// bfloat16; float16 on GPUs that know no bfloat16. @param compute_capability 0: not known.
+/// bfloat16; float16 on GPUs without bfloat16. @param compute_capability 0: not known.
 c10::ScalarType auto_gpu_dtype(int compute_capability);
 
 /// What a GPU can do: 90 for compute capability 9.0; 0 when the driver doesn't say.

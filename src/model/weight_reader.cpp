@@ -15,6 +15,28 @@
 
 namespace air {
 
+namespace {
+
+/// One linear map of several; they become its rows.
+Linear joined(const std::vector<Linear*>& parts) {
+  Linear all;
+  for (at::Tensor Linear::*tensor : {&Linear::weight, &Linear::bias}) {
+    std::vector<at::Tensor> each;
+    for (const Linear* part : parts) each.push_back(part->*tensor);
+    if (!each.front().defined()) continue;
+    all.*tensor = at::cat(each);
+    int64_t begin = 0;
+    for (Linear* part : parts) {
+      const int64_t rows = (part->*tensor).size(0);
+      part->*tensor = (all.*tensor).narrow(0, begin, rows);
+      begin += rows;
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
 std::string decoder_prefix(const Checkpoint& checkpoint, const TensorNames& names) {
   std::string tried;
   for (const char* prefix : names.prefixes) {
@@ -192,24 +214,6 @@ DecoderLayer WeightReader::layer(int64_t index) {
   else
     read_mlp(layer);
   return layer;
-}
-
-/// One linear map of several; they become its rows.
-static Linear joined(const std::vector<Linear*>& parts) {
-  Linear all;
-  for (at::Tensor Linear::*tensor : {&Linear::weight, &Linear::bias}) {
-    std::vector<at::Tensor> each;
-    for (const Linear* part : parts) each.push_back(part->*tensor);
-    if (!each.front().defined()) continue;
-    all.*tensor = at::cat(each);
-    int64_t begin = 0;
-    for (Linear* part : parts) {
-      const int64_t rows = (part->*tensor).size(0);
-      part->*tensor = (all.*tensor).narrow(0, begin, rows);
-      begin += rows;
-    }
-  }
-  return all;
 }
 
 void WeightReader::read_attention(const AttentionSizes& sizes, DecoderLayer& layer) {

@@ -52,12 +52,12 @@ std::vector<std::string> device_list(const std::string& text) {
   for (size_t i = 0; i < devices.size(); ++i) {
     const bool is_cpu = devices[i] == "cpu";
     if (!is_cpu && !(devices[i].starts_with("cuda:") && is_number(devices[i].substr(5))))
-      refuse("\"" + devices[i] + "\" can't stand in a list");
+      refuse("\"" + devices[i] + "\" can't be one of several");
     if (is_cpu != (devices[0] == "cpu"))
       refuse("the CPU beside GPUs: their scores differ in rounding");
     if (!is_cpu && std::find(devices.begin(), devices.begin() + static_cast<int64_t>(i),
                              devices[i]) != devices.begin() + static_cast<int64_t>(i))
-      refuse(devices[i] + " stands there twice");
+      refuse(devices[i] + " is listed twice");
   }
   return devices;
 }

@@ -271,8 +271,8 @@ void check_files(const ScoreOptions& options) {
   const auto once = std::ranges::find_if(options.source.inputs, is_read_once);
   if (once != options.source.inputs.end())
     throw Error(ErrorKind::kUsage, "--device",
-                "several devices read the inputs each, and " +
-                    (*once == "-" ? "standard input" : *once) + " can be read once only",
+                "each device reads the inputs, and " + (*once == "-" ? "standard input" : *once) +
+                    " can be read only once",
                 "name a file");
 }
 

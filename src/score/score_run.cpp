@@ -197,7 +197,7 @@ SplitScores ScoreRun::score_batch(const Batch& batch) {
   SplitScores split =
       fits ? score_within_memory(traces, [this](auto part) { return scorer_.score(part); })
            : SplitScores{std::vector<std::optional<TokenScores>>(traces.size()), 0,
-                         "there is room for " + std::to_string(options_.longest_trace)};
+                         "there is room for " + std::to_string(options_.longest_trace) + " tokens"};
   if (split.num_splits > 0)
     spdlog::warn(
         "not enough memory for a batch of {} traces: scored in parts; a smaller --max-batch-tokens "

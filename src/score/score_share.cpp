@@ -47,10 +47,7 @@ void plan_memory(const CausalLM& model, int64_t num_variants, int num_processes,
                gib(model.num_bytes()), options.max_batch_tokens,
                gib(memory.of(options.max_batch_tokens)), gib(free));
   if (options.longest_trace < options.source.max_length)
-    spdlog::warn("{} does not fit the free memory",
-                 options.longest_trace > 0
-                     ? fmt::format("a trace of more than {} tokens", options.longest_trace)
-                     : "not even one token's work");
+    spdlog::warn("traces of more than {} tokens do not fit the free memory", options.longest_trace);
 }
 
 /// What the model adds to the options.
