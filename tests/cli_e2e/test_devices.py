@@ -172,8 +172,8 @@ def test_a_bad_record_ends_the_run_and_what_is_finished_stays(score, many, out, 
     assert (out / "scored.jsonl").read_bytes() == whole
 
 
-@pytest.mark.parametrize("device, says", [("cpu,cuda:0", "the CPU beside GPUs"), ("cuda:0,1,0", "cuda:0 stands there twice"),
-                                          ("cpu,tpu", '"tpu" can\'t stand in a list'), ("cuda:0,", '"" can\'t stand'), ("cuda,cuda:1", '"cuda" can\'t')])
+@pytest.mark.parametrize("device, says", [("cpu,cuda:0", "the CPU beside GPUs"), ("cuda:0,1,0", "cuda:0 is listed twice"),
+                                          ("cpu,tpu", '"tpu" can\'t be one of several'), ("cuda:0,", '"" can\'t be'), ("cuda,cuda:1", '"cuda" can\'t')])
 def test_a_list_that_makes_no_sense_is_refused(score, out, device, says):
     message = fail(USAGE, *score, "--device", device, "-o", out / "scored.jsonl")
     assert f"--device {device}" in message and says in message
@@ -183,7 +183,7 @@ def test_a_list_that_makes_no_sense_is_refused(score, out, device, says):
 def test_pipes_are_refused(score, many, out):
     assert "need an output file" in fail(USAGE, *score, *TWO)
     arguments = ["-" if part is many else part for part in score]
-    assert "standard input can be read once" in fail(USAGE, *arguments, *TWO, "-o", out / "scored.jsonl")
+    assert "standard input can be read only once" in fail(USAGE, *arguments, *TWO, "-o", out / "scored.jsonl")
 
 
 def test_all_gpus_of_none(score, out):
