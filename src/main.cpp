@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +17,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "cli/config_layers.h"
+#include "cli/generated.h"
 #include "cli/help.h"
 #include "cli/shared_flags.h"
 #include "cli/suggestion.h"
@@ -143,23 +145,47 @@ int parse_and_run(int argc, char** argv) {
   bool verbose = false;
   CLI::Option* verbose_flag =
       root.add_flag("-v,--verbose", verbose, "With --version: the devices and threads too");
-  CLI::Option* version_flag = root.set_version_flag("--version", [&verbose] {
-    return "air " + air::build_identity() + ", " + air::torch_line() +
-           (verbose ? "\n" + air::runtime_lines() : "");
-  });
+  CLI::Option* version_flag = root.set_version_flag(
+      "--version",
+      [&verbose] {
+        return "air " + air::build_identity() + ", " + air::torch_line() +
+               (verbose ? "\n" + air::runtime_lines() : "");
+      },
+      "The version, the torch it was built against, and the one it runs on");
   verbose_flag->needs(version_flag);
+  std::string generated;
+  root.add_option_function<std::string>(
+          "--generate",
+          [&generated](const std::string& what) {
+            generated = what;
+            throw CLI::Success();
+          },
+          "Print shell completions or the manual page: complete-bash, complete-zsh, "
+          "complete-fish, man")
+      ->check(CLI::IsMember({"man", "complete-bash", "complete-zsh", "complete-fish"}))
+      ->type_name("WHAT");
   root.require_subcommand(1);
   root.failure_message(CLI::FailureMessage::simple);
   const std::vector<air::Verb> verbs = {air::add_find_heads(root), air::add_score(root),
                                         air::add_select(root), air::add_report(root),
                                         air::add_inspect(root)};
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && arguments.front() == "help") {  // air help [VERB]
+    arguments.erase(arguments.begin());
+    arguments.emplace_back("--help");
+  }
+  air::show_brief_help(std::find(arguments.begin(), arguments.end(), "--help") == arguments.end());
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
   try {
-    root.parse(argc, argv);
+    root.parse(std::move(arguments));
   } catch (const CLI::CallForHelp&) {
     std::fputs(root.help().c_str(), stdout);
     return 0;
   } catch (const CLI::CallForVersion& e) {
     std::printf("%s\n", e.what());
+    return 0;
+  } catch (const CLI::Success&) {
+    std::fputs(air::generated_text(root, generated).c_str(), stdout);
     return 0;
   } catch (const CLI::ParseError& e) {
     throw_usage(root, e);

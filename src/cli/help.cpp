@@ -1,54 +1,102 @@
 #include "cli/help.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <memory>
 #include <sstream>
 #include <utility>
+
+#include "base/strings.h"
+#include "cli/flag_list.h"
 
 namespace air {
 
 namespace {
 
-constexpr size_t kIndent = 2;        // of a flag
-constexpr size_t kDescription = 30;  // column at which descriptions begin
+bool brief_help = false;
 
-/// A name and, in a column of its own, what it means.
-std::string entry(const std::string& name, const std::string& description) {
+/// A name and, in a column of its own, what it means; in narrow lines below it.
+std::string entry(const std::string& name, const std::string& description, size_t width) {
+  constexpr size_t kIndent = 2, kWideColumn = 30, kNarrowColumn = 6, kNarrow = 64;
+  const size_t column = width < kNarrow ? kNarrowColumn : kWideColumn;
   std::string out = std::string(kIndent, ' ') + name;
   if (description.empty()) return out + "\n";
-  if (out.size() + 1 < kDescription)
-    out.resize(kDescription, ' ');
+  if (out.size() + 1 < column)
+    out.resize(column, ' ');
   else
-    out += "\n" + std::string(kDescription, ' ');
-  return out + wrapped(description, kDescription) + "\n";
+    out += "\n" + std::string(column, ' ');
+  return out + wrapped(description, column, width) + "\n";
+}
+
+std::string entry_of(const FlagEntry& flag, size_t width) {
+  std::string name = join(flag.names, ", ");
+  if (flag.names.front().starts_with('-') && !flag.value.empty()) name += " " + flag.value;
+  return entry(name, flag.description, width);
+}
+
+std::string usage(const CLI::App& app, const std::string& name) {
+  std::string out = "Usage: " + name;
+  if (app.get_parent() == nullptr) return out + " VERB [flags]\n";
+  out += " [flags]";
+  for (const FlagEntry& argument : positionals_of(app))
+    out += " [" + argument.names.front() + (argument.repeats ? " …]" : "]");
+  return out + "\n";
 }
 
 class HelpFormatter : public CLI::Formatter {
  public:
   explicit HelpFormatter(HelpText text) : text_(std::move(text)) {}
 
-  std::string make_description(const CLI::App* app) const override {
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode) const override {
+    const size_t width = help_width();
     std::string out = "Example:\n";
     std::istringstream lines(text_.example);
     for (std::string line; std::getline(lines, line);) out += "  " + line + "\n";
-    out += "\n" + wrapped(CLI::Formatter::make_description(app));
-    if (!text_.details.empty()) out += "\n" + wrapped(text_.details) + "\n";
-    return out + "\n";
-  }
-
-  std::string make_option(const CLI::Option* option, bool is_positional) const override {
-    return entry(make_option_name(option, is_positional) + make_option_opts(option),
-                 make_option_desc(option));
-  }
-
-  std::string make_subcommand(const CLI::App* sub) const override {
-    return entry(sub->get_name(), sub->get_description());
+    out += "\n" + wrapped(app->get_description(), 0, width) + "\n";
+    if (!text_.details.empty() && !brief_help)
+      out += "\n" + wrapped(text_.details, 0, width) + "\n";
+    out += "\n" + usage(*app, name);
+    for (const FlagEntry& argument : positionals_of(*app)) out += entry_of(argument, width);
+    out += verbs(*app, width);
+    const std::vector<FlagGroup> groups = flag_groups(*app);
+    size_t num_flags = 0;
+    for (const FlagGroup& group : groups) {
+      num_flags += group.flags.size();
+      const bool is_root = app->get_parent() == nullptr;
+      if (brief_help && !group.name.empty() && !is_root) continue;
+      out += "\n" + (group.name.empty() ? "Flags" : group.name) + ":\n";
+      for (const FlagEntry& flag : group.flags) out += entry_of(flag, width);
+    }
+    if (app->get_parent() == nullptr)
+      out += "\nair help VERB explains a verb; air VERB -h lists its most needed flags.\n";
+    else if (brief_help)
+      out += "\n" + name + " --help explains all " + std::to_string(num_flags) + " flags.\n";
+    return out;
   }
 
  private:
+  static std::string verbs(const CLI::App& app, size_t width) {
+    std::string out;
+    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
+      out += entry(verb->get_name(), verb->get_description(), width);
+    return out.empty() ? out : "\nVerbs:\n" + out;
+  }
+
   HelpText text_;
 };
 
 }  // namespace
+
+void show_brief_help(bool brief) { brief_help = brief; }
+
+size_t help_width() {
+  constexpr size_t kUsual = 80, kLeast = 40, kMost = 100;
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUsual;
+  return std::clamp<size_t>(size.ws_col, kLeast, kMost);
+}
 
 std::string wrapped(const std::string& text, size_t indent, size_t width) {
   std::string out;
@@ -78,6 +126,7 @@ std::string wrapped(const std::string& text, size_t indent, size_t width) {
 }
 
 void set_help(CLI::App& verb, const HelpText& text) {
+  verb.set_help_flag("-h,--help", "All flags; -h alone: the most needed ones");
   verb.formatter(std::make_shared<HelpFormatter>(text));
 }
 

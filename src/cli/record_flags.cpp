@@ -1,5 +1,7 @@
 #include "cli/record_flags.h"
 
+#include "cli/validators.h"
+
 #include "base/error.h"
 
 namespace air {
@@ -38,18 +40,18 @@ void add_record_flags(CLI::App& verb, RecordFlags& flags) {
       ->type_name("RULE");
   verb.add_option("--min-step-tokens", flags.min_step_tokens,
                   "A step of fewer tokens joins its neighbour")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->group(group)
       ->type_name("N");
   verb.add_option("--max-steps", flags.max_steps,
                   "Merge neighbouring steps so that at most N remain; 0: no limit")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->group(group)
       ->type_name("N");
   verb.add_option("--max-length", flags.max_length,
                   "Longest trace in tokens, prompt included; 0: for score the model's own limit, "
                   "for inspect none")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->group(group)
       ->type_name("N");
   verb.add_option("--overlong", flags.overlong,

@@ -26,6 +26,17 @@ inline CLI::Validator at_least(int64_t least) {
                      [least](double x) { return x >= static_cast<double>(least); });
 }
 
+inline CLI::Validator from_to(int64_t least, int64_t most) {
+  return number_that("from " + std::to_string(least) + " to " + std::to_string(most),
+                     [least, most](double x) {
+                       return x >= static_cast<double>(least) && x <= static_cast<double>(most);
+                     });
+}
+
+inline CLI::Validator above_zero() {
+  return number_that("above 0", [](double x) { return x > 0; });
+}
+
 inline CLI::Validator above_zero_up_to(int64_t most) {
   return number_that("above 0 and at most " + std::to_string(most),
                      [most](double x) { return x > 0 && x <= static_cast<double>(most); });

@@ -160,7 +160,8 @@ Verb add_inspect(CLI::App& root) {
                        "the chat template renders it, and the response by steps."});
   add_shared_flags(*verb, flags->shared, {.model = true});
   add_record_flags(*verb, flags->records);
-  verb->add_option("-o,--output", flags->output, "File to write; - is stdout")->type_name("FILE");
+  verb->add_option("-o,--output", flags->output, "File to write; -, the default, is stdout")
+      ->type_name("FILE");
   verb->add_flag("--json", flags->json)->description("The model's description as JSON");
   verb->add_flag("--text", flags->text)
       ->description("The traces as text: the rendered prompt, then the response by steps");

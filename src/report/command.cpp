@@ -14,6 +14,7 @@
 #include "cli/outputs.h"
 #include "cli/record_flags.h"
 #include "cli/shared_flags.h"
+#include "cli/validators.h"
 #include "report/page.h"
 #include "report/report_data.h"
 #include "scored/manifest.h"
@@ -47,7 +48,7 @@ void add_flags(CLI::App& verb, ReportFlags& flags) {
       ->default_str("");
   verb.add_option("--max-traces", flags.max_traces,
                   "Traces whose text is shown: from the top, the middle and the bottom")
-      ->check(CLI::Range(0, 1000))
+      ->check(from_to(0, 1000))
       ->type_name("N");
   verb.add_option("--group-by", flags.group_by, "Field of the records whose values are compared")
       ->type_name("FIELD")

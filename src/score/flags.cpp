@@ -82,12 +82,12 @@ void add_score_group(CLI::App& verb, ScoreFlags& flags) {
       ->group(scores);
   verb.add_option("--loss-floor", flags.loss_floor,
                   "Lower bound on the base loss in the ratio, nats per token")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->group(scores)
       ->type_name("NATS");
   verb.add_option("--controls", flags.controls,
                   "Also score under N random head sets of the same layers")
-      ->check(CLI::Range(0, 1000))
+      ->check(from_to(0, 1000))
       ->group(scores)
       ->type_name("N");
   verb.add_flag("--token-losses", flags.token_losses)
@@ -135,7 +135,7 @@ void add_run_group(CLI::App& verb, ScoreFlags& flags) {
   const std::string run = "Run";
   verb.add_option("--max-batch-tokens", flags.max_batch_tokens,
                   "Tokens of a batch; 0 = by the free memory")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->group(run)
       ->type_name("N");
   verb.add_flag("--no-prompt-sharing", flags.no_prompt_sharing)
@@ -197,7 +197,8 @@ void add_score_flags(CLI::App& verb, ScoreFlags& flags) {
       ->description("auto, cpu, cuda or cuda:N; several: cuda:0,1,2, all (GPUs) or cpu,cpu");
   verb.add_option("--heads", flags.heads, "Heads file of air find-heads, a list 12-7,18-0, or none")
       ->type_name("FILE|LIST");
-  verb.add_option("-o,--output", flags.output, "Where the scored traces go; - is stdout")
+  verb.add_option("-o,--output", flags.output,
+                  "Where the scored traces go; -, the default, is stdout")
       ->type_name("FILE");
   add_record_flags(verb, flags.records);
   add_score_group(verb, flags);

@@ -89,7 +89,7 @@ void add_order(CLI::App& verb, SelectFlags& flags) {
       ->type_name("NAME")
       ->default_str("");
   verb.add_option("--bins", flags.bins, "Number of those bins")
-      ->check(CLI::Range(2, 1000))
+      ->check(from_to(2, 1000))
       ->group(group)
       ->type_name("N")
       ->default_str(std::to_string(kDefaultBins));
@@ -194,7 +194,8 @@ void add_select_flags(CLI::App& verb, SelectFlags& flags) {
                   "Files that air score wrote; - is stdin. Several without a rule are joined: all "
                   "records, ranked together")
       ->type_name("FILE");
-  verb.add_option("-o,--output", flags.output, "File to write; - is stdout")->type_name("FILE");
+  verb.add_option("-o,--output", flags.output, "File to write; -, the default, is stdout")
+      ->type_name("FILE");
   verb.add_flag("--dry-run", flags.dry_run)
       ->description(
           "Write a table of what would be kept (row, value, tokens, group) in place of the "
