@@ -64,8 +64,8 @@ RankKey ScoredRow::rank_key() const {
 
 const std::vector<std::string>& known_measures() {
   static const std::vector<std::string> measures = {
-      "influence", "divergence", "controlled", "base_nll",          "ref_nll",
-      "entropy",   "num_tokens", "num_steps",  "num_prompt_tokens", kPerplexity};
+      "influence",  "divergence", "controlled",        "base_nll",   "ref_nll",  "entropy",
+      "num_tokens", "num_steps",  "num_prompt_tokens", "repetition", kPerplexity};
   return measures;
 }
 
