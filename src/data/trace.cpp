@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "data/repetition.h"
 
 namespace air {
 
@@ -134,6 +135,8 @@ Trace make_trace(const TraceRecord& record, const Tokenizer& tokenizer,
   if (trace.truncated) drop_steps_beyond_cut(steps);
   trace.steps = join_to_limit(join_small(steps, std::max<int64_t>(1, options.min_step_tokens)),
                               options.max_steps);
+  trace.repetition = repetition_of(
+      std::string_view(response).substr(0, static_cast<size_t>(trace.steps.back().bytes.end)));
   return trace;
 }
 

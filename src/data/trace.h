@@ -36,6 +36,7 @@ struct Trace {
   /// joined with it.
   std::optional<std::string> joined_response;
   ThinkingFrom thinking_from = ThinkingFrom::kNowhere;
+  double repetition = 1;  ///< of the response's part that is scored (data/repetition.h)
   bool truncated =
       false;  ///< trailing tokens were dropped; the last step holds the last kept token
 

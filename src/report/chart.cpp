@@ -160,6 +160,7 @@ std::string tenths_line(const std::vector<double>& x, const std::vector<double>&
          dots;
 }
 
+/// In the order of the values, by which the page's script knows whose they are.
 std::string points(const std::vector<double>& x, const std::vector<double>& y, const Axis& axis_x,
                    const Axis& axis_y, const Frame& frame) {
   std::string out = "<path class=\"points\" d=\"";
@@ -284,7 +285,8 @@ std::string scatter(const std::vector<double>& x, const std::vector<double>& y, 
   const Frame frame;
   std::string out =
       open_svg(text, kWidth, kHeight,
-               grid_attributes(frame, axis_x, axis_y, columns, rows, text, join(counts)));
+               grid_attributes(frame, axis_x, axis_y, columns, rows, text, join(counts)) +
+                   (few ? " data-kind=\"points\"" : ""));
   out += y_axis(axis_y, frame);
   if (few) {
     out += points(x, y, axis_x, axis_y, frame);

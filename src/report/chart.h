@@ -39,7 +39,7 @@ struct ChartText {
 std::string histogram(const std::vector<double>& values, bool logarithmic, const ChartText& text);
 
 /// y against x: points when they are few, else counts per cell; over it the median of y in each
-/// tenth of the traces.
+/// tenth of the traces. @param x, y  best trace first: the page names a point's trace by its place.
 std::string scatter(const std::vector<double>& x, const std::vector<double>& y, bool logarithmic_x,
                     const ChartText& text);
 

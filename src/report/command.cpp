@@ -101,6 +101,8 @@ void run(const ReportFlags& flags, ReportOptions options) {
   const std::vector<Manifest> manifests = read_manifests(flags, options.inputs);
   options.reading =
       make_scored_reading(flags.fields, manifests.empty() ? nullptr : &manifests.front());
+  if (!manifests.empty())
+    options.ranking = manifests.front().influence().value_or(InfluenceKind::kRelative);
   std::optional<HeadsFile> heads;
   if (flags.heads) heads = read_heads_file(*flags.heads);
 

@@ -35,26 +35,29 @@ std::string correlation_bar(double correlation) {
       correlation < 0 ? "negative" : "positive", correlation < 0 ? "-" : "", length);
 }
 
-std::string correlation_cell(double correlation) {
+std::string correlation_cell(double correlation, const char* of) {
   return fmt::format(
-      "<td class=\"n\">{}<span class=\"rho-value\">{}</span><span "
+      "<td class=\"n\" data-of=\"{}\">{}<span class=\"rho-value\">{}</span><span "
       "class=\"rho-words\">{}</span></td>",
-      correlation_bar(correlation), correlation_text(correlation), strength_in_words(correlation));
+      of, correlation_bar(correlation), correlation_text(correlation),
+      strength_in_words(correlation));
 }
 
 std::string correlation_table(const ReportData& data,
                               const std::vector<Correlation>& correlations) {
   std::string out =
-      "<div class=\"wide\"><table class=\"plain\"><caption>Spearman rank correlations over all "
+      "<div class=\"wide\"><table class=\"plain rho-table\"><caption>Spearman rank correlations "
+      "over all "
       "traces</caption><thead><tr><th scope=\"col\">with</th><th scope=\"col\">influence</th><th "
       "scope=\"col\">divergence</th>";
   if (data.has_controls) out += "<th scope=\"col\">beyond random heads</th>";
   out += "</tr></thead><tbody>";
   for (const Correlation& correlation : correlations) {
     out += fmt::format("<tr><th scope=\"row\">{}</th>{}{}", correlation.baseline->name,
-                       correlation_cell(correlation.with_influence),
-                       correlation_cell(correlation.with_divergence));
-    if (data.has_controls) out += correlation_cell(correlation.with_controlled);
+                       correlation_cell(correlation.with_influence, "influence"),
+                       correlation_cell(correlation.with_divergence, "divergence"));
+    if (data.has_controls)
+      out += correlation_cell(correlation.with_controlled, "beyond random heads");
     out += "</tr>";
   }
   return out + "</tbody></table></div>\n";
@@ -76,10 +79,31 @@ std::string correlation_text(double correlation) {
   return std::string("ρ = ") + (correlation < 0 && digits != "0.00" ? "\u2212" : "") + digits;
 }
 
-std::string sortable_head(std::string_view name, bool numeric, std::string_view explanation) {
-  return fmt::format("<th scope=\"col\"{}><button type=\"button\"{}>{}</button></th>",
+std::string sortable_head(std::string_view name, bool numeric, Sorted sorted) {
+  return fmt::format("<th scope=\"col\"{}{}><button type=\"button\">{}</button></th>",
                      numeric ? " class=\"n\"" : "",
-                     explanation.empty() ? "" : fmt::format(" title=\"{}\"", explanation), name);
+                     sorted == Sorted::kNo          ? ""
+                     : sorted == Sorted::kAscending ? " aria-sort=\"ascending\""
+                                                    : " aria-sort=\"descending\"",
+                     name);
+}
+
+std::string text_with_flags(std::string_view text) {
+  std::string out;
+  size_t at = 0;
+  while (at < text.size()) {
+    const size_t flag = text.find("--", at), tick = text.find('`', at);
+    const size_t begin = std::min(flag, tick);
+    out += escape_html(text.substr(at, begin - at));
+    if (begin == std::string_view::npos) break;
+    const size_t first = begin == tick ? begin + 1 : begin;
+    size_t end = begin == tick ? text.find('`', first)
+                               : text.find_first_not_of("abcdefghijklmnopqrstuvwxyz-", first);
+    if (end == std::string_view::npos) end = text.size();
+    out += "<code class=\"flag\">" + escape_html(text.substr(first, end - first)) + "</code>";
+    at = begin == tick ? end + 1 : end;
+  }
+  return out;
 }
 
 std::string number_cell(double value) {
@@ -91,22 +115,31 @@ std::string number_cell(int64_t value) {
   return fmt::format("<td class=\"n\" data-v=\"{}\">{}</td>", value, with_thousands(value));
 }
 
-std::string summary_section(const ReportData& data) {
+std::string summary_section(const ReportData& data, const std::vector<Correlation>& correlations) {
   int64_t tokens = 0;
   for (const TraceNumbers& trace : data.traces) tokens += trace.num_tokens;
-  std::string out = "<dl class=\"facts\">";
+  const Verdict words = verdict(data, correlations);
+  std::string out =
+      fmt::format("<div class=\"verdict {}\"><p><strong>{}</strong></p><p>{}</p></div>\n",
+                  words.level == Verdict::Level::kGood   ? "good"
+                  : words.level == Verdict::Level::kCare ? "care"
+                                                         : "bad",
+                  escape_html(words.headline), text_with_flags(words.text));
+  const auto median = [&](double (*value)(const TraceNumbers&)) {
+    return short_number(quantile(column(data, value), 0.5));
+  };
+  out += "<dl class=\"facts\">";
   out += fact(with_thousands(static_cast<int64_t>(data.traces.size())), "traces");
-  out += fact(with_thousands(static_cast<int64_t>(data.step_influence.size())), "steps");
+  out += fact(with_thousands(static_cast<int64_t>(data.steps.size())), "steps");
   out += fact(with_thousands(tokens), "response tokens");
-  out += fact(
-      short_number(quantile(column(data, [](const TraceNumbers& t) { return t.influence; }), 0.5)),
-      "median influence");
-  out += fact(
-      short_number(quantile(column(data, [](const TraceNumbers& t) { return t.divergence; }), 0.5)),
-      "median divergence, nats per token");
-  out += fact(
-      short_number(quantile(column(data, [](const TraceNumbers& t) { return t.base_nll; }), 0.5)),
-      "median base loss, nats per token");
+  out += fact(median([](const TraceNumbers& t) { return t.influence; }), "median influence");
+  out += fact(median([](const TraceNumbers& t) { return t.divergence; }),
+              "median divergence, nats per token");
+  if (data.has_controls)
+    out += fact(median([](const TraceNumbers& t) { return t.controlled; }),
+                "median beyond random heads, nats per token");
+  out += fact(median([](const TraceNumbers& t) { return t.base_nll; }),
+              "median base loss, nats per token");
   return out + "</dl>\n";
 }
 
@@ -120,7 +153,7 @@ std::string sanity_section(const ReportData& data, const std::vector<Correlation
     out += fmt::format(
         "<li class=\"{}\"><span class=\"mark\" aria-hidden=\"true\"></span><span>{}{}</span></li>",
         finding.warning ? "warning" : "fine", finding.warning ? "<strong>Warning.</strong> " : "",
-        escape_html(finding.text));
+        text_with_flags(finding.text));
   return out + "</ul>\n" + correlation_table(data, correlations);
 }
 
@@ -135,7 +168,7 @@ std::string distributions_section(const ReportData& data,
                           {"Distribution of influence over traces", "influence of a trace",
                            "traces", "h-influence"}),
                 "Influence of the traces");
-  out += figure(histogram(data.step_influence, false,
+  out += figure(histogram({data.steps.influence.begin(), data.steps.influence.end()}, false,
                           {"Distribution of influence over steps", "influence of a step", "steps",
                            "h-steps"}),
                 "Influence of the steps");
@@ -190,15 +223,16 @@ std::string groups_section(const ReportData& data) {
 
   std::string out = fmt::format(
       "<p>By the field <code>{}</code>, {} values. Scores of different domains are not comparable: "
-      "select within groups (<code>--group-by</code>).</p>\n",
+      "select within groups (<code class=\"flag\">--group-by</code>).</p>\n",
       escape_html(data.group_field), with_thousands(static_cast<int64_t>(groups.size())));
   out +=
       "<div class=\"wide\"><table class=\"sortable\"><caption class=\"hidden\">Scores by "
       "group</caption><thead><tr>" +
-      sortable_head("group", false) + sortable_head("traces") + sortable_head("tokens") +
-      sortable_head("influence, median") + sortable_head("lowest 10 % below") +
-      sortable_head("highest 10 % above") + sortable_head("divergence, median") +
-      sortable_head("base loss, median") + "</tr></thead><tbody>";
+      sortable_head("group", false) + sortable_head("traces", true, Sorted::kDescending) +
+      sortable_head("tokens") + sortable_head("influence, median") +
+      sortable_head("lowest 10 % below") + sortable_head("highest 10 % above") +
+      sortable_head("divergence, median") + sortable_head("base loss, median") +
+      "</tr></thead><tbody>";
   for (size_t i = 0; i < std::min(order.size(), kMostGroups); ++i) {
     const Group& group = groups[order[i]];
     out +=
@@ -227,7 +261,8 @@ std::string manifest_section(const ReportData& data) {
   out += "</dl>\n";
   if (!data.manifest)
     out +=
-        "<p class=\"muted\">No manifest lies beside the scored file; <code>--manifest FILE</code> "
+        "<p class=\"muted\">No manifest lies beside the scored file; <code "
+        "class=\"flag\">--manifest FILE</code> "
         "names one.</p>\n";
   return out;
 }

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "report/decision.h"
 #include "report/report_data.h"
 #include "report/sanity.h"
 
@@ -14,7 +15,20 @@ namespace air {
 extern const std::string_view kPageStyle;
 extern const std::string_view kPageScript;
 
-std::string summary_section(const ReportData& data);
+/// A part of the page.
+struct Section {
+  const char* id;
+  const char* name;
+  std::string html;
+};
+
+/// The whole file. @param summary  what stands above the sections' names.
+std::string page_of(const std::string& title, const std::string& summary,
+                    const std::vector<Section>& sections, const std::string& script_data);
+
+/// The verdict and the facts: the first screen.
+std::string summary_section(const ReportData& data, const std::vector<Correlation>& correlations);
+std::string decide_section(const ReportData& data, const Decision& decision);
 std::string sanity_section(const ReportData& data, const std::vector<Correlation>& correlations);
 std::string heads_section(const ReportData& data);
 std::string distributions_section(const ReportData& data,
@@ -23,9 +37,16 @@ std::string groups_section(const ReportData& data);
 std::string traces_section(const ReportData& data);
 std::string manifest_section(const ReportData& data);
 
+/// The numbers that the script works with, in an element that is not run.
+std::string script_data(const ReportData& data, const Decision& decision);
+
+enum class Sorted { kNo, kAscending, kDescending };
 /// A column of a table that sorts when its head is pressed.
-std::string sortable_head(std::string_view name, bool numeric = true,
-                          std::string_view explanation = "");
+/// @param sorted  how the rows lie when the page opens.
+std::string sortable_head(std::string_view name, bool numeric = true, Sorted sorted = Sorted::kNo);
+
+/// Text with its flags (--by) and backquoted commands as code that is not broken across lines.
+std::string text_with_flags(std::string_view text);
 
 /// A table cell that shows a number and sorts by it.
 std::string number_cell(double value);

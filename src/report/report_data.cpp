@@ -1,9 +1,6 @@
 #include "report/report_data.h"
 
-#include <zlib.h>
-
 #include <algorithm>
-#include <numeric>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -39,13 +36,15 @@ class Collector {
   void add(std::string_view line, const std::string& where) {
     const ScoredTrace trace = read_scored_trace(line, options_.reading);
     TraceNumbers numbers;
+    numbers.id = trace.id;
+    numbers.row = static_cast<int64_t>(data_.traces.size());
     numbers.line = trace.line;
     numbers.trace = trace.trace;
     numbers.influence = trace.influence;
     numbers.divergence = trace.divergence;
     numbers.base_nll = trace.base_nll;
     numbers.entropy = trace.entropy;
-    numbers.repetition = repetition_of(trace.response);
+    numbers.repetition = trace.repetition;
     numbers.num_tokens = trace.num_tokens;
     numbers.num_steps = static_cast<int64_t>(trace.steps.size());
     if (trace.controlled) {
@@ -75,7 +74,10 @@ class Collector {
   void add_steps(const ScoredTrace& trace) {
     int64_t before = 0;
     for (const ScoredStep& step : trace.steps) {
-      data_.step_influence.push_back(step.influence);
+      data_.steps.influence.push_back(static_cast<float>(step.influence));
+      data_.steps.divergence.push_back(static_cast<float>(step.divergence));
+      data_.steps.base_nll.push_back(static_cast<float>(step.base_nll));
+      data_.steps.weight.push_back(static_cast<float>(step.weight));
       const auto tokens = static_cast<double>(step.num_tokens);
       const double middle = (static_cast<double>(before) + tokens / 2) /
                             static_cast<double>(std::max<int64_t>(1, trace.num_tokens));
@@ -113,19 +115,22 @@ RankKey rank_key(const TraceNumbers& numbers) {
           .trace = numbers.trace};
 }
 
+/// Best first, by the law that `air score` ranks by.
+void sort_by_rank(ReportData& data) {
+  std::stable_sort(data.traces.begin(), data.traces.end(),
+                   [&](const TraceNumbers& a, const TraceNumbers& b) {
+                     return ranks_before(rank_key(a), rank_key(b), data.ranking);
+                   });
+}
+
 std::vector<ShownTrace> choose_shown(const ReportData& data, size_t max_traces) {
-  std::vector<size_t> order(data.traces.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return ranks_before(rank_key(data.traces[a]), rank_key(data.traces[b]),
-                        InfluenceKind::kRelative);
-  });
   std::vector<ShownTrace> shown;
-  for (const auto& [position, place] : shown_positions(order.size(), max_traces))
-    shown.push_back({.index = order[position],
+  for (const auto& [position, place] : shown_positions(data.traces.size(), max_traces))
+    shown.push_back({.index = position,
                      .position = static_cast<int64_t>(position) + 1,
                      .place = place,
-                     .trace = {}});
+                     .trace = {},
+                     .tokens = {}});
   return shown;
 }
 
@@ -136,19 +141,6 @@ std::vector<double> column(const ReportData& data, double (*value)(const TraceNu
   values.reserve(data.traces.size());
   for (const TraceNumbers& trace : data.traces) values.push_back(value(trace));
   return values;
-}
-
-double repetition_of(std::string_view text) {
-  constexpr size_t kWindow = 1 << 15;
-  const std::string_view looked_at = text.substr(0, kWindow);
-  if (looked_at.empty()) return 1;
-  uLongf size = compressBound(looked_at.size());
-  std::string deflated(size, '\0');
-  const int code = compress2(reinterpret_cast<Bytef*>(deflated.data()), &size,
-                             reinterpret_cast<const Bytef*>(looked_at.data()), looked_at.size(),
-                             Z_DEFAULT_COMPRESSION);
-  AIR_CHECK(code == Z_OK);
-  return static_cast<double>(looked_at.size()) / static_cast<double>(size);
 }
 
 ReportData read_report_data(const ReportOptions& options) {
@@ -162,9 +154,15 @@ ReportData read_report_data(const ReportOptions& options) {
     throw Error(ErrorKind::kInput, options.inputs.front(), "no scored traces: nothing to report");
   data.title = options.title;
   data.inputs = options.inputs;
+  data.ranking = options.ranking;
+  sort_by_rank(data);
   data.shown = choose_shown(data, static_cast<size_t>(options.max_traces));
-  for (ShownTrace& shown : data.shown)
-    shown.trace = read_scored_trace(store.line(static_cast<int64_t>(shown.index)), options.reading);
+  for (ShownTrace& shown : data.shown) {
+    const std::string line = store.line(data.traces[shown.index].row);
+    shown.trace = read_scored_trace(line, options.reading);
+    shown.tokens = in_context("line " + std::to_string(shown.trace.line) + " of the traces",
+                              [&] { return read_scored_tokens(line); });
+  }
   return data;
 }
 

@@ -1,6 +1,7 @@
 // What the scores restate: rank correlations with simple baselines, and what they mean in words.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,11 +39,24 @@ struct Finding {
   std::string text;
 };
 
+/// The findings in a sentence: what a reader should do with the scores.
+struct Verdict {
+  enum class Level { kGood, kCare, kBad };
+  Level level = Level::kGood;
+  std::string headline, text;
+};
+
 /// From this correlation on, influence mostly restates the baseline.
 inline constexpr double kRestates = 0.7;
 
 /// What a reader should know before trusting the scores: too few traces, a baseline restated, heads
-/// that do not matter.
+/// that do not matter, a top that repeats itself.
 std::vector<Finding> findings(const ReportData& data, const std::vector<Correlation>& correlations);
+
+/// The same judgement at one sight.
+Verdict verdict(const ReportData& data, const std::vector<Correlation>& correlations);
+
+/// What `find-heads --verify` said of the heads; none without it.
+std::optional<Finding> about_heads(const ReportData& data);
 
 }  // namespace air

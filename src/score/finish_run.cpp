@@ -48,6 +48,13 @@ void describe_result(const RunResults& results, const ScoreOptions& options) {
                  memory_text(results));
   spdlog::info("rank correlation of the ranking with the base loss {:.2f}, with the length {:.2f}",
                results.correlation_base_nll, results.correlation_num_tokens);
+  if (results.top_repetition.is_mostly_repetitive())
+    spdlog::warn(
+        "the top of the ranking mostly repeats itself: {} of the best {} traces have a repetition "
+        "of "
+        "{} or more; air select --where 'repetition<{}' leaves such traces out",
+        results.top_repetition.repetitive, results.top_repetition.looked_at, kRepetitive,
+        kRepetitive);
   if (options.output != "-") spdlog::info("wrote {}", options.output);
 }
 

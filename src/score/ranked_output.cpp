@@ -8,6 +8,7 @@
 #include "base/output_file.h"
 #include "scored/ranking.h"
 #include "scored/scored_line.h"
+#include "scored/scored_numbers.h"
 
 namespace air {
 
@@ -33,8 +34,14 @@ void write_ranked(std::span<const PartialFile* const> partials, const RankedOutp
     });
 
   OutputFile output(options.path);
-  for (const Place& place : places)
-    output.write(set_rank(place.file->read_line(*place.entry), place.rank) + "\n");
+  const int64_t num_top = TopRepetition::size_of(results.num_traces);
+  for (const Place& place : places) {
+    const std::string line = set_rank(place.file->read_line(*place.entry), place.rank);
+    output.write(line + "\n");
+    if (place.rank <= num_top)
+      results.top_repetition.add(
+          require_number(read_scored_numbers(air_value_of(line)), "repetition"));
+  }
   output.commit();
 
   std::vector<double> scores, base_nll, num_tokens;

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "data/record_reader.h"
+#include "data/repetition.h"
 #include "data/trace_record.h"
 #include "scored/losses.h"
 
@@ -35,6 +36,7 @@ struct RunResults {
   double flops = 0;                      ///< arithmetic that the scores of this run needed
   double correlation_base_nll = 0;       ///< rank correlation of what ranks with the base loss
   double correlation_num_tokens = 0;     ///< … with the length
+  TopRepetition top_repetition;          ///< of the best tenth
   double matrix_product_rate = 0;        ///< flops per second, by --bench; 0: not measured
   int64_t num_processes = 1;             ///< of a run on several devices
   int64_t peak_memory_bytes = 0;         ///< of the host

@@ -115,6 +115,7 @@ std::string air_object(const ScoredResult& result, const RecordStyle& style) {
   json.member("num_tokens", trace.num_response_tokens());
   json.member("num_prompt_tokens", trace.response_begin);
   json.member("num_steps", trace.steps.size());
+  json.member("repetition", trace.repetition);
   if (trace.truncated) json.member("truncated", true);
   if (trace.joined_response) json.member("response", *trace.joined_response);
   write_steps(json, result, style.loss_floor);

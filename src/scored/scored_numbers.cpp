@@ -19,7 +19,7 @@ struct TraceNumber {
   std::optional<double> ScoredNumbers::*number;
 };
 
-constexpr std::array<TraceNumber, 12> kTraceNumbers{{
+constexpr std::array<TraceNumber, 13> kTraceNumbers{{
     {"line", &ScoredNumbers::line},
     {"trace", &ScoredNumbers::trace},
     {"rank", &ScoredNumbers::rank},
@@ -32,6 +32,7 @@ constexpr std::array<TraceNumber, 12> kTraceNumbers{{
     {"num_tokens", &ScoredNumbers::num_tokens},
     {"num_prompt_tokens", &ScoredNumbers::num_prompt_tokens},
     {"num_steps", &ScoredNumbers::num_steps},
+    {"repetition", &ScoredNumbers::repetition},
 }};
 
 // The numbers of a step, all of which must be there.
@@ -43,6 +44,13 @@ int64_t whole(double number, std::string_view name) {
   if (number != std::floor(number) || std::abs(number) > 9e15)
     throw Error(ErrorKind::kInput, "", "the score \"" + std::string(name) + "\" is not an integer");
   return static_cast<int64_t>(number);
+}
+
+/// What writes a number that may be missing.
+const char* hint_for(std::string_view name) {
+  if (name == "controlled") return "air score --controls N writes it";
+  if (name == "repetition") return "this version of air score writes it: score the traces again";
+  return "";
 }
 
 /// What RapidJSON calls while it reads an `air` object.
@@ -167,7 +175,7 @@ double require_number(const ScoredNumbers& numbers, std::string_view name) {
   AIR_CHECK(number != nullptr);
   if (!*number)
     throw Error(ErrorKind::kInput, "", "\"air\" has no number \"" + std::string(name) + "\"",
-                name == "controlled" ? "air score --controls N writes it" : "");
+                hint_for(name));
   return **number;
 }
 

@@ -1,6 +1,7 @@
 #include "scored/scored_trace.h"
 
 #include "base/error.h"
+#include "data/repetition.h"
 #include "data/trace.h"
 #include "scored/scored_line.h"
 
@@ -32,7 +33,7 @@ ScoredTrace trace_of(ScoredNumbers numbers) {
   trace.influence = require_number(numbers, "influence");
   trace.base_nll = require_number(numbers, "base_nll");
   trace.ref_nll = require_number(numbers, "ref_nll");
-  trace.divergence = trace.ref_nll - trace.base_nll;
+  trace.divergence = numbers.divergence.value_or(trace.ref_nll - trace.base_nll);
   trace.entropy = require_number(numbers, "entropy");
   trace.controlled = numbers.controlled;
   trace.num_tokens = require_integer(numbers, "num_tokens");
@@ -86,12 +87,16 @@ ScoredText read_scored_text(std::string_view line, const ScoredReading& reading,
 ScoredTrace read_scored_trace(std::string_view line, const ScoredReading& reading) {
   ScoredNumbers numbers = read_scored_numbers(air_value_of(line), StepsRead::kYes);
   ScoredText text = read_scored_text(line, reading, numbers);
+  const std::optional<double> repetition = numbers.repetition;
   ScoredTrace trace = trace_of(std::move(numbers));
   trace.record = std::move(text.record);
   trace.id = trace.record.id;
   trace.messages = trace.record.messages;
   trace.response = std::move(text.response);
   check_tiling(trace);
+  const size_t scored = trace.steps.empty() ? 0 : static_cast<size_t>(trace.steps.back().bytes.end);
+  trace.repetition =
+      repetition ? *repetition : repetition_of(std::string_view(trace.response).substr(0, scored));
   return trace;
 }
 

@@ -23,6 +23,7 @@ struct ScoredTrace {
   int64_t rank = 0;   ///< 0: not ranked
   double influence = 0, divergence = 0, base_nll = 0, ref_nll = 0, entropy = 0;
   std::optional<double> controlled;  ///< nats per token; none without --controls
+  double repetition = 1;             ///< as in the file; of a file without, that of the response
   int64_t num_tokens = 0, num_prompt_tokens = 0;
   std::vector<ChatMessage> messages;  ///< before the response; empty for a document
   std::string response;               ///< thinking and answer joined, as they were scored

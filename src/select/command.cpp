@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <cmath>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -14,13 +15,16 @@
 #include "base/output_file.h"
 #include "cli/chat_flags.h"
 #include "cli/help.h"
+#include "data/repetition.h"
 #include "scored/manifest.h"
 #include "scored/ranking.h"
 #include "scored/row_store.h"
 #include "scored/scored_line.h"
 #include "scored/scored_trace.h"
+#include "select/columns.h"
 #include "select/exporter.h"
 #include "select/flags.h"
+#include "select/preview.h"
 #include "select/scored_row.h"
 #include "select/selection.h"
 
@@ -46,6 +50,7 @@ struct Pool {
   std::vector<Candidate> candidates;
   std::vector<RankKey> ranked;      ///< of each candidate
   std::vector<double> base_nll;     ///< of each candidate, for the summary
+  std::vector<double> repetition;   ///< likewise; NaN where the file does not say
   std::vector<std::string> groups;  ///< names, by Candidate::group
 };
 
@@ -79,6 +84,7 @@ void read_pool(const SelectOptions& options, const ScoredReading& reading, Pool&
       if (groups.size() > pool.groups.size()) pool.groups.push_back(row.group);
       if (!options.fields.best_of.empty()) candidate.best_of = prompts.id_of(row.best_of);
       candidate.truncated = row.truncated;
+      candidate.fits = row.fits;
       if (!options.dedup.empty() || options.rules.exclude_truncated) {
         const ScoredText trace = read_scored_text(line, reading, row.numbers);
         if (!options.dedup.empty()) candidate.text = texts.id_of(text_key(trace, options.dedup));
@@ -87,16 +93,24 @@ void read_pool(const SelectOptions& options, const ScoredReading& reading, Pool&
       pool.candidates.push_back(candidate);
       pool.ranked.push_back(row.rank_key());
       pool.base_nll.push_back(row.numbers.base_nll.value_or(0));
+      pool.repetition.push_back(row.numbers.repetition.value_or(std::nan("")));
     });
   }
   if (!options.fields.group.empty())
     spdlog::info("{} groups by {}", groups.size(), options.fields.group);
 }
 
+/// Line breaks and tabs as spaces, so that a row of a table stays one.
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  return text;
+}
+
 /// How the kept rows differ from the others, in means.
 void print_difference(const Pool& pool, const Selection& selection) {
   struct Sums {
-    double rows = 0, tokens = 0, base_nll = 0, influence = 0;
+    double rows = 0, tokens = 0, base_nll = 0, influence = 0, repetition = 0;
   } kept, rest;
   std::vector<bool> is_kept(pool.candidates.size());
   for (const int64_t index : selection.kept) is_kept[static_cast<size_t>(index)] = true;
@@ -106,6 +120,7 @@ void print_difference(const Pool& pool, const Selection& selection) {
     sums.tokens += static_cast<double>(pool.candidates[i].num_tokens);
     sums.base_nll += pool.base_nll[i];
     sums.influence += pool.ranked[i].influence;
+    sums.repetition += pool.repetition[i];
   }
   if (kept.rows == 0 || rest.rows == 0) return;
   spdlog::info(
@@ -113,6 +128,21 @@ void print_difference(const Pool& pool, const Selection& selection) {
       "influence {:.3f} against {:.3f}",
       kept.tokens / kept.rows, rest.tokens / rest.rows, kept.base_nll / kept.rows,
       rest.base_nll / rest.rows, kept.influence / kept.rows, rest.influence / rest.rows);
+  if (const double mean = kept.repetition / kept.rows; !std::isnan(mean + rest.repetition))
+    spdlog::info("… repetition {:.2f} against {:.2f}", mean, rest.repetition / rest.rows);
+}
+
+void warn_of_repetition(const Pool& pool, const Selection& selection) {
+  TopRepetition kept;
+  for (const int64_t index : selection.kept)
+    if (const double repetition = pool.repetition[static_cast<size_t>(index)];
+        !std::isnan(repetition))
+      kept.add(repetition);
+  if (kept.is_mostly_repetitive())
+    spdlog::warn(
+        "most of what is kept repeats itself: {} of {} traces have a repetition of {} or more; "
+        "--where 'repetition<{}' leaves such traces out",
+        kept.repetitive, kept.looked_at, kRepetitive, kRepetitive);
 }
 
 void print_summary(const Pool& pool, const Selection& selection) {
@@ -127,18 +157,35 @@ void print_summary(const Pool& pool, const Selection& selection) {
     if (const int64_t count = selection.dropped_by(row.rule); count > 0)
       spdlog::info("dropped {} by {}", count, row.flag);
   print_difference(pool, selection);
+  warn_of_repetition(pool, selection);
   if (selection.kept.empty()) spdlog::warn("nothing is left");
 }
 
-/// A line of --dry-run: row of the input (from 1), value, tokens, group.
-std::string table_line(const Pool& pool, int64_t index) {
-  const Candidate& row = pool.candidates[static_cast<size_t>(index)];
-  std::string line = std::to_string(index + 1) + '\t';
-  append_number(line, row.value);
-  line += '\t' + std::to_string(row.num_tokens) + '\t';
-  const std::string& group = pool.groups[static_cast<size_t>(row.group)];
-  if (!group.empty()) append_string(line, group);
-  return line + '\n';
+/// What --dry-run writes: the kept records, then what would stay at other thresholds.
+std::string preview(const Pool& pool, const Selection& selection, const SelectOptions& options,
+                    const ScoredReading& reading) {
+  const std::string& by = options.fields.by;
+  std::vector<TableRow> table{{"rank", "id", by, "tokens"}};
+  std::vector<bool> left{false, true, false, false};
+  const bool has_groups = !options.fields.group.empty();
+  if (has_groups) table.front().push_back(options.fields.group), left.push_back(true);
+  for (const int64_t index : selection.kept) {
+    const Candidate& row = pool.candidates[static_cast<size_t>(index)];
+    const std::string line = pool.store.line(index);
+    TableRow cells{row.rank > 0 ? std::to_string(row.rank) : "-",
+                   in_context("row " + std::to_string(index + 1),
+                              [&] {
+                                return one_line(trace_name(
+                                    line, reading, read_scored_numbers(air_value_of(line))));
+                              }),
+                   fmt::format("{:.4f}", row.value), std::to_string(row.num_tokens)};
+    if (has_groups) cells.push_back(one_line(pool.groups[static_cast<size_t>(row.group)]));
+    table.push_back(std::move(cells));
+  }
+  std::vector<PreviewRow> values;
+  for (const Candidate& row : pool.candidates) values.push_back({row.value, row.num_tokens});
+  return aligned_table(table, left) + "\nOf all records that were read:\n" +
+         threshold_table(by, values);
 }
 
 /// The line of a row as it goes to the output.
@@ -150,6 +197,15 @@ std::string written_line(const Pool& pool, int64_t row, const std::vector<int64_
     if (rank > 0) line = set_rank(line, rank);
     return exporter.export_line(line);
   });
+}
+
+void write_columns(const Pool& pool, const Selection& selection, Columns columns, OutputFile& out) {
+  out.write(columns.header());
+  for (const int64_t row : selection.kept)
+    out.write(in_context("row " + std::to_string(row + 1), [&] {
+      return columns.row(pool.store.line(row), pool.candidates[static_cast<size_t>(row)].rank);
+    }));
+  columns.check_all_found();
 }
 
 void run(const SelectFlags& flags, const SelectOptions& options) {
@@ -176,8 +232,12 @@ void run(const SelectFlags& flags, const SelectOptions& options) {
                      : "several records have the same rank: ranked anew over all of them");
   const Selection selection = select_rows(pool.candidates, options.rules);
   OutputFile out(options.output);
-  for (const int64_t row : selection.kept)
-    out.write(options.dry_run ? table_line(pool, row) : written_line(pool, row, ranks, exporter));
+  if (options.dry_run)
+    out.write(preview(pool, selection, options, reading));
+  else if (!options.columns.empty())
+    write_columns(pool, selection, {options.columns, reading}, out);
+  else
+    for (const int64_t row : selection.kept) out.write(written_line(pool, row, ranks, exporter));
   print_summary(pool, selection);
   out.commit();
   if (const std::string closing = exporter.closing(); !closing.empty() && !options.dry_run)

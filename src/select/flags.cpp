@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "cli/inputs.h"
 #include "cli/outputs.h"
@@ -41,18 +42,46 @@ void add_rules(CLI::App& verb, SelectFlags& flags) {
   const char* quotas = "How much is kept";
   add_rule(verb, Rule::kTopK, quotas, flags.top_k)->check(at_least(1));
   add_rule(verb, Rule::kTopPercent, quotas, flags.top_percent)->check(above_zero_up_to(100));
-  add_rule(verb, Rule::kMaxTokens, quotas, flags.max_tokens)->check(at_least(1));
+  add_rule(verb, Rule::kTokenBudget, quotas, flags.token_budget)->check(at_least(1));
   add_rule(verb, Rule::kBestOf, quotas, flags.best_of);
 
   const char* filters = "What may be kept at all";
   add_rule(verb, Rule::kMinScore, filters, flags.min_score);
   add_rule(verb, Rule::kMinTokens, filters, flags.min_tokens)->check(at_least(1));
+  add_rule(verb, Rule::kMaxResponse, filters, flags.max_response)->check(at_least(1));
+  const RuleRow& where = row_of(Rule::kWhere);
+  verb.add_option(where.flag, flags.where, where.help)
+      ->allow_extra_args(false)  // the inputs follow
+      ->group(filters)
+      ->type_name(where.type)
+      ->default_str("");
   add_rule(verb, Rule::kDedup, filters, flags.dedup)
       ->check(CLI::IsMember({"prompt", "response", "both"}));
   const RuleRow& truncated = row_of(Rule::kExcludeTruncated);
   verb.add_flag(truncated.flag, flags.exclude_truncated)
       ->description(truncated.help)
       ->group(filters);
+}
+
+/// Names of the version before, which --help does not show.
+void add_old_names(CLI::App& verb, SelectFlags& flags) {
+  const auto add = [&](const char* name, std::optional<int64_t>& value) {
+    verb.add_option(name, value)->check(at_least(1))->group("")->default_str("");
+  };
+  add("--min-tokens", flags.old_min_tokens);
+  add("--max-tokens", flags.old_max_tokens);
+}
+
+/// The value by its old name where the new one was not given.
+std::optional<int64_t> with_old_name(const std::optional<int64_t>& value, const char* name,
+                                     const std::optional<int64_t>& old_value,
+                                     const char* old_name) {
+  if (!old_value) return value;
+  if (value)
+    throw Error(ErrorKind::kUsage, old_name,
+                std::string("is the old name of ") + name + ", which is given too");
+  spdlog::warn("{} is now called {}; the old name goes with the next version", old_name, name);
+  return old_value;
 }
 
 void add_order(CLI::App& verb, SelectFlags& flags) {
@@ -102,6 +131,14 @@ void add_export(CLI::App& verb, SelectFlags& flags) {
                   "Format: " + Exporter::format_names() + " (docs/trainers)")
       ->group(group)
       ->type_name("NAME");
+  verb.add_option("--columns", flags.columns,
+                  "Write CSV of these columns in place of the records: id, rank, numbers of the "
+                  "scores, fields of the record")
+      ->delimiter(',')
+      ->allow_extra_args(false)  // the inputs follow
+      ->group(group)
+      ->type_name("NAME,…")
+      ->default_str("");
   verb.add_option("--tokenizer", options.tokenizer,
                   "Folder of the model's tokenizer, for formats that cut steps, between tokens "
                   "(default: the model that scored, as the manifest says)")
@@ -126,7 +163,11 @@ bool is_given(const SelectFlags& flags, Rule rule) {
     case Rule::kMinScore:
       return flags.min_score.has_value();
     case Rule::kMinTokens:
-      return flags.min_tokens.has_value();
+      return flags.min_tokens || flags.old_min_tokens;
+    case Rule::kMaxResponse:
+      return flags.max_response.has_value();
+    case Rule::kWhere:
+      return !flags.where.empty();
     case Rule::kExcludeTruncated:
       return flags.exclude_truncated;
     case Rule::kDedup:
@@ -137,8 +178,8 @@ bool is_given(const SelectFlags& flags, Rule rule) {
       return flags.top_k.has_value();
     case Rule::kTopPercent:
       return flags.top_percent.has_value();
-    case Rule::kMaxTokens:
-      return flags.max_tokens.has_value();
+    case Rule::kTokenBudget:
+      return flags.token_budget || flags.old_max_tokens;
   }
   return false;
 }
@@ -162,11 +203,14 @@ SelectionRules rules_of(const SelectFlags& flags) {
   rules.seed = flags.shared.seed;
   rules.order = order_of(flags);
   rules.min_score = flags.min_score;
-  rules.min_tokens = flags.min_tokens;
+  rules.min_tokens = with_old_name(flags.min_tokens, row_of(Rule::kMinTokens).flag,
+                                   flags.old_min_tokens, "--min-tokens");
+  rules.max_response = flags.max_response;
   rules.exclude_truncated = flags.exclude_truncated;
   rules.top_k = flags.top_k;
   rules.top_percent = flags.top_percent;
-  rules.max_tokens = flags.max_tokens;
+  rules.max_tokens = with_old_name(flags.token_budget, row_of(Rule::kTokenBudget).flag,
+                                   flags.old_max_tokens, "--max-tokens");
   if (flags.group_quota == "equal") rules.group_quota = GroupQuota::kEqual;
   if (flags.group_quota == "proportional") rules.group_quota = GroupQuota::kProportional;
   if (flags.stratify_by) rules.num_strata = flags.bins.value_or(kDefaultBins);
@@ -198,10 +242,11 @@ void add_select_flags(CLI::App& verb, SelectFlags& flags) {
       ->type_name("FILE");
   verb.add_flag("--dry-run", flags.dry_run)
       ->description(
-          "Write a table of what would be kept (row, value, tokens, group) in place of the "
-          "records");
+          "Write what would be kept as a table (rank, id, score, tokens), and what would stay at "
+          "other thresholds, in place of the records");
   verb.add_flag("--force", flags.force)->description("Let the output take the place of an input");
   add_rules(verb, flags);
+  add_old_names(verb, flags);
   add_order(verb, flags);
   add_export(verb, flags);
   add_scored_record_flags(verb, flags.records);
@@ -217,6 +262,10 @@ SelectOptions check(const SelectFlags& flags) {
     throw Error(ErrorKind::kUsage, "", "nothing says how much to keep",
                 "one of " + join(kRules, ", ", [](const RuleRow& row) { return row.flag; }) +
                     "; --top-percent 100 keeps all; several files without any of them are joined");
+  if (!flags.columns.empty() && flags.exporting.format != ExportOptions().format)
+    throw Error(ErrorKind::kUsage, "--columns", "writes CSV; leave --format out");
+  if (!flags.columns.empty() && flags.dry_run)
+    throw Error(ErrorKind::kUsage, "--columns", "leave --dry-run out: both say what is kept");
   SelectOptions options;
   options.inputs = checked_inputs(flags.inputs, kScoredHint);
   options.output = flags.output;
@@ -227,6 +276,8 @@ SelectOptions check(const SelectFlags& flags) {
   options.fields.best_of = flags.best_of.value_or("");
   options.fields.stratify_by = flags.stratify_by.value_or("");
   options.fields.truncation = flags.exclude_truncated;
+  options.columns = flags.columns;
+  for (const std::string& text : flags.where) options.fields.conditions.emplace_back(text);
   options.dedup = flags.dedup.value_or("");
   options.rules = rules_of(flags);
   return options;

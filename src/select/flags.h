@@ -24,13 +24,15 @@ struct SelectFlags {
   bool force = false;  ///< the output may be an input
   // Rules.
   std::optional<double> min_score;
-  std::optional<int64_t> min_tokens;
+  std::optional<int64_t> min_tokens, max_response;
+  std::vector<std::string> where;
   bool exclude_truncated = false;
   std::optional<std::string> dedup;
   std::optional<std::string> best_of;
   std::optional<int64_t> top_k;
   std::optional<double> top_percent;
-  std::optional<int64_t> max_tokens;
+  std::optional<int64_t> token_budget;
+  std::optional<int64_t> old_min_tokens, old_max_tokens;  ///< by the names of the version before
   // Order and parts.
   std::optional<std::string> by;
   bool bottom = false, random = false;
@@ -40,6 +42,7 @@ struct SelectFlags {
   std::optional<int64_t> bins;
   // What is written.
   ExportOptions exporting;
+  std::vector<std::string> columns;
   bool no_step_weights = false;
   RecordFields records;
 };
@@ -50,7 +53,8 @@ struct SelectOptions {
   std::string output;
   bool dry_run = false;
   RowFields fields;
-  std::string dedup;  ///< prompt, response, both; empty: not asked for
+  std::vector<std::string> columns;  ///< CSV of these in place of the records; empty: not asked for
+  std::string dedup;                 ///< prompt, response, both; empty: not asked for
   SelectionRules rules;
 };
 

@@ -10,12 +10,14 @@ namespace air {
 enum class Rule {
   kMinScore,
   kMinTokens,
+  kMaxResponse,
+  kWhere,
   kExcludeTruncated,
   kDedup,
   kBestOf,
   kTopK,
   kTopPercent,
-  kMaxTokens,
+  kTokenBudget,
 };
 
 /// How a rule is given.
@@ -26,12 +28,16 @@ struct RuleRow {
   const char* help;
 };
 
-inline constexpr size_t kNumRules = 8;
+inline constexpr size_t kNumRules = 10;
 
 /// One row a rule, in order.
 inline constexpr std::array<RuleRow, kNumRules> kRules{{
     {Rule::kMinScore, "--min-score", "X", "Only records with at least this value"},
-    {Rule::kMinTokens, "--min-tokens", "N", "Only responses of at least so many tokens"},
+    {Rule::kMinTokens, "--min-response-tokens", "N", "Only responses of at least so many tokens"},
+    {Rule::kMaxResponse, "--max-response-tokens", "N", "Only responses of at most so many tokens"},
+    {Rule::kWhere, "--where", "COND",
+     "Only records for which this holds: a number of the scores or of the record, < <= > >= == or "
+     "!=, a number: 'repetition<4.5', 'meta.quality>=0.5'. May be given several times"},
     {Rule::kExcludeTruncated, "--exclude-truncated", nullptr,
      "Drop responses that were cut off: the record says so (finish_reason \"length\", truncated), "
      "or <think> never ends"},
@@ -41,7 +47,7 @@ inline constexpr std::array<RuleRow, kNumRules> kRules{{
      "Field of the record; of each of its values one record is kept"},
     {Rule::kTopK, "--top-k", "K", "At most so many records"},
     {Rule::kTopPercent, "--top-percent", "P", "At most this share of the records, rounded up"},
-    {Rule::kMaxTokens, "--max-tokens", "N",
+    {Rule::kTokenBudget, "--token-budget", "N",
      "Response tokens in all; a record that does not fit is passed over"},
 }};
 

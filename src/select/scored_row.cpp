@@ -1,5 +1,6 @@
 #include "select/scored_row.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -12,11 +13,6 @@ namespace air {
 namespace {
 
 constexpr const char* kPerplexity = "ppl";
-
-double measure(const ScoredNumbers& numbers, const std::string& name) {
-  return name == kPerplexity ? std::exp(require_number(numbers, "base_nll"))
-                             : require_number(numbers, name);
-}
 
 std::string field_text(const RecordValue& record, const std::string& field, std::string_view line,
                        const std::string& flag) {
@@ -64,19 +60,30 @@ RankKey ScoredRow::rank_key() const {
 
 const std::vector<std::string>& known_measures() {
   static const std::vector<std::string> measures = {
-      "influence", "divergence", "controlled", "base_nll",          "ref_nll",
-      "entropy",   "num_tokens", "num_steps",  "num_prompt_tokens", kPerplexity};
+      "influence",  "divergence", "controlled",        "base_nll",   "ref_nll",  "entropy",
+      "num_tokens", "num_steps",  "num_prompt_tokens", "repetition", kPerplexity};
   return measures;
+}
+
+double measure_of(const ScoredNumbers& numbers, const std::string& name) {
+  return name == kPerplexity ? std::exp(require_number(numbers, "base_nll"))
+                             : require_number(numbers, name);
 }
 
 ScoredRow read_scored_row(std::string_view line, const RowFields& fields) {
   ScoredRow row;
   row.numbers = read_scored_numbers(air_value_of(line));
   require_integer(row.numbers, "num_tokens");
-  row.value = measure(row.numbers, fields.by);
-  if (!fields.stratify_by.empty()) row.stratum = measure(row.numbers, fields.stratify_by);
-  if (fields.group.empty() && fields.best_of.empty() && !fields.truncation) return row;
-  const RecordValue record = parse_record_line(line);
+  row.value = measure_of(row.numbers, fields.by);
+  if (!fields.stratify_by.empty()) row.stratum = measure_of(row.numbers, fields.stratify_by);
+  const auto needs_record = [](const Condition& condition) { return !condition.is_of_scores(); };
+  RecordValue record;
+  if (!fields.group.empty() || !fields.best_of.empty() || fields.truncation ||
+      std::ranges::any_of(fields.conditions, needs_record))
+    record = parse_record_line(line);
+  row.fits = std::ranges::all_of(fields.conditions, [&](const Condition& condition) {
+    return condition.holds(row.numbers, record);
+  });
   if (!fields.group.empty()) row.group = field_text(record, fields.group, line, "--group-by");
   if (!fields.best_of.empty()) row.best_of = field_text(record, fields.best_of, line, "--best-of");
   if (fields.truncation)

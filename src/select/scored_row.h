@@ -9,6 +9,7 @@
 
 #include "scored/ranking.h"
 #include "scored/scored_numbers.h"
+#include "select/condition.h"
 
 namespace air {
 
@@ -17,9 +18,10 @@ struct RowFields {
   std::string by = "influence";  ///< a key of `air`, or "ppl": e^base_nll
   std::string
       group;  ///< a field of the record, dots lead into objects ("meta.domain"); empty: none
-  std::string best_of;      ///< likewise
-  std::string stratify_by;  ///< a name as for `by`; empty: none
-  bool truncation = false;  ///< whether to find out if the response was cut off
+  std::string best_of;                ///< likewise
+  std::string stratify_by;            ///< a name as for `by`; empty: none
+  std::vector<Condition> conditions;  ///< of --where
+  bool truncation = false;            ///< whether to find out if the response was cut off
 };
 
 /// One scored record.
@@ -30,6 +32,7 @@ struct ScoredRow {
   std::string group;  ///< the field's text, or its JSON when it is not a string
   std::string best_of;
   bool truncated = false;
+  bool fits = true;  ///< all conditions hold
 
   RankKey rank_key() const;
   int64_t num_tokens() const { return require_integer(numbers, "num_tokens"); }
@@ -37,6 +40,9 @@ struct ScoredRow {
 
 /// Names that `--by` takes.
 const std::vector<std::string>& known_measures();
+
+/// One of them. @throws Error(kInput) when the line lacks it.
+double measure_of(const ScoredNumbers& numbers, const std::string& name);
 
 /// @throws Error(kInput) naming what the line lacks: not JSON, no `air`, another schema, no such
 ///   number or field.

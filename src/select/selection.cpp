@@ -45,7 +45,7 @@ struct Cell {
       return false;
     }
     if (kept_tokens + row.num_tokens > max_tokens) {
-      ++selection.dropped_by(Rule::kMaxTokens);
+      ++selection.dropped_by(Rule::kTokenBudget);
       return false;
     }
     ++kept_rows;
@@ -148,6 +148,10 @@ std::vector<int64_t> filter(const std::vector<Candidate>& rows, const SelectionR
       ++selection.dropped_by(Rule::kMinScore);
     } else if (rules.min_tokens && row.num_tokens < *rules.min_tokens) {
       ++selection.dropped_by(Rule::kMinTokens);
+    } else if (rules.max_response && row.num_tokens > *rules.max_response) {
+      ++selection.dropped_by(Rule::kMaxResponse);
+    } else if (!row.fits) {
+      ++selection.dropped_by(Rule::kWhere);
     } else if (rules.exclude_truncated && row.truncated) {
       ++selection.dropped_by(Rule::kExcludeTruncated);
     } else if (row.text >= 0 && !seen_texts.insert(row.text).second) {

@@ -20,6 +20,7 @@ struct Candidate {
   int32_t text = -1;       ///< likewise: rows with the same text have the same number
   double stratum = 0;      ///< the value that strata are cut by
   bool truncated = false;  ///< the response was cut off
+  bool fits = true;        ///< all conditions of --where hold
 };
 
 enum class SelectionOrder {
@@ -40,8 +41,9 @@ enum class GroupQuota {
 struct SelectionRules {
   SelectionOrder order = SelectionOrder::kTop;
   uint64_t seed = 0;
-  std::optional<double> min_score;    ///< rows below are dropped before anything else
-  std::optional<int64_t> min_tokens;  ///< likewise, rows with fewer response tokens
+  std::optional<double> min_score;      ///< rows below are dropped before anything else
+  std::optional<int64_t> min_tokens;    ///< likewise, rows with fewer response tokens
+  std::optional<int64_t> max_response;  ///< likewise, rows with more
   bool exclude_truncated = false;
   std::optional<int64_t> top_k;       ///< rows
   std::optional<double> top_percent;  ///< of the group's rows that are left, rounded up

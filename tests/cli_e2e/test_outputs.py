@@ -3,6 +3,7 @@ import json
 import re
 import shutil
 import subprocess
+import zlib
 
 import pytest
 from air_runner import REPOSITORY, records, run, succeed, write_records
@@ -67,9 +68,27 @@ def test_a_score_has_the_keys_of_the_contract(scored):
     for record in records(scored.read_bytes()):
         air = record["air"]
         assert {"schema", "rank", "influence", "divergence", "base_nll", "ref_nll", "entropy", "num_tokens",
-                "num_prompt_tokens", "num_steps", "steps"} <= set(air)
+                "num_prompt_tokens", "num_steps", "repetition", "steps"} <= set(air)
         for step in air["steps"]:
             assert {"begin", "end", "num_tokens", "base_nll", "ref_nll", "influence", "weight"} <= set(step)
+
+
+def test_repetition_is_that_of_the_deflated_response(model, tmp_path):
+    texts = ["One word. Another.", "again and again, " * 40, "é" * 20_000]
+    path = write_records(tmp_path / "traces.jsonl", [{"prompt": "a", "response": text} for text in texts])
+    output = succeed("score", "--model", model, "--heads", "none", "--order", "input", "--max-length", "2000", "--overlong", "truncate", path)
+    for text, record in zip(texts, records(output), strict=True):
+        scored = text.encode()[:record["air"]["steps"][-1]["end"]][:1 << 15]
+        assert record["air"]["repetition"] == round(len(scored) / len(zlib.compress(scored, 6)), 3)
+
+
+def test_a_top_that_repeats_itself_is_a_warning(model, tmp_path):
+    words = "again " * 200
+    path = write_records(tmp_path / "loop.jsonl", [{"prompt": "a", "response": words}])
+    result = run("score", "--model", model, "--heads", "1-5", path)
+    assert result.returncode == 0 and "the top of the ranking mostly repeats itself: 1 of the best 1" in result.stderr.decode()
+    path = write_records(tmp_path / "text.jsonl", [{"prompt": "a", "response": "One word. Another."}])
+    assert "repeats itself" not in run("score", "--model", model, "--heads", "1-5", path).stderr.decode()
 
 
 def test_a_manifest_says_how_the_file_was_made(scored):

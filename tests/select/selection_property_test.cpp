@@ -37,6 +37,7 @@ SelectionRules any_rules() {
   if (*rc::gen::arbitrary<bool>()) rules.max_tokens = *rc::gen::inRange(1, 800);
   if (*rc::gen::arbitrary<bool>()) rules.top_percent = *rc::gen::inRange(1, 101);
   if (*rc::gen::arbitrary<bool>()) rules.min_tokens = *rc::gen::inRange(1, 30);
+  if (*rc::gen::arbitrary<bool>()) rules.max_response = *rc::gen::inRange(1, 30);
   if (*rc::gen::arbitrary<bool>()) rules.min_score = *rc::gen::inRange(-4, 4);
   rules.exclude_truncated = *rc::gen::arbitrary<bool>();
   rules.group_quota =
@@ -72,6 +73,8 @@ TEST(SelectionPropertyTest, QuotasAndFiltersHold) {
       ++count[whose];
       tokens[whose] += row.num_tokens;
       RC_ASSERT(!rules.min_tokens || row.num_tokens >= *rules.min_tokens);
+      RC_ASSERT(!rules.max_response || row.num_tokens <= *rules.max_response);
+      RC_ASSERT(row.fits);
       RC_ASSERT(!rules.min_score || row.value >= *rules.min_score);
       RC_ASSERT(!rules.exclude_truncated || !row.truncated);
       RC_ASSERT(row.text < 0 || texts.insert(row.text).second);

@@ -65,7 +65,7 @@ TEST(SelectionTest, FillsATokenBudgetAndPassesOverWhatDoesNotFit) {
   rules.max_tokens = 30;
   const Selection selection = select_rows(rows, rules);
   EXPECT_THAT(selection.kept, ElementsAre(0, 2, 3));
-  EXPECT_EQ(selection.dropped_by(Rule::kMaxTokens), 1);
+  EXPECT_EQ(selection.dropped_by(Rule::kTokenBudget), 1);
 }
 
 TEST(SelectionTest, DropsWhatIsBelowTheLeastScore) {
