@@ -268,10 +268,12 @@ std::string histogram(const std::vector<double>& values, bool logarithmic, const
   return out + "</svg>";
 }
 
+bool scatter_has_points(size_t count) { return count <= kMostPoints; }
+
 std::string scatter(const std::vector<double>& x, const std::vector<double>& y, bool logarithmic_x,
                     const ChartText& text) {
   constexpr size_t kColumns = 38, kRows = 24, kFewColumns = 19, kFewRows = 12;
-  const bool few = x.size() <= kMostPoints;
+  const bool few = scatter_has_points(x.size());
   const size_t columns = few ? kFewColumns : kColumns, rows = few ? kFewRows : kRows;
   const Axis axis_x = Axis::of(x, logarithmic_x), axis_y = Axis::of(y);
   std::vector<int64_t> counts(columns * rows);

@@ -43,6 +43,9 @@ std::string histogram(const std::vector<double>& values, bool logarithmic, const
 std::string scatter(const std::vector<double>& x, const std::vector<double>& y, bool logarithmic_x,
                     const ChartText& text);
 
+/// True when scatter() draws so many as points.
+bool scatter_has_points(size_t count);
+
 /// Mean divergence by place in the trace.
 std::string place_profile(const PlaceProfile& profile, const ChartText& text);
 

@@ -15,6 +15,7 @@
 #include "cli/record_flags.h"
 #include "cli/shared_flags.h"
 #include "cli/validators.h"
+#include "report/comparison.h"
 #include "report/page.h"
 #include "report/report_data.h"
 #include "scored/manifest.h"
@@ -30,6 +31,7 @@ struct ReportFlags {
   std::string output = "-";
   std::optional<std::string> heads, title, group_by, manifest;
   int64_t max_traces = 30;
+  bool compare = false;
   RecordFields fields;
 };
 
@@ -58,6 +60,8 @@ void add_flags(CLI::App& verb, ReportFlags& flags) {
                   "added up)")
       ->type_name("FILE")
       ->default_str("");
+  verb.add_flag("--compare", flags.compare)
+      ->description("Compare two scored files: rank agreement, and what moved");
   add_scored_record_flags(verb, flags.fields);
 }
 
@@ -77,11 +81,23 @@ std::string title_of(const ReportFlags& flags, const std::string& first_input) {
                                    : std::filesystem::path(first_input).filename().string();
 }
 
+void check_comparison(const ReportFlags& flags) {
+  if (flags.inputs.size() != 2)
+    throw Error(ErrorKind::kUsage, "--compare", "takes two scored files",
+                "shards of one run are joined by air select s*.jsonl -o all.jsonl");
+  const std::pair<const char*, bool> of_one_run[] = {{"--heads", flags.heads.has_value()},
+                                                     {"--group-by", flags.group_by.has_value()},
+                                                     {"--manifest", flags.manifest.has_value()}};
+  for (const auto& [name, is_given] : of_one_run)
+    if (is_given) throw Error(ErrorKind::kUsage, name, "is of one run; --compare shows two");
+}
+
 /// Flags, and options that were checked; `reading` comes with the manifests.
 ReportOptions check(const ReportFlags& flags) {
   if (flags.output == "-" && ::isatty(STDOUT_FILENO) != 0)
     throw Error(ErrorKind::kUsage, "--output", "the page would go to the terminal",
                 "-o report.html");
+  if (flags.compare) check_comparison(flags);
   ReportOptions options;
   options.inputs = checked_inputs(flags.inputs, kScoredHint);
   std::vector<NamedFile> read{{"the file of --heads", flags.heads.value_or("")},
@@ -97,7 +113,28 @@ ReportOptions check(const ReportFlags& flags) {
   return options;
 }
 
+void write_page(const ReportFlags& flags, const std::string& page, size_t num_traces) {
+  write_file(flags.output, page);
+  if (flags.output != "-")
+    spdlog::info("wrote {}: {} traces, {} KB", flags.output, num_traces,
+                 (page.size() + 999) / 1000);
+}
+
+void run_comparison(const ReportFlags& flags, const ReportOptions& options) {
+  CompareOptions comparing;
+  for (size_t i = 0; i < 2; ++i) {
+    comparing.inputs[i] = options.inputs[i];
+    comparing.manifests[i] = Manifest::beside(options.inputs[i]);
+    comparing.readings[i] = make_scored_reading(
+        flags.fields, comparing.manifests[i] ? &*comparing.manifests[i] : nullptr);
+  }
+  comparing.title = flags.title.value_or("Two runs compared");
+  const Comparison comparison = compare_runs(comparing);
+  write_page(flags, render_comparison(comparison), comparison.traces.size());
+}
+
 void run(const ReportFlags& flags, ReportOptions options) {
+  if (flags.compare) return run_comparison(flags, options);
   const std::vector<Manifest> manifests = read_manifests(flags, options.inputs);
   options.reading =
       make_scored_reading(flags.fields, manifests.empty() ? nullptr : &manifests.front());
@@ -109,11 +146,7 @@ void run(const ReportFlags& flags, ReportOptions options) {
   ReportData data = read_report_data(options);
   data.heads = std::move(heads);
   data.manifest = Manifest::join(manifests);
-  const std::string page = render_page(data);
-  write_file(flags.output, page);
-  if (flags.output != "-")
-    spdlog::info("wrote {}: {} traces, {} KB", flags.output, data.traces.size(),
-                 (page.size() + 999) / 1000);
+  write_page(flags, render_page(data), data.traces.size());
 }
 
 }  // namespace
@@ -122,8 +155,9 @@ Verb add_report(CLI::App& root) {
   auto flags = std::make_shared<ReportFlags>();
   CLI::App* verb =
       root.add_subcommand("report", "One self-contained page to look at scores, heads and traces");
-  set_help(*verb,
-           {.example = "air report scored.jsonl --heads heads.json -o report.html", .details = {}});
+  set_help(*verb, {.example = "air report scored.jsonl --heads heads.json -o report.html\n"
+                              "air report a.jsonl b.jsonl --compare -o compare.html",
+                   .details = {}});
   add_flags(*verb, *flags);
   return {verb, [flags] { run(*flags, check(*flags)); }};
 }

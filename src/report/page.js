@@ -137,7 +137,7 @@
       svg.append(cursor);
       const numbers = row ? `\ninfluence ${short(row[INFLUENCE])}, divergence ${short(row[DIVERGENCE])}\nbase loss ${short(row[BASE])}, ` +
         `${short(row[TOKENS])} tokens` : "";
-      show(svg, `#${point.place} ${row ? nameOf(row) : ""}${numbers}`, scale.box.left + point.x * scale.x, scale.box.top + point.y * scale.y);
+      show(svg, data.tips ? data.tips[point.place - 1] : `#${point.place} ${row ? nameOf(row) : ""}${numbers}`, scale.box.left + point.x * scale.x, scale.box.top + point.y * scale.y);
     };
     return {
       cursor,

@@ -130,19 +130,6 @@ std::string tokens_json(const ReportData& data) {
   return out + "}";
 }
 
-/// JSON that may lie inside a script element: no "<" of a text can end it.
-std::string for_script_element(const std::string& json) {
-  std::string out;
-  out.reserve(json.size());
-  for (const char c : json) {
-    if (c == '<')
-      out += "\\u003c";
-    else
-      out += c;
-  }
-  return out;
-}
-
 std::string fact(const char* id, const char* name) {
   return fmt::format("<div><dt>{}</dt><dd id=\"{}\"></dd></div>", name, id);
 }
@@ -234,7 +221,19 @@ std::string script_data(const ReportData& data, const Decision& decision) {
   out += "],\"octiles\":" + octiles_json(data.steps);
   out += ",\"tokens\":" + tokens_json(data);
   out += ",\n\"rows\":" + rows_json(data, decision) + "}";
-  return "<script type=\"application/json\" id=\"data\">" + for_script_element(out) + "</script>\n";
+  return data_element(out);
+}
+
+std::string data_element(const std::string& json) {
+  std::string out = "<script type=\"application/json\" id=\"data\">";
+  for (const char c : json) {
+    // No "<" of a text can end the element.
+    if (c == '<')
+      out += "\\u003c";
+    else
+      out += c;
+  }
+  return out + "</script>\n";
 }
 
 }  // namespace air

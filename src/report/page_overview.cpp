@@ -63,7 +63,8 @@ std::string correlation_table(const ReportData& data,
   return out + "</tbody></table></div>\n";
 }
 
-/// Nested values of the manifest as they stand in the file.
+}  // namespace
+
 std::string manifest_value(const Json& value) {
   if (value.is_string()) return isolated_html(value.get<std::string>());
   if (value.is_number_float()) return short_number(value.get<double>());
@@ -71,8 +72,6 @@ std::string manifest_value(const Json& value) {
   return "<code>" + escape_html(value.dump(-1, ' ', false, Json::error_handler_t::replace)) +
          "</code>";
 }
-
-}  // namespace
 
 std::string correlation_text(double correlation) {
   const std::string digits = fmt::format("{:.2f}", std::abs(correlation));

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "report/decision.h"
 #include "report/report_data.h"
 #include "report/sanity.h"
@@ -39,6 +40,12 @@ std::string manifest_section(const ReportData& data);
 
 /// The numbers that the script works with, in an element that is not run.
 std::string script_data(const ReportData& data, const Decision& decision);
+
+/// JSON as an element that is not run; `id="data"`.
+std::string data_element(const std::string& json);
+
+/// A value of a manifest: nested ones as they are in the file.
+std::string manifest_value(const Json& value);
 
 enum class Sorted { kNo, kAscending, kDescending };
 /// A column of a table that sorts when its head is pressed.

@@ -16,9 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import browser  # noqa: E402
-from air_runner import records, succeed  # noqa: E402
-
-pytestmark = pytest.mark.skipif(browser.PROGRAM is None, reason="no chromium on the PATH")
+from air_runner import fail, records, succeed  # noqa: E402
 
 HOSTILE = "<script>document.title='owned'</script>\u202egnp.exe\u202c \u05d0\u05d1 &amp; <b>bold</b>"
 NUM_TRACES = 60
@@ -76,6 +74,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
+    if browser.PROGRAM is None:
+        pytest.skip("no chromium on the PATH")
     with browser.Browser(tmp_path_factory.mktemp("browser")) as chromium:
         yield chromium
 
@@ -331,3 +331,69 @@ def test_it_can_be_read_without_scripts(chromium, folder, kept):
     assert page.evaluate(f"({visible})('#thresholds tbody tr')") >= 5
     assert page.evaluate("getComputedStyle(document.querySelector('.st'), '::before').content") != "none"
     page.screenshot(kept / "report-no-scripts.png")
+
+
+@pytest.fixture(scope="module")
+def other_run(folder):
+    """The same traces, in another order of the file; r1 is worth most now, r2 is missing, r7 has another text."""
+    lines = [json.loads(line) for line in (folder / "my scores.jsonl").read_text().splitlines()]
+    for record in lines:
+        if record["id"] == "r1":
+            record["air"]["influence"] = 9.5
+        if record["id"] == "r7":
+            record["response"] = record["response"].replace("one", "two")
+    path = folder / "other.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in reversed(lines) if record["id"] != "r2"))
+    return path
+
+
+def spearman(a, b):
+    """By the definition: the correlation of average ranks."""
+    def ranks(values):
+        return [sum(v < value for v in values) + sum(v == value for v in values) / 2 for value in values]
+    x, y = ranks(a), ranks(b)
+    mean = sum(x) / len(x)
+    covariance = sum((i - mean) * (j - mean) for i, j in zip(x, y))
+    return covariance / (sum((i - mean) ** 2 for i in x) * sum((j - mean) ** 2 for j in y)) ** 0.5
+
+
+def test_two_runs_are_compared(chromium, folder, other_run, kept):
+    made = folder / "compare.html"
+    succeed("report", folder / "my scores.jsonl", other_run, "--compare", "-o", made, "-q")
+    page = chromium.open(made.as_uri())
+    first, second = ({record["id"]: record["air"]["influence"] for record in records(path.read_bytes())} for path in (folder / "my scores.jsonl", other_run))
+    expected = spearman([first[name] for name in second], list(second.values()))
+    assert f"ρ = {expected:.2f}" in text(page, ".verdict") and f"ρ = {expected:.2f}" in text(page, "#agreement")
+    said = text(page, "#agree")
+    assert "another one in the second run: 1." in said and "in the first run only: 1, in the second only: 0." in said
+    by_place = [sorted(second, key=lambda name: (-run[name], int(name[1:]))) for run in (first, second)]
+    moved = page.evaluate("[...document.querySelectorAll('#moved tbody tr')].map((row) => [row.cells[0].textContent, Number(row.cells[1].dataset.v), Number(row.cells[2].dataset.v), Number(row.cells[3].dataset.v)])")
+    before, after = (by_place[i].index("r1") + 1 for i in range(2))
+    assert moved[0] == ["r1", before - after, before, after] and after == 1
+    best = 6  # a tenth of 59, rounded up
+    shared = len(set(by_place[0][:best]) & set(by_place[1][:best])) / best
+    assert f"{100 * shared:.3g} %" in text(page, ".verdict")
+    page.press("Tab")
+    focus(page, "#places")
+    page.press("ArrowRight")
+    assert "\nplace " in text(page, "#tip")
+    for width in (390, 1400):
+        page.set_view(width)
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+        page.screenshot(kept / f"compare-{width}.png")
+    assert page.console == []
+
+
+def test_a_run_compared_with_itself_agrees(folder):
+    scored = folder / "my scores.jsonl"
+    made = succeed("report", scored, scored, "--compare").decode()
+    assert "rank these traces alike" in made and "ρ = 1.00" in made and "No trace changed its place" in made
+
+
+def test_a_comparison_needs_two_runs(folder, other_run, tmp_path):
+    scored = folder / "my scores.jsonl"
+    assert "takes two scored files" in fail(2, "report", scored, "--compare", "-o", tmp_path / "x.html")
+    assert "is of one run" in fail(2, "report", scored, other_run, "--compare", "--group-by", "source", "-o", tmp_path / "x.html")
+    strangers = tmp_path / "strangers.jsonl"
+    strangers.write_text("".join(line.replace('{"id": "', '{"id": "x') for line in scored.read_text().splitlines(keepends=True)))
+    assert "nothing to compare" in fail(3, "report", scored, strangers, "--compare", "-o", tmp_path / "x.html")

@@ -1,0 +1,13 @@
+# Makes shell completions and the manual page: cmake -DPROGRAM=air -DFOLDER=DIR -P GenerateShare.cmake
+file(MAKE_DIRECTORY "${FOLDER}")
+foreach(_pair IN ITEMS complete-bash=air.bash complete-zsh=_air complete-fish=air.fish man=air.1)
+  string(REPLACE "=" ";" _pair "${_pair}")
+  list(GET _pair 0 _what)
+  list(GET _pair 1 _file)
+  execute_process(COMMAND "${PROGRAM}" --generate ${_what} OUTPUT_VARIABLE _text RESULT_VARIABLE _code ERROR_VARIABLE _error)
+  if(NOT _code EQUAL 0)
+    message(WARNING "no ${_file}: ${PROGRAM} --generate ${_what}: ${_error}")
+    continue()
+  endif()
+  file(WRITE "${FOLDER}/${_file}" "${_text}")
+endforeach()
