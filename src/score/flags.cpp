@@ -53,7 +53,7 @@ void check_files(const ScoreFlags& flags, const ScoreOptions& options) {
                                 {"the file of --chat-template", flags.records.chat.chat_template}};
   add_files(inputs, "the input", options.source.inputs);
   add_files(inputs, "a file of --model", model_files(flags.shared.model));
-  check_outputs(inputs, {{"--output", options.output},
+  check_outputs(inputs, {{"--output", options.output, /*holds_records=*/true},
                          {"--output (its unfinished scores)", partial_path(options.output)},
                          {"--manifest", flags.manifest_path()},
                          {"--rejects", options.rejects}});

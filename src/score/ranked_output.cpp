@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/output_file.h"
+#include "data/record_output.h"
 #include "scored/ranking.h"
 #include "scored/scored_line.h"
 
@@ -32,7 +32,7 @@ void write_ranked(std::span<const PartialFile* const> partials, const RankedOutp
       return std::pair(place.entry->line, place.entry->trace);
     });
 
-  OutputFile output(options.path);
+  RecordOutput output(options.path);
   for (const Place& place : places)
     output.write(set_rank(place.file->read_line(*place.entry), place.rank) + "\n");
   output.commit();

@@ -11,9 +11,9 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/output_file.h"
 #include "cli/chat_flags.h"
 #include "cli/help.h"
+#include "data/record_output.h"
 #include "scored/manifest.h"
 #include "scored/ranking.h"
 #include "scored/row_store.h"
@@ -173,7 +173,7 @@ void run(const SelectFlags& flags, const SelectOptions& options) {
   if (!ranks.empty())
     spdlog::info("several records have the same rank: ranked anew over all of them");
   const Selection selection = select_rows(pool.candidates, options.rules);
-  OutputFile out(options.output);
+  RecordOutput out(options.output);
   for (const int64_t row : selection.kept)
     out.write(options.dry_run ? table_line(pool, row) : written_line(pool, row, ranks, exporter));
   print_summary(pool, selection);

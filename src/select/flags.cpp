@@ -183,7 +183,7 @@ void check_files(const SelectFlags& flags, const std::vector<std::string>& score
   for (const std::string& input : scored)
     inputs.push_back({"the input's manifest", Manifest::path_beside(input)});
   add_files(inputs, "a file of --tokenizer", model_files(flags.exporting.tokenizer));
-  check_outputs(inputs, {{"--output", flags.output}});
+  check_outputs(inputs, {{"--output", flags.output, /*holds_records=*/!flags.dry_run}});
 }
 
 }  // namespace
