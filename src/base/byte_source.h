@@ -36,8 +36,8 @@ struct OpenedBytes {
 
 /// A file, or "-" for standard input. Packed data (packed_source.h) is recognised by its first
 /// bytes, a byte order mark at the start is skipped, and the elements of a JSON array and the rows
-/// of a Parquet file are given a line each. Parquet that can't be read at any place (a pipe, packed)
-/// is first copied to a temporary file.
+/// of a Parquet file are given a line each. Parquet that can't be read at any place (a pipe,
+/// packed) is first copied to a temporary file.
 /// @param name for messages.   @param stop ends a read that waits for a pipe: it throws
 /// Interrupted.
 /// @throws Error(kInput) when it can't be opened, or is a format that is not JSON (Arrow, CSV, …);

@@ -13,8 +13,8 @@ namespace air {
 class ByteSource;
 
 /// Reads the lines of one input, as byte_source.h gives them: unpacked, without a byte order mark
-/// at the start, an element a line where it is an array, a row a line where it is a table. A line is the bytes before '\n'; the last
-/// one may lack it.
+/// at the start, an element a line where it is an array, a row a line where it is a table. A line
+/// is the bytes before '\n'; the last one may lack it.
 class LineReader {
  public:
   /// @param path a file, or "-" for standard input.   @param stop ends a next() that waits for a

@@ -34,8 +34,7 @@ std::vector<std::string> versions_in(const fs::path& folder, std::string_view be
     const std::string name = entry.path().filename();
     if (!name.starts_with(begin) || !name.ends_with(end)) continue;
     if (name.size() <= begin.size() + end.size()) continue;
-    const std::string version =
-        name.substr(begin.size(), name.size() - begin.size() - end.size());
+    const std::string version = name.substr(begin.size(), name.size() - begin.size() - end.size());
     if (version.find_first_not_of("0123456789") == std::string::npos) found.push_back(version);
   }
   std::ranges::sort(found);
@@ -98,7 +97,8 @@ void* open_library(const fs::path& path) {
 /// once they are loaded.
 const ParquetLibrary* load(const fs::path& ours, const fs::path& arrow,
                            const std::string& version) {
-  for (const char* name : {"libarrow.so.", "libparquet.so."}) open_library(arrow / (name + version));
+  for (const char* name : {"libarrow.so.", "libparquet.so."})
+    open_library(arrow / (name + version));
   void* entry = ::dlsym(open_library(ours), kParquetEntry);
   if (entry == nullptr)
     throw Error(ErrorKind::kResource, "Parquet", ours.string() + " is not a library of air's");
@@ -123,6 +123,8 @@ const ParquetLibrary* find_and_load() {
         others = "; " + fs::weakly_canonical(folder).string() + " is " + release_of(version);
     }
   }
+  if (const std::string named = environment("AIR_PYARROW"); !named.empty() && others.empty())
+    others = "; AIR_PYARROW names " + named + ", which holds none";
   const std::string release = release_of(ours.front().first);
   const std::string needed =
       join(ours, " or ", [](const auto& each) { return release_of(each.first); });

@@ -18,9 +18,9 @@ constexpr size_t kPiece = 1 << 20;
 
 int open_unnamed_file(const std::string& folder) {
   const char* of_system = std::getenv("TMPDIR");
-  const std::string place = !folder.empty()                                  ? folder
+  const std::string place = !folder.empty()                              ? folder
                             : of_system != nullptr && *of_system != '\0' ? of_system
-                                                                             : "/tmp";
+                                                                         : "/tmp";
   std::string name = place + "/air-XXXXXX";
   const int fd = ::mkostemp(name.data(), O_CLOEXEC);
   if (fd < 0)

@@ -13,8 +13,9 @@ namespace {
 
 using Kind = ColumnType::Kind;
 
-// What Parquet's readers still take; deeper values are kept as text.
-constexpr int kMaxDepth = 60;
+// Levels of a Parquet schema, of which readers take 100; deeper values are kept as text. A member
+// is one level, an item of a list two.
+constexpr int kMaxDepth = 90, kMemberLevels = 1, kItemLevels = 2;
 // Objects with more keys than this in all are taken for dictionaries whose keys are data.
 constexpr size_t kMaxMembers = 1000;
 constexpr int64_t kLargestExact = int64_t{1} << 53;  // in a double
@@ -115,18 +116,18 @@ void ColumnType::add_members(const RecordValue& value, int depth) {
       members.push_back({member.name, {}});
       next_member = members.size();
     }
-    members[at].type.add_at(member.value, depth + 1);
+    members[at].type.add_at(member.value, depth + kMemberLevels);
   }
 }
 
 void ColumnType::add_at(const RecordValue& value, int depth) {
   if (value.is_null() || kind == Kind::kJson) return;
   if (value.is_number()) return add_number(value);
-  const Kind seen = depth > kMaxDepth                           ? Kind::kJson
-                    : value.kind == RecordValue::Kind::kBool    ? Kind::kBool
-                    : value.kind == RecordValue::Kind::kString  ? Kind::kString
-                    : value.kind == RecordValue::Kind::kArray   ? Kind::kList
-                                                                : Kind::kStruct;
+  const Kind seen = depth > kMaxDepth                          ? Kind::kJson
+                    : value.kind == RecordValue::Kind::kBool   ? Kind::kBool
+                    : value.kind == RecordValue::Kind::kString ? Kind::kString
+                    : value.kind == RecordValue::Kind::kArray  ? Kind::kList
+                                                               : Kind::kStruct;
   if (seen == Kind::kJson || value.is_broken || (kind != Kind::kNull && kind != seen))
     return become(Kind::kJson);
   kind = seen;
@@ -135,7 +136,7 @@ void ColumnType::add_at(const RecordValue& value, int depth) {
   if (kind == Kind::kStruct) return add_members(value, depth);
   if (kind != Kind::kList || value.items.empty()) return;
   if (items.empty()) items.resize(1);
-  for (const RecordValue& item : value.items) items.front().add_at(item, depth + 1);
+  for (const RecordValue& item : value.items) items.front().add_at(item, depth + kItemLevels);
 }
 
 void ColumnType::settle() {

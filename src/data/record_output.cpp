@@ -44,7 +44,9 @@ void each_line(int fd, const std::string& name, const Visit& visit) {
 }  // namespace
 
 RecordOutput::RecordOutput(const std::string& path)
-    : path_(path), file_(path), lines_(writes_table(path) ? open_unnamed_file(folder_of(path)) : -1) {
+    : path_(path),
+      file_(path),
+      lines_(writes_table(path) ? open_unnamed_file(folder_of(path)) : -1) {
   if (lines_ >= 0) spool_ = std::make_unique<Spool>(lines_);
 }
 
@@ -62,16 +64,15 @@ void RecordOutput::write_table() {
   spool_->flush();
   ColumnType columns;
   columns.kind = ColumnType::Kind::kStruct;
-  each_line(lines_, path_, [&](const RecordValue& record, std::string_view) {
-    columns.add(record);
-  });
+  each_line(lines_, path_,
+            [&](const RecordValue& record, std::string_view) { columns.add(record); });
   for (ColumnMember& column : columns.members) column.type.settle();
   if (const auto texts = columns.json_paths(); !texts.empty())
     spdlog::warn(
         "{}: values of several kinds, or such as no table has, are written as JSON texts: {}",
         path_, join(texts, ", "));
-  const auto writer = parquet_library().open_writer(
-      columns, [&](std::string_view bytes) { file_.write(bytes); });
+  const auto writer =
+      parquet_library().open_writer(columns, [&](std::string_view bytes) { file_.write(bytes); });
   each_line(lines_, path_, [&](const RecordValue& record, std::string_view line) {
     writer->append(record, line);
   });

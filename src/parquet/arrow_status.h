@@ -13,12 +13,18 @@
 
 namespace air {
 
+/// "can't be read as Parquet: …", with Arrow's own words.
+inline std::string failure(ErrorKind kind, const std::string& words) {
+  return std::string("can't be ") + (kind == ErrorKind::kInput ? "read" : "written") +
+         " as Parquet: " + words;
+}
+
 /// @throws Error(kind) with Arrow's message when a call failed; Error(kResource) when memory ran
 /// out.
 inline void check(const arrow::Status& status, ErrorKind kind, const std::string& where) {
   if (status.ok()) return;
   if (status.IsOutOfMemory()) throw Error(ErrorKind::kResource, where, "out of memory");
-  throw Error(kind, where, "Parquet: " + status.message());
+  throw Error(kind, where, failure(kind, status.message()));
 }
 
 template <typename T>
@@ -38,7 +44,7 @@ auto without_exceptions_of_parquet(ErrorKind kind, const std::string& where, Wor
   } catch (const std::bad_alloc&) {
     throw Error(ErrorKind::kResource, where, "out of memory");
   } catch (const std::exception& e) {
-    throw Error(kind, where, std::string("Parquet: ") + e.what());
+    throw Error(kind, where, failure(kind, e.what()));
   }
 }
 

@@ -76,14 +76,13 @@ Values strings(const std::shared_ptr<arrow::Array>& array) {
 template <typename ArrayType>
 Values bytes(const std::shared_ptr<arrow::Array>& array, const std::string& column) {
   arrow::util::InitializeUTF8();
-  return simple<ArrayType>(
-      array, [column](const ArrayType& values, int64_t row, std::string& out) {
-        const std::string_view text(values.GetView(row));
-        if (!arrow::util::ValidateUTF8(text))
-          throw Error(ErrorKind::kInput, "",
-                      "column \"" + column + "\": binary data that is not text (UTF-8)", kDropHint);
-        append_string(out, text);
-      });
+  return simple<ArrayType>(array, [column](const ArrayType& values, int64_t row, std::string& out) {
+    const std::string_view text(values.GetView(row));
+    if (!arrow::util::ValidateUTF8(text))
+      throw Error(ErrorKind::kInput, "",
+                  "column \"" + column + "\": binary data that is not text (UTF-8)", kDropHint);
+    append_string(out, text);
+  });
 }
 
 /// Whole units of `divisor` parts each, towards the past.
@@ -212,9 +211,8 @@ class StructValues : public JsonValues {
       std::string key = i > 0 ? "," : "";
       append_string(key, name);
       members_.emplace_back(
-          key + ":",
-          make_json_values(static_cast<const arrow::StructArray&>(*array).field(i),
-                           column.empty() ? name : column + "." + name));
+          key + ":", make_json_values(static_cast<const arrow::StructArray&>(*array).field(i),
+                                      column.empty() ? name : column + "." + name));
     }
   }
 

@@ -34,8 +34,8 @@ class JsonValues {
 std::unique_ptr<JsonValues> make_json_values(const std::shared_ptr<arrow::Array>& array,
                                              const std::string& column);
 
-/// Before any row is read: every type of a schema, or of a struct's members, has a form in JSON, and
-/// no name appears twice. @throws Error(kInput) that names the column and the type.
+/// Before any row is read: every type of a schema, or of a struct's members, has a form in JSON,
+/// and no name appears twice. @throws Error(kInput) that names the column and the type.
 void require_json_types(const arrow::FieldVector& fields, const std::string& parent = "");
 
 }  // namespace air

@@ -22,6 +22,7 @@ namespace {
 
 constexpr int64_t kBatchBytes = 4 << 20;  // of columns that are decoded at a time, about
 constexpr int64_t kMaxBatchRows = 8192;
+constexpr int kMaxLevels = 2000;        // of the schema
 constexpr size_t kTextBytes = 1 << 20;  // of JSON that is kept ready, about
 
 class ParquetRows : public ByteSource {
@@ -58,6 +59,7 @@ class ParquetRows : public ByteSource {
     parquet::ReaderProperties properties(pool);
     properties.enable_buffered_stream();
     properties.set_page_checksum_verification(true);
+    properties.set_schema_depth_limit(kMaxLevels);
     parquet::ArrowReaderProperties how(/*use_threads=*/false);
     how.set_pre_buffer(false);
     parquet::arrow::FileReaderBuilder builder;
@@ -75,7 +77,8 @@ class ParquetRows : public ByteSource {
     int64_t largest = 1;  // bytes a row, of the row group that has most
     for (int i = 0; i < file.num_row_groups(); ++i) {
       const auto group = file.RowGroup(i);
-      largest = std::max(largest, group->total_byte_size() / std::max<int64_t>(group->num_rows(), 1));
+      largest =
+          std::max(largest, group->total_byte_size() / std::max<int64_t>(group->num_rows(), 1));
     }
     return std::clamp<int64_t>(kBatchBytes / largest, 1, kMaxBatchRows);
   }

@@ -198,8 +198,7 @@ class TableWriter : public ParquetWriter {
     guarded([&] {
       std::shared_ptr<arrow::Array> rows;
       checked(rows_->Finish(&rows));
-      const auto batch =
-          check(arrow::RecordBatch::FromStructArray(rows), ErrorKind::kResource, "");
+      const auto batch = check(arrow::RecordBatch::FromStructArray(rows), ErrorKind::kResource, "");
       const auto table = check(arrow::Table::FromRecordBatches({batch}), ErrorKind::kResource, "");
       checked(file_->WriteTable(*table, std::max<int64_t>(table->num_rows(), 1)));
     });

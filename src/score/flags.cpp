@@ -187,7 +187,9 @@ void add_score_flags(CLI::App& verb, ScoreFlags& flags) {
       ->description("auto, cpu, cuda or cuda:N; several: cuda:0,1,2, all (GPUs) or cpu,cpu");
   verb.add_option("--heads", flags.heads, "Heads file of air find-heads, a list 12-7,18-0, or none")
       ->type_name("FILE|LIST");
-  verb.add_option("-o,--output", flags.output, "Where the scored traces go; - is stdout")
+  verb.add_option(
+          "-o,--output", flags.output,
+          "Where the scored traces go: lines of JSON, or Parquet for x.parquet; - is stdout")
       ->type_name("FILE");
   add_record_flags(verb, flags.records);
   add_score_group(verb, flags);

@@ -194,7 +194,9 @@ void add_select_flags(CLI::App& verb, SelectFlags& flags) {
                   "Files that air score wrote; - is stdin. Several without a rule are joined: all "
                   "records, ranked together")
       ->type_name("FILE");
-  verb.add_option("-o,--output", flags.output, "File to write; - is stdout")->type_name("FILE");
+  verb.add_option("-o,--output", flags.output,
+                  "File to write: lines of JSON, or Parquet for x.parquet; - is stdout")
+      ->type_name("FILE");
   verb.add_flag("--dry-run", flags.dry_run)
       ->description(
           "Write a table of what would be kept (row, value, tokens, group) in place of the "
