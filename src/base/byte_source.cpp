@@ -98,7 +98,7 @@ class FileSource : public ByteSource {
   std::unique_ptr<StopEvent> stop_;
 };
 
-// What the first bytes say of files that are no JSON Lines.
+// What the first bytes say of files that are not JSON Lines.
 constexpr std::string_view kLfsBegin = "version https://git-lfs";
 constexpr std::string_view kParquetMagic = "PAR1";
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
