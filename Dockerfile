@@ -11,7 +11,7 @@ RUN scripts/make_wheel.sh
 FROM debian:12
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3-venv && rm -rf /var/lib/apt/lists/*
 COPY --from=build /air/dist/ /dist/
-RUN python3 -m venv /opt/air && /opt/air/bin/pip install --no-cache-dir /dist/*.whl && rm -r /dist
+RUN python3 -m venv /opt/air && /opt/air/bin/pip install --no-cache-dir "$(echo /dist/*.whl)[parquet]" && rm -r /dist
 ENV PATH=/opt/air/bin:$PATH
 WORKDIR /data
 ENTRYPOINT ["air"]

@@ -1,13 +1,19 @@
 # air_module(NAME DEPS …): the static library air::NAME from src/NAME/**.cpp. Headers lie beside the sources and are
-# included as "NAME/x.h".
+# included as "NAME/x.h". With PLUGIN it is a library that the program loads (cmake/Parquet.cmake).
 function(air_module name)
-  cmake_parse_arguments(arg "" "" "DEPS" ${ARGN})
+  cmake_parse_arguments(arg "PLUGIN" "" "DEPS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
-  add_library(air_${name} STATIC ${sources})
+  if(arg_PLUGIN)
+    add_library(air_${name} MODULE ${sources})
+  else()
+    add_library(air_${name} STATIC ${sources})
+  endif()
   target_link_libraries(air_${name} PUBLIC ${arg_DEPS})
   target_include_directories(air_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src")
   target_compile_definitions(air_${name} PUBLIC AT_PER_OPERATOR_HEADERS)
-  add_library(air::${name} ALIAS air_${name})
+  if(NOT arg_PLUGIN)
+    add_library(air::${name} ALIAS air_${name})
+  endif()
 endfunction()
 
 # air_tests(NAME [LABEL label] DEPS …): the test program of tests/NAME/*_test.cpp; every test carries the label.

@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 def read_dependencies(text):
     """Module: the modules its air_module(NAME DEPS …) line names."""
-    lines = re.findall(r"^air_module\((\w+) DEPS ([^)]*)\)", text, re.MULTILINE)
+    lines = re.findall(r"^\s*air_module\((\w+) DEPS ([^)]*)\)", text, re.MULTILINE)
     return {name: re.findall(r"air::(\w+)", dependencies) for name, dependencies in lines}
 
 

@@ -34,10 +34,13 @@ build() {
   say "building against $torch"
   rm -rf build/wheel-raw build/wheel-repaired
   PATH="$PWD/$tools/bin:$PATH" $tools/bin/python -m pip wheel -q . --no-deps --no-build-isolation --wheel-dir build/wheel-raw \
-    --config-settings=cmake.define.LibTorch_ROOT="$torch" >&2
-  # Tells the oldest glibc that will do, and names the wheel by it. The libraries of torch stay with torch.
+    --config-settings=cmake.define.LibTorch_ROOT="$torch" --config-settings=cmake.define.AIR_PARQUET=ON \
+    --config-settings=cmake.define.PyArrow_ROOT="$pyarrow" >&2
+  # Tells the oldest glibc that will do, and names the wheel by it. The libraries of torch stay with torch, those of
+  # pyarrow with pyarrow.
   PATH="$PWD/$tools/bin:$PATH" $tools/bin/auditwheel -v repair --wheel-dir build/wheel-repaired \
-    --exclude libtorch_cpu.so --exclude libc10.so --exclude libgomp.so.1 build/wheel-raw/*.whl > build/wheel-repair.log 2>&1 ||
+    --exclude libtorch_cpu.so --exclude libc10.so --exclude libgomp.so.1 \
+    --exclude 'libarrow.so.*' --exclude 'libparquet.so.*' build/wheel-raw/*.whl > build/wheel-repair.log 2>&1 ||
     die "auditwheel: $(tail -3 build/wheel-repair.log)"
   mkdir -p dist
   cp build/wheel-repaired/*.whl dist/
@@ -45,30 +48,34 @@ build() {
   wheel=dist/${wheel##*/}
 }
 
-# An environment of its own with nothing but the wheel. torch is linked into it: a copy is as large as gigabytes.
+# An environment of its own with nothing but the wheel. torch and pyarrow are linked into it: a copy is as large as gigabytes.
 check() {
   local env=build/wheel-check site folder
   rm -rf $env
   "$python" -m venv $env
   site=$($env/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-  for folder in "$torch" "$torch"/../nvidia "$torch"/../torch.libs; do
+  for folder in "$torch" "$torch"/../nvidia "$torch"/../torch.libs "$pyarrow"; do
     [ ! -d "$folder" ] || ln -s "$(realpath "$folder")" "$site/"
   done
   $env/bin/python -m pip install -q --no-deps "$wheel" >&2
   $env/bin/air --version
 
   .venv/bin/python scripts/make_planted_model.py $env/planted > /dev/null
-  score() { "$1" score --model $env/planted --heads 1-5 --device cpu examples/gsm8k_50.jsonl -o "$env/$2.jsonl" --quiet; }
-  score $env/bin/air wheel
+  score() { "$1" score --model $env/planted --heads 1-5 --device cpu examples/gsm8k_50.jsonl -o "$env/$2" --quiet; }
+  score $env/bin/air wheel.jsonl
   [ "$(wc -l < $env/wheel.jsonl)" = "$(wc -l < examples/gsm8k_50.jsonl)" ] || die "not every trace was scored"
   if [ -x build/release/air ]; then
-    score build/release/air source
+    score build/release/air source.jsonl
     cmp $env/wheel.jsonl $env/source.jsonl || die "the wheel scores otherwise than build/release/air"
     say "the wheel's scores are those of build/release/air, byte for byte"
   fi
+  score $env/bin/air wheel.parquet
+  $env/bin/air select $env/wheel.parquet --top-percent 100 -o $env/again.jsonl --quiet
+  cmp $env/wheel.jsonl $env/again.jsonl || die "the wheel reads another text than it wrote as Parquet"
 }
 
 torch=$(torch_root)
+pyarrow=$(.venv/bin/python -c 'import importlib.util as u; print(u.find_spec("pyarrow").submodule_search_locations[0])')
 build
 check
 say "$(du -h "$wheel" | cut -f1) $wheel"

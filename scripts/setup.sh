@@ -159,7 +159,8 @@ install_torch() {
   once_for requirements.txt "torch${1:-}" .venv/bin/python scripts/install_torch.py "$@"
 }
 
-# Makes .venv and sets LIBTORCH to the CMake setting that says where libtorch is.
+# Makes .venv and sets LIBTORCH to the CMake setting that says where libtorch is, PYARROW to the
+# folder of pyarrow.
 prepare_python() {
   if [ ! -x .venv/bin/pip ]; then  # pip comes last: without it the making was cut off
     say "making the virtual environment .venv"
@@ -177,6 +178,8 @@ prepare_python() {
     [ $with_tests = 1 ] || install_torch
   fi
   pip_install requirements-demo.txt
+  pip_install requirements-parquet.txt
+  PYARROW=$(.venv/bin/python -c 'import importlib.util as u; print(u.find_spec("pyarrow").submodule_search_locations[0])')
   if [ $with_tests = 1 ]; then
     install_torch --importable
     pip_install requirements-test.txt
@@ -190,6 +193,8 @@ prepare_python() {
 build() {
   local stamp=build/release/configured-with target=() settings
   settings="$LIBTORCH
+AIR_PARQUET=ON
+PyArrow_ROOT=$PYARROW
 AIR_WERROR=${AIR_WERROR:-OFF}
 AIR_TESTS=$([ $with_tests = 1 ] && echo ON || echo OFF)"
   if [ ! -f build/release/build.ninja ] || [ "$(cat $stamp 2> /dev/null)" != "$settings" ]; then

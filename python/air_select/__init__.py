@@ -1,7 +1,8 @@
 """The command `air` of an environment: runs the program of this package on the environment's torch.
 
 The program looks for torch in the package beside this one. Where torch lies elsewhere (another
-folder of sys.path), it is told by LD_LIBRARY_PATH. torch itself is not imported.
+folder of sys.path), it is told by LD_LIBRARY_PATH; of a pyarrow that lies elsewhere, by AIR_PYARROW.
+Neither is imported.
 """
 import os
 import sys
@@ -24,6 +25,13 @@ def torch_folder(beside):
     if spec is None or not spec.submodule_search_locations:
         fail(f"torch is not installed in the environment of {sys.executable}", f'pip install "torch=={built_with()}.*"')
     return spec.submodule_search_locations[0]
+
+
+def pyarrow_folder(beside):
+    """The folder of a pyarrow that the program would not find by itself; none: there is none, or it lies beside this package."""
+    folders = [beside, *sys.path]
+    found = [folder for folder in folders if os.path.exists(os.path.join(folder, "pyarrow", "__init__.py"))]
+    return os.path.join(found[0], "pyarrow") if found and found[0] != beside else None
 
 
 def built_with():
@@ -54,4 +62,6 @@ def main():
     if torch != beside:
         paths = [os.path.join(torch, "lib"), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
         os.environ["LD_LIBRARY_PATH"] = os.pathsep.join(paths)
+    if "AIR_PYARROW" not in os.environ and (pyarrow := pyarrow_folder(os.path.dirname(package))):
+        os.environ["AIR_PYARROW"] = pyarrow
     os.execv(program, ["air", *sys.argv[1:]])

@@ -16,6 +16,8 @@
 #include "base/error.h"
 #include "base/json_array_source.h"
 #include "base/packed_source.h"
+#include "base/parquet_library.h"
+#include "base/unnamed_file.h"
 
 namespace air {
 
@@ -98,6 +100,7 @@ class FileSource : public ByteSource {
 
 // What the first bytes say of files that are not JSON Lines.
 constexpr std::string_view kLfsBegin = "version https://git-lfs";
+constexpr std::string_view kParquetMagic = "PAR1";
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 void refuse_other_formats(std::string_view head, const std::string& name) {
@@ -106,16 +109,13 @@ void refuse_other_formats(std::string_view head, const std::string& name) {
     const char* what;
     const char* hint;
   };
-  constexpr const char* kPandas =
-      "python3 -c 'import pandas, sys; pandas.read_parquet(sys.argv[1]).to_json(sys.stdout, "
-      "orient=\"records\", lines=True, force_ascii=False)' FILE | air …";
   constexpr const char* kDatasets =
       "python3 -c 'import datasets, sys; "
       "datasets.Dataset.from_file(sys.argv[1]).to_json(\"/dev/stdout\", force_ascii=False)' FILE | "
       "air …";
   constexpr const char* kUtf16 = "iconv -f UTF-16 -t UTF-8 FILE | air … -";
   const Format formats[] = {
-      {"PAR1", "is a Parquet file, not JSON lines", kPandas},
+      {"PARE", "is a Parquet file whose footer is encrypted", "decrypt it first"},
       {"ARROW1", "is an Arrow file, not JSON lines", kDatasets},
       {{"\xff\xff\xff\xff", 4}, "is an Arrow stream, not JSON lines", kDatasets},
       {"PK\x03\x04", "is a zip archive, not JSON lines", "unzip -p FILE | air … -"},
@@ -135,6 +135,34 @@ void refuse_other_formats(std::string_view head, const std::string& name) {
                 "is not JSON lines; it looks like a Git LFS pointer, in place of the file",
                 "git lfs pull fetches it");
 }
+
+/// The rows of Parquet that comes in order: it is read from its end, so it is kept first.
+class SpooledParquet : public ByteSource {
+ public:
+  SpooledParquet(ByteSource& bytes, const std::string& name) : fd_(open_unnamed_file()) {
+    try {
+      Spool spool(fd_);
+      std::vector<char> piece(kPiece);
+      while (const size_t count = bytes.read(piece.data(), piece.size()))
+        spool.write({piece.data(), count});
+      spool.flush();
+      rows_ = parquet_library().open_rows("/proc/self/fd/" + std::to_string(fd_), name);
+    } catch (...) {
+      ::close(fd_);
+      throw;
+    }
+  }
+  ~SpooledParquet() override { ::close(fd_); }
+  SpooledParquet(const SpooledParquet&) = delete;
+  SpooledParquet& operator=(const SpooledParquet&) = delete;
+
+  size_t read(char* out, size_t size) override { return rows_->read(out, size); }
+
+ private:
+  static constexpr size_t kPiece = 1 << 20;
+  int fd_;
+  std::unique_ptr<ByteSource> rows_;
+};
 
 /// Gives back bytes that were read to look at them.
 class PeekedSource : public ByteSource {
@@ -206,6 +234,14 @@ OpenedBytes open_bytes(const std::string& path, const std::string& name,
   std::string begin(text->peek(kHead));
   if (kLfsBegin.starts_with(begin)) begin = text->peek(kLfsBegin.size());
   refuse_other_formats(begin, name);
+  if (begin.starts_with(kParquetMagic)) {
+    const bool is_file = out.is_as_stored && !is_read_once(path);
+    out.source = is_file ? parquet_library().open_rows(path, name)
+                         : std::make_unique<SpooledParquet>(*text, name);
+    out.is_as_stored = false;
+    out.are_rows = true;
+    return out;
+  }
   if (begin.starts_with(kByteOrderMark)) {
     out.skipped = kByteOrderMark.size();
     text->skip(kByteOrderMark.size());

@@ -30,15 +30,18 @@ bool is_read_once(const std::string& path);
 struct OpenedBytes {
   std::unique_ptr<ByteSource> source;
   bool is_as_stored = true;  ///< the bytes are those of the file, from byte `skipped` on
+  bool are_rows = false;     ///< a line is the row of a table
   size_t skipped = 0;        ///< bytes of a byte order mark
 };
 
 /// A file, or "-" for standard input. Packed data (packed_source.h) is recognised by its first
-/// bytes, a byte order mark at the start is skipped, and the elements of a JSON array are given a
-/// line each.
+/// bytes, a byte order mark at the start is skipped, and the elements of a JSON array and the rows
+/// of a Parquet file are given a line each. Parquet that can't be read at any place (a pipe,
+/// packed) is first copied to a temporary file.
 /// @param name for messages.   @param stop ends a read that waits for a pipe: it throws
 /// Interrupted.
-/// @throws Error(kInput) when it can't be opened, or is a format that is not JSON (Parquet, …).
+/// @throws Error(kInput) when it can't be opened, or is a format that is not JSON (Arrow, CSV, …);
+///   Error(kResource) when it is Parquet and the library for it is not there.
 OpenedBytes open_bytes(const std::string& path, const std::string& name,
                        const std::stop_token& stop = {});
 

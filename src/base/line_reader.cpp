@@ -15,6 +15,7 @@ LineReader::LineReader(const std::string& path, const std::stop_token& stop)
   OpenedBytes opened = open_bytes(path, name_, stop);
   source_ = std::move(opened.source);
   is_as_stored_ = opened.is_as_stored;
+  are_rows_ = opened.are_rows;
   next_line_ = static_cast<int64_t>(opened.skipped);
 }
 
@@ -53,6 +54,8 @@ std::optional<int64_t> LineReader::offset() const {
   return is_as_stored_ ? std::optional(line_begin_) : std::nullopt;
 }
 
-std::string LineReader::where() const { return name_ + ":" + std::to_string(line_number_); }
+std::string LineReader::where() const {
+  return name_ + (are_rows_ ? ":row " : ":") + std::to_string(line_number_);
+}
 
 }  // namespace air

@@ -13,8 +13,8 @@ namespace air {
 class ByteSource;
 
 /// Reads the lines of one input, as byte_source.h gives them: unpacked, without a byte order mark
-/// at the start, an element a line where it is an array. A line is the bytes before '\n'; the last
-/// one may lack it.
+/// at the start, an element a line where it is an array, a row a line where it is a table. A line
+/// is the bytes before '\n'; the last one may lack it.
 class LineReader {
  public:
   /// @param path a file, or "-" for standard input.   @param stop ends a next() that waits for a
@@ -30,7 +30,7 @@ class LineReader {
 
   /// Number of the line that next() gave last, from 1.
   int64_t line_number() const { return line_number_; }
-  /// "traces.jsonl:17", for messages; "<stdin>:17" for standard input.
+  /// "traces.jsonl:17", for messages; "<stdin>:17" for standard input; "traces.parquet:row 17".
   std::string where() const;
   const std::string& name() const { return name_; }
   /// Where the line that next() gave last begins in the file, in bytes; none when the file does not
@@ -44,6 +44,7 @@ class LineReader {
   size_t begin_ = 0;
   bool at_end_ = false;
   bool is_as_stored_ = true;
+  bool are_rows_ = false;
   int64_t line_number_ = 0;
   int64_t line_begin_ = 0, next_line_ = 0;  // in the source's bytes
 };

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/output_file.h"
+#include "base/parquet_library.h"
 
 namespace air {
 
@@ -52,6 +53,14 @@ void check_folder(const NamedFile& output) {
   if (::access(folder.c_str(), W_OK) != 0)
     throw Error(ErrorKind::kResource, output.path,
                 "can't be written: " + folder.string() + ": " + std::strerror(errno));
+}
+
+void check_format(const NamedFile& output) {
+  if (!is_parquet_name(output.path) || is_special_file(output.path)) return;
+  if (!output.holds_records)
+    throw Error(ErrorKind::kUsage, output.flag, output.path + ": this is not written as Parquet",
+                "a name that does not end in .parquet");
+  parquet_library();
 }
 
 void check_apart(const NamedFile& output, const std::string& identity, const NamedFile& other,
@@ -108,8 +117,11 @@ void check_outputs(const std::vector<NamedFile>& inputs, const std::vector<Named
       if (!outputs[other].path.empty())
         check_apart(output, identity, outputs[other], /*is_input=*/false);
   }
-  for (const NamedFile& output : outputs)
-    if (!output.path.empty() && output.path != "-") check_folder(output);
+  for (const NamedFile& output : outputs) {
+    if (output.path.empty() || output.path == "-") continue;
+    check_folder(output);
+    check_format(output);
+  }
 }
 
 }  // namespace air

@@ -25,7 +25,7 @@ void add_field_flags(CLI::App& verb, RecordFields& fields, const std::string& gr
 
 void add_record_flags(CLI::App& verb, RecordFlags& flags) {
   const std::string group = "Records";
-  verb.add_option("traces", flags.inputs, "Files of one JSON object a line; - is stdin")
+  verb.add_option("traces", flags.inputs, "Files of one JSON object a line, or Parquet; - is stdin")
       ->type_name("FILE");
   add_field_flags(verb, flags.fields, group);
   add_chat_flags(verb, flags.chat, group);

@@ -15,6 +15,7 @@
 #include "cli/record_flags.h"
 #include "cli/shared_flags.h"
 #include "data/reading_report.h"
+#include "data/record_output.h"
 #include "data/record_reader.h"
 #include "inspect/model_summary.h"
 #include "text/tokenizer.h"
@@ -30,6 +31,11 @@ struct InspectFlags {
   bool json = false;
   bool text = false;
 };
+
+/// What inspect writes: a line for each trace; else a text for people, or of the model.
+bool writes_records(const InspectFlags& flags) {
+  return !flags.records.inputs.empty() && !flags.text;
+}
 
 ModelSource source_of(const InspectFlags& flags) {
   return find_model(flags.shared.model, flags.shared.adapter, flags.shared.ignore_config_keys);
@@ -102,7 +108,7 @@ void inspect_traces(const InspectFlags& flags) {
   options.truncate_to = flags.records.truncate_to(flags.records.max_length);
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
   RecordReader reader(flags.records.inputs, Shard{});
-  OutputFile output(flags.output);
+  RecordOutput output(flags.output);
   ReadingReport reading;
   while (reader.next())
     in_context(reader.where(), [&] {
@@ -134,7 +140,7 @@ void check(const InspectFlags& flags) {
   if (!flags.records.inputs.empty())
     add_files(inputs, "the input", checked_inputs(flags.records.inputs, kTracesHint));
   add_files(inputs, "a file of --model", model_files(flags.shared.model));
-  check_outputs(inputs, {{"--output", flags.output}});
+  check_outputs(inputs, {{"--output", flags.output, /*holds_records=*/writes_records(flags)}});
 }
 
 void run(const InspectFlags& flags) {

@@ -55,7 +55,7 @@ void check_files(const ScoreFlags& flags, const ScoreOptions& options) {
                                 {"the file of --chat-template", flags.records.chat.chat_template}};
   add_files(inputs, "the input", options.source.inputs);
   add_files(inputs, "a file of --model", model_files(flags.shared.model));
-  check_outputs(inputs, {{"--output", options.output},
+  check_outputs(inputs, {{"--output", options.output, /*holds_records=*/true},
                          {"--output (its unfinished scores)", partial_path(options.output)},
                          {"--manifest", flags.manifest_path()},
                          {"--rejects", options.rejects}});
@@ -198,7 +198,8 @@ void add_score_flags(CLI::App& verb, ScoreFlags& flags) {
   verb.add_option("--heads", flags.heads, "Heads file of air find-heads, a list 12-7,18-0, or none")
       ->type_name("FILE|LIST");
   verb.add_option("-o,--output", flags.output,
-                  "Where the scored traces go; -, the default, is stdout")
+                  "Where the scored traces go: lines of JSON, or Parquet for x.parquet; -, the "
+                  "default, is stdout")
       ->type_name("FILE");
   add_record_flags(verb, flags.records);
   add_score_group(verb, flags);

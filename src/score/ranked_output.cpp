@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/output_file.h"
+#include "data/record_output.h"
 #include "scored/ranking.h"
 #include "scored/scored_line.h"
 #include "scored/scored_numbers.h"
@@ -33,7 +33,7 @@ void write_ranked(std::span<const PartialFile* const> partials, const RankedOutp
       return std::pair(place.entry->line, place.entry->trace);
     });
 
-  OutputFile output(options.path);
+  RecordOutput output(options.path);
   const int64_t num_top = TopRepetition::size_of(results.num_traces);
   for (const Place& place : places) {
     const std::string line = set_rank(place.file->read_line(*place.entry), place.rank);

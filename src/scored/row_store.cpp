@@ -15,36 +15,6 @@
 #include "base/unnamed_file.h"
 
 namespace air {
-namespace {
-
-/// Writes to the end of a file by large pieces.
-class Spool {
- public:
-  explicit Spool(int fd) : fd_(fd) {}
-  void write(std::string_view bytes) {
-    buffer_ += bytes;
-    if (buffer_.size() >= kPiece) flush();
-  }
-  void flush() {
-    for (size_t done = 0; done < buffer_.size();) {
-      const ssize_t count = ::write(fd_, buffer_.data() + done, buffer_.size() - done);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0)
-        throw Error(ErrorKind::kResource, "temporary file",
-                    std::string("writing failed: ") + std::strerror(errno),
-                    "TMPDIR names another folder");
-      done += static_cast<size_t>(count);
-    }
-    buffer_.clear();
-  }
-
- private:
-  static constexpr size_t kPiece = 1 << 20;
-  int fd_;
-  std::string buffer_;
-};
-
-}  // namespace
 
 struct RowStore::File {
   int fd = -1;

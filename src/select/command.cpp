@@ -15,6 +15,7 @@
 #include "base/output_file.h"
 #include "cli/chat_flags.h"
 #include "cli/help.h"
+#include "data/record_output.h"
 #include "data/repetition.h"
 #include "scored/manifest.h"
 #include "scored/ranking.h"
@@ -231,15 +232,20 @@ void run(const SelectFlags& flags, const SelectOptions& options) {
                      ? "no record has a rank yet: ranked over all of them"
                      : "several records have the same rank: ranked anew over all of them");
   const Selection selection = select_rows(pool.candidates, options.rules);
-  OutputFile out(options.output);
-  if (options.dry_run)
-    out.write(preview(pool, selection, options, reading));
-  else if (!options.columns.empty())
-    write_columns(pool, selection, {options.columns, reading}, out);
-  else
+  if (options.dry_run || !options.columns.empty()) {
+    OutputFile out(options.output);
+    if (options.dry_run)
+      out.write(preview(pool, selection, options, reading));
+    else
+      write_columns(pool, selection, {options.columns, reading}, out);
+    print_summary(pool, selection);
+    out.commit();
+  } else {
+    RecordOutput out(options.output);
     for (const int64_t row : selection.kept) out.write(written_line(pool, row, ranks, exporter));
-  print_summary(pool, selection);
-  out.commit();
+    print_summary(pool, selection);
+    out.commit();
+  }
   if (const std::string closing = exporter.closing(); !closing.empty() && !options.dry_run)
     spdlog::info("{}", closing);
 }

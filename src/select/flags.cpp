@@ -227,7 +227,8 @@ void check_files(const SelectFlags& flags, const std::vector<std::string>& score
   for (const std::string& input : scored)
     inputs.push_back({"the input's manifest", Manifest::path_beside(input)});
   add_files(inputs, "a file of --tokenizer", model_files(flags.exporting.tokenizer));
-  check_outputs(inputs, {{"--output", flags.output}});
+  check_outputs(inputs, {{"--output", flags.output,
+                          /*holds_records=*/!flags.dry_run && flags.columns.empty()}});
 }
 
 }  // namespace
@@ -238,7 +239,9 @@ void add_select_flags(CLI::App& verb, SelectFlags& flags) {
                   "Files that air score wrote; - is stdin. Several without a rule are joined: all "
                   "records, ranked together")
       ->type_name("FILE");
-  verb.add_option("-o,--output", flags.output, "File to write; -, the default, is stdout")
+  verb.add_option(
+          "-o,--output", flags.output,
+          "File to write: lines of JSON, or Parquet for x.parquet; -, the default, is stdout")
       ->type_name("FILE");
   verb.add_flag("--dry-run", flags.dry_run)
       ->description(

@@ -15,8 +15,8 @@
 // of 32 bytes, here an int. The dynamic linker makes them one; in libc10's place the larger one
 // overwrites its neighbours, and the first failed allocation aborts the process. The linker looks
 // here first, and here is room. Weak, for where SentencePiece is linked as an archive.
-__attribute__((weak, used,
-               visibility("default"))) alignas(64) std::array<std::byte, 256> FLAGS_minloglevel{};
+[[gnu::weak, gnu::used,
+  gnu::visibility("default")]] alignas(64) std::array<std::byte, 256> FLAGS_minloglevel{};
 
 namespace air {
 

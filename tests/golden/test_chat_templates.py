@@ -219,3 +219,48 @@ def test_a_token_that_only_the_class_implies_is_asked_for(config, wanted, demo_m
     else:
         assert prompt == wanted + "Why?"
         assert f"\n{wanted}Why?\n--" in succeed("inspect", "--text", "--model", tmp_path, path).decode()
+
+
+def case_model(tmp_path, name):
+    """A case's records, what inspect makes of them with the demo model's tokenizer and Qwen3's template (trl's), and
+    transformers' tokenizer on the same files."""
+    template = templates().get("trl/qwen3")
+    if template is None:
+        pytest.skip("no trl")
+    source = demo_model_folder()
+    (tmp_path / "chat_template.jinja").write_bytes(template.encode())
+    (tmp_path / "tokenizer.json").symlink_to(source / "tokenizer.json")
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|im_end|>"}))
+    reference = PreTrainedTokenizerFast(tokenizer_file=str(source / "tokenizer.json"), eos_token="<|im_end|>")
+    reference.chat_template = template
+    path = REPOSITORY / "tests" / "cases" / name
+    return records(path.read_bytes()), records(succeed("inspect", "--model", tmp_path, path)), reference
+
+
+# ProfSynapse/Synaptic-Tuner#42; cubist38/mlx-openai-server#205 (D05), NVIDIA-NeMo/Automodel#2348, #2324;
+# langchain4j/langchain4j#1958 (D06), OpenRLHF/OpenRLHF#1080; THUDM/slime#1742 (D43)
+@pytest.mark.parametrize("name, says", [
+    ("D05_tool_calls_null_content/in.jsonl", ['{"name": "mul", "arguments": {"a":4,"b":6}}', "<tool_response>\n24\n</tool_response>"]),
+    ("D06_tool_calls_dropped/history.jsonl", ['{"name": "mul", "arguments": {"a": 4, "b": 6}}', "<tool_response>\n24\n</tool_response>"]),
+    ("D43_tool_response_text/in.jsonl", ["<think>\nI call the tool.\n</think>", "<tool_response>\n24\n</tool_response>"]),
+])
+def test_calls_before_the_scored_turn_are_part_of_the_prompt(tmp_path, name, says):
+    """Issue 17: nothing of a conversation with tools is left out; the ids are transformers'."""
+    items, got, reference = case_model(tmp_path, name)
+    assert len(items) == len(got) > 0
+    for item, trace in zip(items, got, strict=True):
+        prompt = reference.apply_chat_template(item["messages"][:-1], tools=item.get("tools"), tokenize=False, add_generation_prompt=True)
+        assert all(text in prompt for text in says), prompt
+        assert trace["ids"] == reference(prompt + item["messages"][-1]["content"], add_special_tokens=False)["input_ids"]
+        assert trace["response_begin"] == len(reference(prompt, add_special_tokens=False)["input_ids"])
+
+
+def test_calls_in_the_scored_turn_are_scored_and_tools_as_text_are_read(tmp_path):
+    """D06: the scored turn is a text and a call, the tools are JSON in a string."""
+    [item], [trace], reference = case_model(tmp_path, "D06_tool_calls_dropped/in.jsonl")
+    tools = json.loads(item["tools"])
+    whole = reference.apply_chat_template(item["messages"], tools=tools, tokenize=False).removesuffix("<|im_end|>\n")
+    prompt = reference.apply_chat_template(item["messages"][:1], tools=tools, tokenize=False, add_generation_prompt=True)
+    assert '"name": "mul"' in prompt and "I will use the tool.\n<tool_call>" in whole and whole.startswith(prompt)
+    assert trace["ids"] == reference(whole, add_special_tokens=False)["input_ids"]
+    assert trace["response_begin"] == len(reference(prompt, add_special_tokens=False)["input_ids"])

@@ -24,7 +24,7 @@ def site(tmp_path):
     (site / "air_select" / "torch_version.txt").write_text("2.13\n")
     program = site / "air_select" / "bin" / "air"
     program.parent.mkdir()
-    program.write_text('#!/bin/sh\necho "$LD_LIBRARY_PATH|$*"\nexit 3\n')
+    program.write_text('#!/bin/sh\necho "$LD_LIBRARY_PATH|$*${AIR_PYARROW:+|}$AIR_PYARROW"\nexit 3\n')
     program.chmod(0o755)
     return site
 
@@ -45,6 +45,17 @@ def test_a_torch_elsewhere_goes_before_other_libraries(site, tmp_path):
     make_torch(tmp_path / "user")
     done = air(site, tmp_path / "user", environment={"LD_LIBRARY_PATH": "/other"})
     assert done.stdout == f"{tmp_path}/user/torch/lib:/other|score a b\n"
+
+
+def test_a_pyarrow_elsewhere_is_named_and_one_beside_is_found_by_the_program(site, tmp_path):
+    make_torch(site)
+    elsewhere = tmp_path / "user" / "pyarrow"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "__init__.py").write_text("raise ImportError('pyarrow must not be imported')")
+    assert air(site, elsewhere.parent).stdout == f"|score a b|{elsewhere}\n"
+    assert air(site, elsewhere.parent, environment={"AIR_PYARROW": "/other"}).stdout == "|score a b|/other\n"
+    shutil.copytree(elsewhere, site / "pyarrow")
+    assert air(site, elsewhere.parent).stdout == "|score a b\n"
 
 
 def test_no_torch_is_an_error_that_says_how_to_get_it(site):
