@@ -27,6 +27,7 @@
 #include "report/command.h"
 #include "score/command.h"
 #include "select/command.h"
+#include "show/command.h"
 
 namespace {
 
@@ -151,8 +152,8 @@ int parse_and_run(int argc, char** argv) {
   root.require_subcommand(1);
   root.failure_message(CLI::FailureMessage::simple);
   const std::vector<air::Verb> verbs = {air::add_find_heads(root), air::add_score(root),
-                                        air::add_select(root), air::add_report(root),
-                                        air::add_inspect(root)};
+                                        air::add_select(root),     air::add_report(root),
+                                        air::add_show(root),       air::add_inspect(root)};
   try {
     root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
