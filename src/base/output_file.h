@@ -25,12 +25,13 @@ class OutputFile {
   /// @throws Error(kResource) when the disk is full or the write fails; ClosedPipe when standard
   ///   output was closed.
   void write(std::string_view bytes);
+  /// What was written so far reaches its reader.   @throws as write() does.
+  void flush();
   /// Flushes, closes and renames. Nothing may be written after.
   /// @throws Error(kResource); Error(kInput) when nothing was written and an older file stays.
   void commit();
 
  private:
-  void flush();
   void keep_older() const;
   std::string path_;
   std::string temporary_;

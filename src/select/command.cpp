@@ -227,7 +227,9 @@ void run(const SelectFlags& flags, const SelectOptions& options) {
       joined_ranks(pool.ranked, manifest ? manifest->influence() : std::nullopt);
   for (size_t i = 0; i < ranks.size(); ++i) pool.candidates[i].rank = ranks[i];
   if (!ranks.empty())
-    spdlog::info("several records have the same rank: ranked anew over all of them");
+    spdlog::info(are_unranked(pool.ranked)
+                     ? "no record has a rank yet: ranked over all of them"
+                     : "several records have the same rank: ranked anew over all of them");
   const Selection selection = select_rows(pool.candidates, options.rules);
   OutputFile out(options.output);
   if (options.dry_run)
