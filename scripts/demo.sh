@@ -14,5 +14,5 @@ step() { printf '\n$ %s\n' "$*" >&2; "$@"; }
 step build/release/air find-heads --model "$model" -o out/heads.json
 step build/release/air score --model "$model" --heads out/heads.json examples/gsm8k_50.jsonl -o out/scored.jsonl
 step build/release/air select out/scored.jsonl --top-k 10 -o out/subset.jsonl
-.venv/bin/python scripts/show_results.py out/heads.json out/scored.jsonl
+step build/release/air show out/scored.jsonl --first 1 --last 1 --heads out/heads.json
 printf '\nThe results: out/heads.json, out/scored.jsonl (all 50, ranked), out/subset.jsonl (the best 10)\n'

@@ -29,6 +29,7 @@
 #include "report/command.h"
 #include "score/command.h"
 #include "select/command.h"
+#include "show/command.h"
 
 namespace {
 
@@ -167,8 +168,8 @@ int parse_and_run(int argc, char** argv) {
   root.require_subcommand(1);
   root.failure_message(CLI::FailureMessage::simple);
   const std::vector<air::Verb> verbs = {air::add_find_heads(root), air::add_score(root),
-                                        air::add_select(root), air::add_report(root),
-                                        air::add_inspect(root)};
+                                        air::add_select(root),     air::add_report(root),
+                                        air::add_show(root),       air::add_inspect(root)};
   std::vector<std::string> arguments(argv + 1, argv + argc);
   if (!arguments.empty() && arguments.front() == "help") {  // air help [VERB]
     arguments.erase(arguments.begin());

@@ -7,6 +7,7 @@
 
 #include "report/html.h"
 #include "report/page_parts.h"
+#include "scored/eighths.h"
 
 namespace air {
 
@@ -26,17 +27,11 @@ std::string place_name(ShownPlace place) {
 
 /// The shade of each step by the rank of its influence within the trace; the page's script offers
 /// other numbers, and ranks over all traces.
-std::vector<std::string> shades(const std::vector<ScoredStep>& steps) {
-  std::vector<double> sorted;
-  for (const ScoredStep& step : steps) sorted.push_back(step.influence);
-  std::sort(sorted.begin(), sorted.end());
-  std::vector<std::string> all;
-  for (const ScoredStep& step : steps) {
-    const auto [low, high] = std::equal_range(sorted.begin(), sorted.end(), step.influence);
-    const auto middle = static_cast<double>((low - sorted.begin()) + (high - sorted.begin())) / 2;
-    const double share = middle / static_cast<double>(sorted.size());
-    all.emplace_back(kShades[std::min<size_t>(kShades.size() - 1, static_cast<size_t>(share * 8))]);
-  }
+std::vector<const char*> shades(const std::vector<ScoredStep>& steps) {
+  std::vector<double> influence;
+  for (const ScoredStep& step : steps) influence.push_back(step.influence);
+  std::vector<const char*> all;
+  for (const int eighth : eighths(influence)) all.push_back(kShades[static_cast<size_t>(eighth)]);
   return all;
 }
 
@@ -59,7 +54,7 @@ std::string_view fitting(std::string_view text, size_t budget) {
   return fit;
 }
 
-std::string step_span(const ScoredStep& step, std::string_view text, const std::string& shade,
+std::string step_span(const ScoredStep& step, std::string_view text, const char* shade,
                       bool first) {
   return fmt::format(
       "<span class=\"st {}\" tabindex=\"{}\" data-l=\"{}\" data-n=\"{} {} {} {} {} {} "
@@ -77,7 +72,7 @@ std::string step_row(const ScoredStep& step, size_t number) {
 
 std::string steps_html(const ScoredTrace& trace, size_t budget) {
   const std::string_view response = trace.response;
-  const std::vector<std::string> step_shades = shades(trace.steps);
+  const std::vector<const char*> step_shades = shades(trace.steps);
   std::string spans, rows;
   size_t shown = 0;
   for (size_t i = 0; i < trace.steps.size(); ++i) {

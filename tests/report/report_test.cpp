@@ -1,9 +1,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/rng.h"
 #include "report/chart.h"
+#include "report/decision.h"
 #include "report/html.h"
 #include "report/page.h"
 #include "report/sanity.h"
@@ -125,6 +128,53 @@ TEST(SanityTest, SaysThatFewTracesSayLittle) {
   EXPECT_THAT(findings(data, correlations(data)).front().text, HasSubstr("Only 3 traces"));
 }
 
+Verdict verdict_of(const ReportData& data) { return verdict(data, correlations(data)); }
+
+TEST(VerdictTest, FollowsTheFindings) {
+  ReportData data = read(many_lines(30));
+  EXPECT_EQ(verdict_of(data).level, Verdict::Level::kCare) << "the base loss is restated";
+  EXPECT_THAT(verdict_of(data).text, HasSubstr("restates the base loss (rank correlation"));
+  // Values without a pattern.
+  for (size_t i = 0; i < data.traces.size(); ++i) {
+    data.traces[i].base_nll = data.traces[i].entropy = static_cast<double>(i * 7 % 30);
+    data.traces[i].repetition = 1 + 0.1 * static_cast<double>(i * 11 % 30);
+  }
+  EXPECT_EQ(verdict_of(data).level, Verdict::Level::kGood) << verdict_of(data).text;
+  for (size_t i = 0; i < 3; ++i) data.traces[i].repetition = 6;
+  EXPECT_THAT(verdict_of(data).text, HasSubstr("the top of the ranking mostly repeats itself"));
+  for (TraceNumbers& trace : data.traces) trace.divergence = -0.1;
+  EXPECT_EQ(verdict_of(data).level, Verdict::Level::kBad);
+}
+
+TEST(VerdictTest, HeadsThatDoNotServeRetrievalAreBad) {
+  ReportData data = read(many_lines(30));
+  data.heads.emplace();
+  data.heads->details = {{"verify", {{"serves_retrieval", false}}}};
+  EXPECT_EQ(verdict_of(data).level, Verdict::Level::kBad);
+  EXPECT_TRUE(about_heads(data)->warning);
+}
+
+TEST(DecisionTest, StopsSayWhichTraceTheyKeep) {
+  const ReportData data = read(many_lines(40), 3, "source");
+  const Decision decision = make_decision(data);
+  ASSERT_EQ(decision.measures.size(), 2u) << "without controls";
+  for (const KeepMeasure& measure : decision.measures)
+    for (size_t stop = 0; stop < measure.stops.size(); ++stop) {
+      const auto kept = std::ranges::count_if(
+          measure.first_stop, [&](int32_t first) { return first <= static_cast<int32_t>(stop); });
+      EXPECT_EQ(kept, measure.stops[stop].kept);
+    }
+  EXPECT_EQ(stop_of_share(decision.measures[0], 0.1, 40), 3u) << "four traces";
+}
+
+TEST(DecisionTest, TheCommandIsQuotedForAShell) {
+  ReportData data = read(many_lines(3));
+  data.inputs = {"it's here.jsonl", "subset.jsonl"};
+  EXPECT_EQ(select_command(data, "influence") + "0.5" + select_output(data),
+            "air select 'it'\\''s here.jsonl' subset.jsonl --by influence --min-score=0.5 -o "
+            "new-subset.jsonl");
+}
+
 TEST(ReportDataTest, ShowsTopMiddleAndBottomOnce) {
   const ReportData data = read(many_lines(100), 9);
   std::vector<int64_t> positions;
@@ -162,6 +212,24 @@ TEST(PageTest, NamesItsScriptAndStyleByHash) {
   EXPECT_THAT(page, Not(HasSubstr(" style="))) << "the policy would block it";
   for (const char* loading : {" src=", "url(", "@import", "https:"})
     EXPECT_THAT(page, Not(HasSubstr(loading)));
+}
+
+TEST(PageTest, IsReadableWithoutItsScript) {
+  const std::string page = render_page(read(many_lines(30)));
+  EXPECT_THAT(page, HasSubstr("<html lang=\"en\" class=\"no-script\">"));
+  EXPECT_THAT(page, HasSubstr("<p class=\"no-js\">The best tenth: <code>air select scored.jsonl"));
+  EXPECT_THAT(page, HasSubstr("<table class=\"plain\" id=\"thresholds\">"));
+  EXPECT_THAT(page, HasSubstr("<details id=\"trace-0\" class=\"trace\"><summary>"));
+  EXPECT_THAT(page, HasSubstr("aria-sort=\"ascending\""));
+  EXPECT_THAT(page, HasSubstr("class=\"verdict care\""));
+}
+
+TEST(PageTest, EmbedsTheBestTracesAlone) {
+  ReportData data = read(many_lines(5));
+  data.traces.resize(20'000, data.traces.back());
+  const std::string page = render_page(data);
+  EXPECT_LT(page.size(), 600'000u);
+  EXPECT_THAT(page, HasSubstr("\"num_traces\":20000"));
 }
 
 TEST(PageTest, ShowsHostileTextAsText) {

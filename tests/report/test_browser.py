@@ -49,7 +49,7 @@ def scored_record(number):
     if number < 5:
         air["tokens"] = tokens_of("".join(responses))
     record = {"id": f"r{number}", "source": "abc"[number % 3], "prompt": "Why?" if number != 4 else "x" * (1 << 20), "response": "".join(responses)}
-    return json.dumps(record, ensure_ascii=False)[:-1] + ',"air":' + json.dumps(air) + "}\n"
+    return json.dumps(record, ensure_ascii=False)[:-1] + ',"air":' + json.dumps(air, separators=(",", ":")) + "}\n"
 
 
 HEADS = {

@@ -1,0 +1,146 @@
+#include "show/trace_view.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "scored/eighths.h"
+#include "text/utf8.h"
+
+namespace air {
+
+namespace {
+
+/// Colours of a terminal of 256, from the lowest eighth (cool) to the highest (warm).
+constexpr std::array<int, 8> kColours{27, 33, 74, 110, 180, 214, 208, 202};
+constexpr size_t kTextColumn = 38;  // where a step's text begins
+
+std::string painted(const std::string& text, int eighth, bool has_color) {
+  if (!has_color || text.empty()) return text;
+  return fmt::format("\x1b[38;5;{}m{}\x1b[0m", kColours[static_cast<size_t>(eighth)], text);
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte == 0x7f)
+      append_utf8(out, 0x2421);
+    else if (byte < 0x20 && c != '\n' && c != '\t')
+      append_utf8(out, 0x2400 + static_cast<char32_t>(byte));
+    else
+      out += c;
+  }
+  return out;
+}
+
+/// Without the line breaks around it; lines after the first begin under the first.
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> lines;
+  const size_t begin = text.find_first_not_of("\n");
+  if (begin == std::string_view::npos) return {""};
+  text = text.substr(begin, text.find_last_not_of("\n") - begin + 1);
+  while (true) {
+    const size_t end = text.find('\n');
+    lines.push_back(printable(text.substr(0, end)));
+    if (end == std::string_view::npos) return lines;
+    text.remove_prefix(end + 1);
+  }
+}
+
+double number_of(const ScoredStep& step, ColourBy by) {
+  switch (by) {
+    case ColourBy::kInfluence:
+      return step.influence;
+    case ColourBy::kDivergence:
+      return step.divergence;
+    case ColourBy::kLoss:
+      return step.base_nll;
+    case ColourBy::kWeight:
+      return step.weight;
+  }
+  return 0;
+}
+
+std::vector<int> step_eighths(const std::vector<ScoredStep>& steps, ColourBy by) {
+  std::vector<double> values;
+  for (const ScoredStep& step : steps) values.push_back(number_of(step, by));
+  return eighths(values);
+}
+
+std::string title_of(const ScoredTrace& trace) {
+  std::string title = trace.id.empty() ? "line " + std::to_string(trace.line) : trace.id;
+  for (char& c : title)
+    if (c == '\n') c = ' ';
+  title = printable(title);
+  if (trace.rank > 0) title += ": rank " + std::to_string(trace.rank);
+  title += fmt::format(
+      ", influence {:+.3f} (loss {:.3f} -> {:.3f} nats per token, {} tokens, {} steps)",
+      trace.influence, trace.base_nll, trace.ref_nll, trace.num_tokens, trace.steps.size());
+  if (trace.controlled) title += fmt::format(", beyond random heads {:+.3f}", *trace.controlled);
+  return title + fmt::format(", repetition {:.2f}", trace.repetition);
+}
+
+/// The texts of the tokens of a step, each coloured by what it costs more.
+std::string tokens_line(const ScoredTrace& trace, const ScoredStep& step,
+                        const ScoredTokens& tokens, const std::vector<int>& token_eighths,
+                        const TraceStyle& style) {
+  std::string line;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens.begin[i] < step.bytes.begin || tokens.begin[i] >= step.bytes.end) continue;
+    // A token that begins inside a character is shown with the one before it.
+    if (is_continuation_byte(trace.response[static_cast<size_t>(tokens.begin[i])])) continue;
+    size_t next = i + 1;
+    const auto end_of = [&](size_t token) {
+      return token < tokens.size() ? std::min(tokens.begin[token], step.bytes.end) : step.bytes.end;
+    };
+    while (end_of(next) < step.bytes.end &&
+           is_continuation_byte(trace.response[static_cast<size_t>(end_of(next))]))
+      ++next;
+    std::string text = printable(std::string_view(trace.response)
+                                     .substr(static_cast<size_t>(tokens.begin[i]),
+                                             static_cast<size_t>(end_of(next) - tokens.begin[i])));
+    for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at))
+      text.replace(at, 1, "\u23ce");
+    if (!line.empty()) line += '|';
+    double more = 0;
+    for (size_t token = i; token < next; ++token)
+      more += tokens.ref_nll[token] - tokens.base_nll[token];
+    line += painted(text, token_eighths[i], style.has_color) + fmt::format("({:+.2f})", more);
+  }
+  return line;
+}
+
+}  // namespace
+
+std::string view_of(const ScoredTrace& trace, const std::optional<ScoredTokens>& tokens,
+                    const TraceStyle& style) {
+  std::string out = title_of(trace) + "\n";
+  for (const ChatMessage& message : trace.messages)
+    out += printable(message.role) + ": " + printable(message.content) + "\n";
+  out += fmt::format("{:>11}{:>8}{:>8}{:>8}   step\n", "influence", "loss", "weight", "tokens");
+  const std::vector<int> shades = step_eighths(trace.steps, style.by);
+  std::vector<int> token_shades;
+  if (tokens) {
+    std::vector<double> more;
+    for (size_t i = 0; i < tokens->size(); ++i)
+      more.push_back(tokens->ref_nll[i] - tokens->base_nll[i]);
+    token_shades = eighths(more);
+  }
+  const std::string indent(kTextColumn, ' ');
+  for (size_t i = 0; i < trace.steps.size(); ++i) {
+    const ScoredStep& step = trace.steps[i];
+    out += fmt::format("{:>+11.3f}{:>8.3f}{:>8.2f}{:>8}   ", step.influence, step.base_nll,
+                       step.weight, step.num_tokens);
+    const std::vector<std::string> lines = lines_of(step.text(trace.response));
+    for (size_t line = 0; line < lines.size(); ++line)
+      out += (line == 0 ? "" : indent) + painted(lines[line], shades[i], style.has_color) + "\n";
+    if (tokens) out += indent + tokens_line(trace, step, *tokens, token_shades, style) + "\n";
+  }
+  if (trace.truncated) out += "-- scored up to here: --overlong truncate\n";
+  return out + "\n";
+}
+
+}  // namespace air
