@@ -164,12 +164,12 @@ std::string set_rank(std::string_view scored_line, int64_t rank) {
     out += scored_line.substr(at + own->end);
     return out;
   }
-  if (!air.starts_with(object_begin()))
-    throw Error(ErrorKind::kInput, "", "the key \"air\" does not begin with its schema");
-  const size_t after_schema = at + object_begin().size();
+  const RecordValue* schema = find_field(object, "schema");
+  if (schema == nullptr) throw Error(ErrorKind::kInput, "", "the key \"air\" has no schema");
+  const size_t after_schema = at + schema->end;
   out = scored_line.substr(0, after_schema);
-  JsonWriter(out).member("rank", rank);
-  out += ',';
+  out += ",\"rank\":";
+  append_number(out, rank);
   out += scored_line.substr(after_schema);
   return out;
 }

@@ -15,6 +15,13 @@ TEST(SetRankTest, ChangesTheDigitsOfTheTracesRankAlone) {
   EXPECT_THROW(set_rank(R"({"rank":4})", 1), Error);
 }
 
+TEST(SetRankTest, ReadsLinesThatAnotherProgramWroteAnew) {
+  const std::string before = R"({"air": {"line": 3, "schema": "air.score/1")",
+                    after = R"(, "influence": 1.5}, "id": "a"})";
+  EXPECT_EQ(set_rank(before + after, 7), before + ",\"rank\":7" + after);
+  EXPECT_THROW(set_rank(R"({"air":{"line":3}})", 7), Error);
+}
+
 TEST(SetRankTest, GivesTheAirObjectOneAfterItsSchema) {
   const std::string line =
       R"({"note":"\"air\":{\"schema\":\"air.score/1\",","air":{"schema":"air.score/1","line":1,"x":[{"y":2}]} } )";
