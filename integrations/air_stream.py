@@ -106,7 +106,7 @@ class Stream:
                 if error.exit_code >= 0 or self.restarts == 0:
                     raise
                 self.restarts -= 1
-                print(f"air: {error}; starting anew", file=sys.stderr)
+                print(f"air: {str(error).splitlines()[0]}; starting anew", file=sys.stderr, flush=True)
         return answers
 
     def close(self):

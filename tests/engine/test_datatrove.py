@@ -108,4 +108,4 @@ def test_the_process_may_be_killed(demo_model, folder, single):
     assert run.wait(300) == 0
     ids = [json.loads(line)["id"] for rank in range(2) for line in gzip.open(folder / "scored" / f"{rank:05d}.jsonl.gz")]
     assert ids == [record["id"] for record in in_order(single)]
-    assert "was killed by signal 9; starting anew" in " ".join((folder / "messages").read_text().split("\n"))
+    assert "was killed by signal 9; starting anew" in (folder / "messages").read_text()
