@@ -62,7 +62,7 @@ std::vector<size_t> record_ends(std::string_view text, const std::vector<std::st
     if (at == std::string_view::npos || !is_blank(text.substr(done, at - done)))
       throw Error(ErrorKind::kInput, "",
                   "step " + std::to_string(i) +
-                      " of the record does not stand in the response where it should");
+                      " of the record is not where it should be in the response");
     if (i > 0) ends.push_back(at);
     done = at + steps[i].size();
   }

@@ -51,7 +51,7 @@ bool ResultJournal::keep(std::string_view line) {
     ProbeResult result;
     result.recall = object.number("recall");
     result.nll = object.number("nll");
-    result.scores = object.list<HeadScores>("scores");
+    result.scores = object.value<HeadScores>("scores");
     kept_[static_cast<size_t>(object.integer("probe"))] = std::move(result);
     return true;
   } catch (const Error&) {

@@ -1,4 +1,4 @@
-// What a run of `air score` tells while it goes on.
+// What a run of `air score` reports while it runs.
 #pragma once
 
 #include <cstdint>

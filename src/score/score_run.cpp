@@ -159,10 +159,10 @@ bool ScoreRun::resume_batch(const TraceBatch& batch) {
 
 void ScoreRun::end_resuming() {
   resume_.drop_rest();
-  spdlog::info("{} traces were scored by the run before", results_.num_resumed);
+  spdlog::info("kept of the run before: {}", counted(results_.num_resumed, "trace"));
   if (resume_.num_changed() > 0)
-    spdlog::warn("{} traces have changed since the run before: they are scored again",
-                 resume_.num_changed());
+    spdlog::warn("changed since the run before, scored again: {}",
+                 counted(resume_.num_changed(), "trace"));
 }
 
 SplitScores ScoreRun::score_batch(const TraceBatch& batch) {

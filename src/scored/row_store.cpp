@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 #include "base/byte_source.h"
 #include "base/error.h"
@@ -14,8 +16,6 @@
 
 namespace air {
 namespace {
-
-constexpr size_t kMaxFiles = 1 << 16;
 
 /// Writes to the end of a file by large pieces.
 class Spool {
@@ -49,6 +49,7 @@ class Spool {
 struct RowStore::File {
   int fd = -1;
   std::string name;
+  size_t first_row = 0;
   ~File() {
     if (fd >= 0) ::close(fd);
   }
@@ -60,13 +61,11 @@ RowStore::~RowStore() = default;
 void RowStore::add(
     const std::string& path,
     const std::function<void(std::string_view line, const std::string& where)>& visit) {
-  if (files_.size() == kMaxFiles)
-    throw Error(ErrorKind::kUsage, "", "more than " + std::to_string(kMaxFiles) + " inputs",
-                "join some with cat");
   LineReader reader(path);
   const bool in_place = !is_read_once(path) && reader.offset().has_value();
   auto file = std::make_unique<File>();
   file->name = reader.name();
+  file->first_row = rows_.size();
   file->fd = in_place ? ::open(path.c_str(), O_RDONLY | O_CLOEXEC) : open_unnamed_file();
   if (file->fd < 0) throw Error(ErrorKind::kInput, path, std::strerror(errno));
   Spool spool(file->fd);
@@ -76,11 +75,7 @@ void RowStore::add(
     const uint64_t size = line.size();
     if (!is_blank(line)) {
       in_context(reader.where(), [&] { visit(line, reader.where()); });
-      Row row{};
-      row.begin = in_place ? static_cast<uint64_t>(*reader.offset()) : begin;
-      row.file = files_.size();
-      row.size = size;
-      rows_.push_back(row);
+      rows_.push_back({in_place ? static_cast<uint64_t>(*reader.offset()) : begin, size});
       if (!in_place) {
         spool.write(line);
         begin += size;
@@ -93,7 +88,10 @@ void RowStore::add(
 
 std::string RowStore::line(int64_t row) const {
   const Row& place = rows_.at(static_cast<size_t>(row));
-  const File& file = *files_[place.file];
+  const auto after =
+      std::upper_bound(files_.begin(), files_.end(), static_cast<size_t>(row),
+                       [](size_t number, const auto& file) { return number < file->first_row; });
+  const File& file = **std::prev(after);
   std::string line(place.size, '\0');
   for (size_t done = 0; done < line.size();) {
     const ssize_t count = ::pread(file.fd, line.data() + done, line.size() - done,

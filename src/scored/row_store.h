@@ -35,8 +35,7 @@ class RowStore {
  private:
   struct File;
   struct Row {
-    uint64_t begin : 48;  ///< in its file
-    uint64_t file : 16;
+    uint64_t begin;  ///< in its file
     uint64_t size;
   };
   std::vector<std::unique_ptr<File>> files_;

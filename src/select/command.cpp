@@ -28,7 +28,7 @@ namespace air {
 
 namespace {
 
-/// Ids for texts, in order of first sight.
+/// Ids for texts, in order of first appearance.
 class Interner {
  public:
   int32_t id_of(const std::string& text) {
