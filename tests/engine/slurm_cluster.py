@@ -91,8 +91,8 @@ PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
         self.daemons.append(daemon)
         return daemon
 
-    def start_node(self):
-        self.node = self.start("slurmd", "-D", "-N", socket.gethostname().split(".")[0])
+    def start_node(self, *how):
+        self.node = self.start("slurmd", "-D", "-N", socket.gethostname().split(".")[0], *how)
 
     def run(self, *command, check=True, **environment):
         result = subprocess.run([str(part) for part in command], env=self.environment | environment, capture_output=True, text=True, timeout=60)

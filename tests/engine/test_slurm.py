@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import slurm_cluster
-from air_runner import REPOSITORY, air_binary
+from air_runner import REPOSITORY, air_binary, succeed
 from conftest import ALONE, HEADS
 
 NUM_SHARDS = 4
@@ -27,7 +27,8 @@ def submit(cluster, demo_model, traces, tmp_path):
     """Runs submit.sh as a user does, on the CPU; the heads are there already."""
     out = tmp_path / "out"
     out.mkdir()
-    (out / "heads.json").write_text(json.dumps(HEADS.split(",")))
+    (tmp_path / "heads.txt").write_text(HEADS.replace(",", "\n"))
+    succeed("find-heads", "--model", demo_model, "--import", tmp_path / "heads.txt", "-o", out / "heads.json")
 
     def submit(*flags):
         return cluster.run(REPOSITORY / "examples" / "slurm" / "submit.sh", "--cpus-per-task=1", *flags, AIR_MODEL=str(demo_model),
@@ -50,6 +51,24 @@ def air_of(shard):
     return None
 
 
+def parent(pid):
+    return int((Path("/proc") / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def tasks_of(cluster):
+    """The processes of the cluster's jobs."""
+    conf = f"SLURM_CONF={cluster.folder}/slurm.conf".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            environment = (entry / "environ").read_bytes().split(b"\0")
+            if conf in environment and any(item.startswith(b"SLURM_JOB_ID=") for item in environment):
+                found.append(int(entry.name))
+        except (OSError, ValueError):
+            pass
+    return found
+
+
 def kept(out, shard):
     path = out / f"scored.{shard}.jsonl.partial"
     return path.read_bytes().count(b"\n") if path.exists() else 0
@@ -64,7 +83,7 @@ def test_only_what_is_missing_runs_again(cluster, submit, single):
     # Two tasks run at a time. One is killed, the other gets what Slurm sends at the time limit.
     cluster.wait_for("scores of two tasks", lambda: kept(out, 0) > 4 and kept(out, 1) > 4, 120)
     os.kill(air_of(0), signal.SIGKILL)
-    cluster.run("scancel", "--batch", "--signal=TERM", f"{array}_1")
+    os.kill(parent(air_of(1)), signal.SIGTERM)  # the batch script alone, as --signal=B:TERM says
     # A task that is cancelled leaves a gap in the array.
     cluster.run("scancel", f"{array}_3")
     cluster.wait_for("end of the jobs", lambda: not cluster.run("squeue", "-h").strip(), 400)
@@ -91,17 +110,16 @@ def test_a_node_that_restarts_costs_no_finished_score(cluster, submit, single):
     cluster.wait_for("scores of two tasks", lambda: kept(out, 0) > 4 and kept(out, 1) > 4, 120)
     cluster.node.kill()
     cluster.node.wait()
-    for entry in Path("/proc").iterdir():
+    tasks = tasks_of(cluster)
+    steps = {step for step in map(parent, tasks) if (Path("/proc") / str(step) / "comm").read_text().startswith("slurmstepd")}
+    assert len(steps) == 2
+    for pid in (*steps, *tasks):    # whoever would tell of the tasks' end goes first
         try:
-            command = (entry / "cmdline").read_bytes()
-            is_step = command.startswith(b"slurmstepd: [")
-            is_task = f"SLURM_CONF={cluster.folder}/slurm.conf".encode() in (entry / "environ").read_bytes() and b"SLURM_JOB_ID=" in (entry / "environ").read_bytes()
-            if is_task or (is_step and os.readlink(entry / "cwd").startswith(str(cluster.folder))):
-                os.kill(int(entry.name), signal.SIGKILL)
-        except OSError:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
             pass
     time.sleep(1)
-    cluster.start_node()
+    cluster.start_node("-b")    # which says that the node was booted
     cluster.wait_for_jobs()
     assert (out / "all.jsonl").read_bytes() == single.read_bytes()
     assert json.loads((out / "scored.0.jsonl.manifest.json").read_text())["num_resumed"] >= 4
