@@ -1,7 +1,9 @@
 """A Slurm of one node with two CPUs in a folder of its own: munged, slurmctld and slurmd of this machine, on free ports."""
+import ctypes
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -33,10 +35,23 @@ def free_ports(count):
     return ports
 
 
+def end_with_parent():
+    """No daemon outlives a test that is killed: prctl(PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 class Cluster:
     def __init__(self, folder):
         self.folder = folder
         self.daemons = []
+        try:
+            self.set_up(folder)
+        except BaseException:
+            self.close()
+            raise
+
+    def set_up(self, folder):
+        self.environment = os.environ | {"SLURM_CONF": str(folder / "slurm.conf")}
         (folder / "munge.key").write_bytes(os.urandom(128))
         (folder / "munge.key").chmod(0o600)
         for name in ("state", "spool"):
@@ -68,6 +83,7 @@ MailProg=/bin/true
 ReturnToService=2
 JobRequeue=1
 KillWait=5
+BatchStartTimeout=1
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SchedulerParameters=sched_interval=2,sched_min_interval=200000,batch_sched_delay=0
@@ -87,7 +103,8 @@ PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
 
     def start(self, program, *arguments):
         daemon = subprocess.Popen([find(program), *arguments], env=self.environment, stdin=subprocess.DEVNULL,
-                                  stdout=(self.folder / f"{program}.out").open("ab"), stderr=subprocess.STDOUT, start_new_session=True)
+                                  stdout=(self.folder / f"{program}.out").open("ab"), stderr=subprocess.STDOUT, start_new_session=True,
+                                  preexec_fn=end_with_parent)
         self.daemons.append(daemon)
         return daemon
 
