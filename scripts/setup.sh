@@ -23,7 +23,7 @@ BUILD_PACKAGES=(
 )
 TEST_PACKAGES=(libgtest-dev libgmock-dev librapidcheck-dev jq)
 CHECK_PACKAGES=(clang-format)
-ENGINE_PACKAGES=(slurm-wlm munge)
+ENGINE_PACKAGES=(slurm-wlm munge parallel)
 FUZZ_PACKAGES=(clang-14 libfuzzer-14-dev)
 WHEEL_PACKAGES=(icu-devtools)
 OLDEST_TORCH=2.9
