@@ -20,6 +20,8 @@ if(SKBUILD)
   endif()
   file(WRITE "${PROJECT_BINARY_DIR}/generated/torch_version.txt" "${_torch_minor}\n")
   install(FILES "${PROJECT_BINARY_DIR}/generated/torch_version.txt" DESTINATION air_select)
+  file(GLOB _integrations CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/integrations/*.py")
+  install(FILES ${_integrations} DESTINATION .)  # import air_ray
 else()
   set(_program_folder "${CMAKE_INSTALL_BINDIR}")
   set(AIR_LIBRARY_FOLDER "${CMAKE_INSTALL_LIBDIR}/air")

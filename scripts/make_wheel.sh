@@ -59,6 +59,8 @@ check() {
   done
   $env/bin/python -m pip install -q --no-deps "$wheel" >&2
   $env/bin/air --version
+  $env/bin/python -I -c 'import air_stream, sys; assert air_stream.find_program().startswith(sys.prefix)' ||
+    die "air_stream is not in the wheel, or does not find its air"
 
   .venv/bin/python scripts/make_planted_model.py $env/planted > /dev/null
   score() { "$1" score --model $env/planted --heads 1-5 --device cpu examples/gsm8k_50.jsonl -o "$env/$2" --quiet; }

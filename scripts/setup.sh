@@ -4,6 +4,7 @@
 #   scripts/setup.sh            what the demo needs: build/release/air and .venv
 #   scripts/setup.sh --test     what the tests need too: the test programs, transformers, a browser
 #   scripts/setup.sh --check    what scripts/check.sh needs on top of that: clang-format
+#   scripts/setup.sh --engines  what the tests of Slurm, Ray and datatrove need on top of --test
 #   scripts/setup.sh --fuzz     what the preset fuzz needs; builds nothing
 #   scripts/setup.sh --wheel    what scripts/make_wheel.sh needs; builds nothing
 # Settings: LibTorch_ROOT=DIR       use this libtorch (.../site-packages/torch or an unpacked
@@ -22,22 +23,25 @@ BUILD_PACKAGES=(
 )
 TEST_PACKAGES=(libgtest-dev libgmock-dev librapidcheck-dev jq)
 CHECK_PACKAGES=(clang-format)
+ENGINE_PACKAGES=(slurm-wlm munge parallel)
 FUZZ_PACKAGES=(clang-14 libfuzzer-14-dev)
 WHEEL_PACKAGES=(icu-devtools)
 OLDEST_TORCH=2.9
 
 with_tests=0
 with_checks=0
+with_engines=0
 for_fuzz=0
 for_wheel=0
 for argument in "$@"; do
   case "$argument" in
     --test) with_tests=1 ;;
     --check) with_tests=1 with_checks=1 ;;
+    --engines) with_tests=1 with_engines=1 ;;
     --fuzz) for_fuzz=1 ;;
     --wheel) for_wheel=1 ;;
     -h | --help) print_help; exit 0 ;;
-    *) die "unknown argument $argument (known: --test, --check, --fuzz, --wheel, --help)" ;;
+    *) die "unknown argument $argument (known: --test, --check, --engines, --fuzz, --wheel, --help)" ;;
   esac
 done
 
@@ -81,6 +85,7 @@ install_packages() {
   command -v apt-get > /dev/null && command -v dpkg-query > /dev/null || list_by_hand
   local wanted=("${BUILD_PACKAGES[@]}") missing=()
   [ $with_tests = 0 ] || wanted+=("${TEST_PACKAGES[@]}")
+  [ $with_engines = 0 ] || wanted+=("${ENGINE_PACKAGES[@]}")
   [ $for_fuzz = 0 ] || wanted+=("${FUZZ_PACKAGES[@]}")
   [ $for_wheel = 0 ] || wanted+=("${WHEEL_PACKAGES[@]}")
   [ $with_checks = 0 ] || wanted+=("${CHECK_PACKAGES[@]}")
@@ -185,6 +190,7 @@ prepare_python() {
     pip_install requirements-test.txt
     pip_install requirements-trainers.txt
     pip_install requirements-loaders.txt --no-deps
+    [ $with_engines = 0 ] || pip_install requirements-engines.txt
   fi
 }
 

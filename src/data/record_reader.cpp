@@ -30,7 +30,13 @@ Shard Shard::parse(const std::string& text) {
 }
 
 RecordReader::RecordReader(std::vector<std::string> inputs, Shard shard, std::stop_token stop)
-    : inputs_(std::move(inputs)), shard_(shard), stop_(std::move(stop)) {}
+    : inputs_(std::move(inputs)), shard_(shard), sizes_(shard.count), stop_(std::move(stop)) {}
+
+bool RecordReader::is_mine() {
+  if (shard_.count == 1) return true;
+  return (shard_.by == ShardBy::kSize ? sizes_.add(text_.size()) : (line_ - 1) % shard_.count) ==
+         shard_.index;
+}
 
 bool RecordReader::next() {
   for (;;) {
@@ -43,7 +49,7 @@ bool RecordReader::next() {
       continue;
     }
     ++line_;
-    if ((line_ - 1) % shard_.count == shard_.index && !is_blank(text_)) return true;
+    if (is_mine() && !is_blank(text_)) return true;
   }
 }
 

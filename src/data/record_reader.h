@@ -9,14 +9,22 @@
 #include <vector>
 
 #include "base/line_reader.h"
+#include "data/shard_sizes.h"
 #include "data/trace_record.h"
 
 namespace air {
 
-/// `--shard I/N`: of all input lines, those whose number (from 0) is I modulo N.
+/// What makes shards equal.
+enum class ShardBy {
+  kLines,  ///< of N shards, shard I has the lines whose number (from 0) is I modulo N
+  kSize,   ///< each line goes to the shard that has the fewest bytes before it (shard_sizes.h)
+};
+
+/// `--shard I/N`: the lines of one of N processes that know nothing of each other.
 struct Shard {
   int64_t index = 0;
   int64_t count = 1;
+  ShardBy by = ShardBy::kLines;
 
   /// Reads "I/N", 0 ≤ I < N. @throws Error(kUsage) that names no place.
   static Shard parse(const std::string& text);
@@ -44,7 +52,9 @@ class RecordReader {
 
  private:
   std::vector<std::string> inputs_;
+  bool is_mine();
   Shard shard_;
+  ShardSizes sizes_;  // by size only
   std::stop_token stop_;
   size_t next_input_ = 0;
   std::unique_ptr<LineReader> reader_;

@@ -11,6 +11,7 @@
 #include "score/device_run.h"
 #include "score/finish_run.h"
 #include "score/flags.h"
+#include "score/plan_run.h"
 #include "score/score_share.h"
 #include "score/stream_run.h"
 
@@ -19,6 +20,7 @@ namespace air {
 namespace {
 
 void run(const ScoreFlags& flags, ScoreOptions options) {
+  if (flags.plan) return plan_scores(flags, options);
   if (flags.stream) return score_stream(flags, options);
   const std::vector<std::string> devices = device_list(flags.shared.device);
   options.partial = partial_path(options.output);

@@ -34,7 +34,7 @@ ScoreOptions part_of(const ScoreOptions& options, int64_t i, int64_t n) {
   ScoreOptions part = options;
   // The lines of a shard that the user asked for are shared as the lines of the whole input are.
   const Shard shard = options.source.shard;
-  part.source.shard = {shard.index + i * shard.count, n * shard.count};
+  part.source.shard = {shard.index + i * shard.count, n * shard.count, shard.by};
   part.partial = options.partial + "." + std::to_string(i) + "of" + std::to_string(n);
   return part;
 }
@@ -266,6 +266,10 @@ bool is_worker_suffix(std::string_view text) {
 }
 
 void check_files(const ScoreOptions& options) {
+  if (options.source.shard.by == ShardBy::kSize && options.source.shard.count > 1)
+    throw Error(ErrorKind::kUsage, "--shard-by",
+                "shards of one size are not shared out among several devices",
+                "one process for each device, each with its own --shard I/N");
   if (options.partial.empty())
     throw Error(ErrorKind::kUsage, "--device", "several devices need an output file", "-o FILE");
   const auto once = std::ranges::find_if(options.source.inputs, is_read_once);

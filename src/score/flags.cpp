@@ -10,6 +10,7 @@
 #include "cli/inputs.h"
 #include "cli/outputs.h"
 #include "cli/validators.h"
+#include "score/plan_run.h"
 #include "score/slurm_shard.h"
 #include "score/stream_run.h"
 #include "scored/manifest.h"
@@ -20,9 +21,13 @@ namespace {
 
 /// --shard; where it is not given, the share of this task of a Slurm array job; else all.
 Shard find_shard(const ScoreFlags& flags) {
-  if (flags.stream) return {};
-  if (!flags.shard) return slurm_shard();
-  return in_context("--shard", [&] { return Shard::parse(*flags.shard); });
+  Shard shard;
+  if (flags.shard)
+    shard = in_context("--shard", [&] { return Shard::parse(*flags.shard); });
+  else if (!flags.stream && !flags.plan)
+    shard = slurm_shard(flags.shard_by == "lines");
+  shard.by = flags.shard_by == "size" ? ShardBy::kSize : ShardBy::kLines;
+  return shard;
 }
 
 /// The shard whose scores a manifest is of; none when the file is not a manifest that says so.
@@ -158,6 +163,16 @@ void add_run_group(CLI::App& verb, ScoreFlags& flags) {
                   "task's share (SLURM_ARRAY_TASK_ID of _COUNT)")
       ->group(run)
       ->type_name("I/N");
+  verb.add_option("--shard-by", flags.shard_by,
+                  "What makes shards equal: lines, or size: each line goes to the shard with the "
+                  "fewest bytes before it")
+      ->check(CLI::IsMember({"lines", "size"}))
+      ->group(run);
+  verb.add_option("--plan", flags.plan,
+                  "Score a sample only, and tell the tokens and seconds of N shards and of all")
+      ->check(CLI::Range(1, 1'000'000))
+      ->group(run)
+      ->type_name("N");
   verb.add_option(
           "--on-error", flags.on_error,
           "A bad record: fail ends the run (the default), skip leaves it out, report answers it "
@@ -231,6 +246,7 @@ ScoreOptions check(const ScoreFlags& flags) {
   in_context("--weight-high, --weight-low", [&] { options.style.weighting.check(); });
   options.style.token_losses = flags.token_losses;
   if (flags.stream) check_stream(flags);
+  if (flags.plan) check_plan(flags);
   options.output = flags.output;
   options.rejects = flags.rejects;
   check_files(flags, options);

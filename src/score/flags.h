@@ -29,6 +29,8 @@ struct ScoreFlags {
   int64_t max_batch_tokens = 0;
   std::optional<std::string> order;  ///< default rank; a stream's is input
   std::optional<std::string> shard;
+  std::string shard_by = "lines";
+  std::optional<int64_t> plan;          ///< number of shards to plan for
   std::optional<std::string> on_error;  ///< default fail; a stream's is report
   std::string rejects;
   bool resume = false, overwrite = false, force = false;

@@ -58,6 +58,7 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
           {"seed", flags.shared.seed},
           {"inputs", inputs},
           {manifest_key::kShard, options.source.shard.text()},
+          {"shard_by", flags.shard_by},
           {manifest_key::kFields,
            {{"prompt", fields.prompt},
             {"response", fields.response},

@@ -24,7 +24,7 @@ int64_t whole_number(const char* variable, int64_t absent) {
 
 }  // namespace
 
-Shard slurm_shard() {
+Shard slurm_shard(bool by_lines) {
   const int64_t id = whole_number("SLURM_ARRAY_TASK_ID", -1);
   const int64_t count = whole_number("SLURM_ARRAY_TASK_COUNT", -1);
   if (id < 0 || count < 0) return {};
@@ -42,8 +42,11 @@ Shard slurm_shard() {
                     "its own is unknown",
                 "give --shard I/N");
   const Shard shard{(id - first) / step, count};
-  spdlog::info("Slurm array task {}: --shard {} (lines {}, {}, … of the input)", id, shard.text(),
-               shard.index + 1, shard.index + 1 + count);
+  if (by_lines)
+    spdlog::info("Slurm array task {}: --shard {} (lines {}, {}, … of the input)", id, shard.text(),
+                 shard.index + 1, shard.index + 1 + count);
+  else
+    spdlog::info("Slurm array task {}: --shard {}, by size", id, shard.text());
   if (count == 1)
     spdlog::warn(
         "an array of one task scores all lines; a task of a larger array that is run again takes "

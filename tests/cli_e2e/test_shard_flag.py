@@ -89,3 +89,71 @@ def test_a_shard_does_not_overwrite_the_scores_of_another(score, out):
 @pytest.mark.parametrize("text", ["3/3", "-1/3", "1", "1/0", "a/b", "1/3x"])
 def test_a_shard_that_is_none(score, text):
     assert "--shard" in fail(USAGE, *score, f"--shard={text}")
+
+
+@pytest.fixture
+def uneven(model, tmp_path):
+    """A long record in every fourth line: by lines the first of four shards has nearly all the work."""
+    path = write_records(tmp_path / "uneven.jsonl", [{"prompt": f"Say {i}.", "response": f"{i}. " * (60 if i % 4 == 0 else 1)} for i in range(24)])
+    return ["score", "--model", model, "--heads", "1-5", "--threads", "1", "--max-batch-tokens", "1", path]
+
+
+def test_shards_by_size_are_even_and_join_to_one_run(uneven, out):
+    lines = uneven[-1].read_bytes().splitlines()
+    whole = succeed(*uneven)
+    files, sizes, seen = [], [], []
+    for i in range(4):
+        files.append(out / f"s{i}.jsonl")
+        succeed(*uneven, "--shard-by", "size", "--shard", f"{i}/4", "-o", files[-1])
+        mine = lines_of(files[-1].read_bytes())
+        sizes.append(sum(len(lines[line - 1]) for line in mine))
+        seen += mine
+        assert json.loads((out / f"s{i}.jsonl.manifest.json").read_text())["shard_by"] == "size"
+    assert sorted(seen) == list(range(1, 25))
+    assert max(sizes) - min(sizes) <= max(map(len, lines))  # what the rule promises
+    assert max(sizes) < 1.4 * min(sizes)
+    assert succeed("select", *files) == whole
+    # Blank lines count as they do for everybody who reads the file.
+    uneven[-1].write_bytes(b"\n\n".join(lines))
+    assert sorted(sum((lines_of(succeed(*uneven, "--shard-by", "size", "--shard", f"{i}/4")) for i in range(4)), [])) == list(range(1, 49, 2))
+
+
+def test_shards_by_size_are_not_shared_out_again(uneven, out):
+    assert "--shard-by" in fail(USAGE, *uneven, "--shard-by", "size", "--shard", "0/2", "--device", "cpu,cpu", "-o", out / "x.jsonl")
+    succeed(*uneven, "--shard-by", "size", "--device", "cpu,cpu", "-o", out / "x.jsonl")
+    assert (out / "x.jsonl").read_bytes() == succeed(*uneven)
+
+
+def plan(output):
+    """Rows of a plan: shard -> (lines, tokens, seconds)."""
+    rows = [line.split("\t") for line in output.decode().splitlines()]
+    assert rows[0] == ["shard", "lines", "tokens", "seconds"]
+    return {row[0]: (int(row[1]), int(row[2]), float(row[3])) for row in rows[1:]}
+
+
+def test_a_plan_tells_the_tokens_of_each_shard(uneven, out):
+    succeed(*uneven, "-o", out / "s.jsonl")
+    manifest = json.loads((out / "s.jsonl.manifest.json").read_text())
+    by_lines, by_size = plan(succeed(*uneven, "--plan", "4")), plan(succeed(*uneven, "--plan", "4", "--shard-by", "size"))
+    assert list(by_lines) == ["0/4", "1/4", "2/4", "3/4", "all"]
+    for rows in (by_lines, by_size):
+        lines, tokens, seconds = rows["all"]
+        assert lines == 24 and seconds > 0
+        assert tokens == manifest["num_tokens"]  # every record is in the sample
+        assert sum(row[0] for name, row in rows.items() if name != "all") == 24
+        assert abs(sum(row[1] for name, row in rows.items() if name != "all") - tokens) <= 4
+    # By lines the first shard has six long records; by size the work is shared.
+    assert by_lines["0/4"][1] > 4 * by_lines["1/4"][1]
+    assert max(by_size[f"{i}/4"][1] for i in range(4)) < 1.4 * min(by_size[f"{i}/4"][1] for i in range(4))
+
+
+@pytest.mark.parametrize("more, named", [(["--resume"], "--resume"), (["--shard", "0/2"], "--shard"), (["--stream"], "--stream"),
+                                         (["--device", "cpu,cpu"], "--device"), (["-"], "--plan")])
+def test_a_plan_refuses_what_it_has_no_use_for(uneven, more, named):
+    arguments = uneven if more != ["-"] else uneven[:-1]
+    assert f"{named}: " in fail(USAGE, *arguments, "--plan", "2", *more, stdin=b"{}")
+
+
+def test_a_plan_of_no_traces_is_an_error(uneven):
+    uneven[-1].write_text("\n")
+    assert "nothing to plan" in fail(3, *uneven, "--plan", "2")
