@@ -26,8 +26,9 @@ double JsonObject::number(const char* key) const {
 
 int64_t JsonObject::integer(const char* key) const {
   const Json& value = get(key);
-  if (!value.is_number_integer()) fail(key, "is not an integer");
-  return value.get<int64_t>();
+  const auto number = whole_number(value);
+  if (!number) fail(key, "is not an integer");
+  return *number;
 }
 
 void JsonObject::fail(const char* key, const std::string& what) const {

@@ -163,8 +163,11 @@ ReportData read_report_data(const ReportOptions& options) {
   data.title = options.title;
   data.inputs = options.inputs;
   data.shown = choose_shown(data, static_cast<size_t>(options.max_traces));
-  for (ShownTrace& shown : data.shown)
-    shown.trace = read_scored_trace(store.line(static_cast<int64_t>(shown.index)), options.reading);
+  for (ShownTrace& shown : data.shown) {
+    const auto row = static_cast<int64_t>(shown.index);
+    shown.trace = in_context(store.where(row),
+                             [&] { return read_scored_trace(store.line(row), options.reading); });
+  }
   return data;
 }
 

@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
+#include <utility>
 
 #include "base/byte_source.h"
 #include "base/error.h"
@@ -49,6 +52,8 @@ class Spool {
 struct RowStore::File {
   int fd = -1;
   std::string name;
+  /// Rows, rising, each with its line: those after the first, and after blank lines.
+  std::vector<std::pair<int64_t, int64_t>> first_lines;
   ~File() {
     if (fd >= 0) ::close(fd);
   }
@@ -76,6 +81,10 @@ void RowStore::add(
     const uint64_t size = line.size();
     if (!is_blank(line)) {
       in_context(reader.where(), [&] { visit(line, reader.where()); });
+      const int64_t index = num_rows(), number = reader.line_number();
+      if (auto& known = file->first_lines;
+          known.empty() || number - index != known.back().second - known.back().first)
+        known.emplace_back(index, number);
       Row row{};
       row.begin = in_place ? static_cast<uint64_t>(*reader.offset()) : begin;
       row.file = files_.size();
@@ -89,6 +98,14 @@ void RowStore::add(
   }
   if (!in_place) spool.flush();
   files_.push_back(std::move(file));
+}
+
+std::string RowStore::where(int64_t row) const {
+  const File& file = *files_[rows_.at(static_cast<size_t>(row)).file];
+  const auto after =
+      std::ranges::upper_bound(file.first_lines, row, {}, &std::pair<int64_t, int64_t>::first);
+  const auto& [first_row, first_line] = *std::prev(after);
+  return file.name + ":" + std::to_string(first_line + row - first_row);
 }
 
 std::string RowStore::line(int64_t row) const {

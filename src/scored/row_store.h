@@ -31,6 +31,8 @@ class RowStore {
   /// Line `row` (from 0) without its newline. @throws Error(kInput) when the file has changed
   /// since.
   std::string line(int64_t row) const;
+  /// "file:line" of row `row`, for messages.
+  std::string where(int64_t row) const;
 
  private:
   struct File;

@@ -14,6 +14,7 @@
 #include "base/output_file.h"
 #include "cli/chat_flags.h"
 #include "cli/help.h"
+#include "data/record_value.h"
 #include "scored/manifest.h"
 #include "scored/ranking.h"
 #include "scored/row_store.h"
@@ -144,8 +145,9 @@ std::string table_line(const Pool& pool, int64_t index) {
 /// The line of a row as it goes to the output.
 std::string written_line(const Pool& pool, int64_t row, const std::vector<int64_t>& ranks,
                          Exporter& exporter) {
-  return in_context("row " + std::to_string(row + 1), [&] {
+  return in_context(pool.store.where(row), [&] {
     std::string line = pool.store.line(row);
+    parse_record_line(line);  // what is passed on is JSON, though few of its keys were looked at
     const int64_t rank = ranks.empty() ? 0 : ranks[static_cast<size_t>(row)];
     if (rank > 0) line = set_rank(line, rank);
     return exporter.export_line(line);

@@ -14,8 +14,12 @@ namespace {
 constexpr const char* kPerplexity = "ppl";
 
 double measure(const ScoredNumbers& numbers, const std::string& name) {
-  return name == kPerplexity ? std::exp(require_number(numbers, "base_nll"))
-                             : require_number(numbers, name);
+  if (name != kPerplexity) return require_number(numbers, name);
+  const double perplexity = std::exp(require_number(numbers, "base_nll"));
+  if (!std::isfinite(perplexity))
+    throw Error(ErrorKind::kInput, "", "a \"base_nll\" so large has no perplexity",
+                "--by base_nll puts the lines in the same order");
+  return perplexity;
 }
 
 std::string field_text(const RecordValue& record, const std::string& field, std::string_view line,
