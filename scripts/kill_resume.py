@@ -26,7 +26,7 @@ from pathlib import Path
 from air_cli import air_binary, clean_environment, split_arguments
 
 BATCH = re.compile(r"batch of (\d+) traces scored")
-KEPT = re.compile(r"(\d+) traces were scored by the run before")
+KEPT = re.compile(r"kept of the run before: (\d+) trace")
 
 
 class Lost(Exception):

@@ -20,10 +20,12 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mapped_watch.h"
+#include "base/strings.h"
 #include "base/visible_text.h"
 #include "cli/config_layers.h"
 #include "cli/help.h"
 #include "cli/shared_flags.h"
+#include "cli/suggestion.h"
 #include "cli/version.h"
 #include "find_heads/command.h"
 #include "inspect/command.h"
@@ -148,17 +150,43 @@ void start_with_settings(char** argv) {
   if (!complete) ::execv("/proc/self/exe", argv);  // where that fails the program runs as it is
 }
 
+std::vector<std::string> verb_names(const CLI::App& root) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : root.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(verb->get_name());
+  return names;
+}
+
+std::vector<std::string> flag_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& words) {
+  const std::string nearest = air::nearest_word(word, words);
+  return nearest.empty() ? "" : "did you mean " + nearest + "? ";
+}
+
 /// A command line that CLI11 refuses. It names a missing verb even when one was given that does not
 /// exist.
 [[noreturn]] void throw_usage(const CLI::App& root, const CLI::ParseError& error) {
   const auto chosen = root.get_subcommands();
   const auto unknown = root.remaining();
-  if (chosen.empty() && !unknown.empty() && !unknown.front().starts_with('-'))
+  if (chosen.empty() && !unknown.empty() && !unknown.front().starts_with('-')) {
+    const std::vector<std::string> verbs = verb_names(root);
     throw air::Error(air::ErrorKind::kUsage, "", "there is no verb \"" + unknown.front() + "\"",
-                     "air --help lists the verbs: find-heads, score, select, report, inspect");
-  throw air::Error(
-      air::ErrorKind::kUsage, "", error.what(),
-      "air " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help lists the flags");
+                     did_you_mean(unknown.front(), verbs) +
+                         "air --help lists the verbs: " + air::join(verbs, ", "));
+  }
+  const CLI::App& app = chosen.empty() ? root : *chosen.front();
+  const auto extras = app.remaining();
+  const bool is_flag = !extras.empty() && extras.front().starts_with("--");
+  const std::string flag = is_flag ? extras.front().substr(0, extras.front().find('=')) : "";
+  throw air::Error(air::ErrorKind::kUsage, "", error.what(),
+                   (is_flag ? did_you_mean(flag, flag_names(app)) : "") + "air " +
+                       (chosen.empty() ? "" : app.get_name() + " ") + "--help lists the flags");
 }
 
 void run_verb(const air::Verb& verb) {

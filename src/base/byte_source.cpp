@@ -96,7 +96,7 @@ class FileSource : public ByteSource {
   std::unique_ptr<StopEvent> stop_;
 };
 
-// What the first bytes say of files that are no JSON Lines.
+// What the first bytes say of files that are not JSON Lines.
 constexpr std::string_view kLfsBegin = "version https://git-lfs";
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 

@@ -2,13 +2,17 @@
 
 namespace air {
 
-JsonObject::JsonObject(const Json& json, ErrorKind kind) : json_(json), kind_(kind) {
-  if (!json.is_object()) throw Error(kind, "", "not a JSON object");
+JsonObject::JsonObject(const Json& json, ErrorKind kind, std::string path)
+    : json_(json), kind_(kind), path_(std::move(path)) {
+  if (json.is_object()) return;
+  if (path_.empty()) throw Error(kind, "", "not a JSON object");
+  path_.pop_back();  // its last dot
+  throw Error(kind, "", "the key \"" + path_ + "\" is not an object");
 }
 
 const Json& JsonObject::get(const char* key) const {
   const auto found = json_.find(key);
-  if (found == json_.end()) throw Error(kind_, "", std::string("no key \"") + key + "\"");
+  if (found == json_.end()) throw Error(kind_, "", "no key \"" + path_ + key + "\"");
   return *found;
 }
 
@@ -26,13 +30,16 @@ double JsonObject::number(const char* key) const {
 
 int64_t JsonObject::integer(const char* key) const {
   const Json& value = get(key);
-  const auto number = whole_number(value);
-  if (!number) fail(key, "is not an integer");
-  return *number;
+  if (!fits<int64_t>(value)) fail(key, "is not a whole number");
+  return value.get<int64_t>();
+}
+
+JsonObject JsonObject::child(const char* key) const {
+  return JsonObject(get(key), kind_, path_ + key + ".");
 }
 
 void JsonObject::fail(const char* key, const std::string& what) const {
-  throw Error(kind_, "", std::string("the key \"") + key + "\" " + what);
+  throw Error(kind_, "", "the key \"" + path_ + key + "\" " + what);
 }
 
 }  // namespace air

@@ -27,6 +27,8 @@ class OutputFile {
   /// @throws Error(kResource) when the disk is full or the write fails; ClosedPipe when standard
   ///   output was closed.
   void write(std::string_view bytes);
+  /// What was written so far reaches its reader.   @throws as write() does.
+  void flush();
   /// Flushes, closes and renames. Nothing may be written after.
   /// @throws Error(kResource); Error(kInput) when nothing was written and an older file stays.
   void commit();
@@ -35,7 +37,6 @@ class OutputFile {
   void open_beside();
   void keep_mode() const;
   void name_it();
-  void flush();
   void keep_older() const;
   std::string path_;
   std::string temporary_;  // its name until commit(); empty: it has none

@@ -197,8 +197,7 @@ class XzSource : public ByteSource {
       is_done_ = status == LZMA_STREAM_END;
       if (status == LZMA_BUF_ERROR && !more)
         input_.fail("the xz data ends in the middle: the file is cut off");
-      if (status == LZMA_MEM_ERROR)
-        throw Error(ErrorKind::kResource, "", "xz can't go on: out of memory");
+      if (status == LZMA_MEM_ERROR) throw Error(ErrorKind::kResource, "", "xz ran out of memory");
       if (status != LZMA_OK && !is_done_) input_.fail("broken xz data");
     }
     return size - stream_.avail_out;

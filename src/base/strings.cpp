@@ -4,6 +4,12 @@
 
 namespace air {
 
+std::string counted(int64_t count, std::string_view noun) {
+  std::string text = std::to_string(count) + " ";
+  text += noun;
+  return count == 1 ? text : text + "s";
+}
+
 std::string crc32_hex(std::string_view bytes) {
   return hex16(::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size())).substr(8);
 }

@@ -1,4 +1,4 @@
-// Small questions and answers about text.
+// Small functions on text.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,9 @@ template <typename Items>
 std::string join(const Items& items, std::string_view separator) {
   return join(items, separator, [](const auto& item) { return std::string_view(item); });
 }
+
+/// "1 record", "2 records".
+std::string counted(int64_t count, std::string_view noun);
 
 /// A hash as 16 hexadecimal digits.
 std::string hex16(uint64_t hash);

@@ -17,7 +17,7 @@ using SendLine = std::function<void(const std::string& line)>;
 void log_as_worker(const std::string& name, bool is_first);
 
 /// A process made by fork: all that this one knows, it knows. Make it before anything starts
-/// threads or a GPU: they do not live on in a copy. Ctrl-C does not reach it, stop() does; it is
+/// threads or a GPU: they do not survive in a copy. Ctrl-C does not reach it, stop() does; it is
 /// stopped as well when this process ends in whatever way.
 class WorkerProcess {
  public:

@@ -5,14 +5,6 @@
 
 namespace air {
 
-namespace {
-
-std::string count_text(int64_t count) {
-  return std::to_string(count) + (count == 1 ? " record" : " records");
-}
-
-}  // namespace
-
 ReadingReport::ReadingReport(const Json& shapes, const Json& notes) {
   for (const Json& entry : shapes)
     shapes_[{entry.at("shape"), entry.at("fields")}] = entry.at("num_records");
@@ -47,7 +39,7 @@ void ReadingReport::add(const ReadingReport& other) {
 std::string ReadingReport::shapes_text() const {
   return join(shapes_, "; ", [](const auto& entry) {
     const auto& [shape, fields] = entry.first;
-    return shape + " (" + fields + "): " + count_text(entry.second);
+    return shape + " (" + fields + "): " + counted(entry.second, "record");
   });
 }
 
@@ -69,7 +61,7 @@ void ReadingReport::warn_of_notes(const ReadingReport& before) const {
   for (const auto& [text, note] : notes_)
     if (!before.notes_.contains(text))
       spdlog::warn("{}: {}{}", note.first, text,
-                   note.num_records > 1 ? " (" + count_text(note.num_records) + ")" : "");
+                   note.num_records > 1 ? " (" + counted(note.num_records, "record") + ")" : "");
 }
 
 }  // namespace air

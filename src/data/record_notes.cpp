@@ -105,7 +105,8 @@ std::vector<std::string> notes_of_other_shapes(const RecordView& record, const R
   for (const RecordShape* other : others) {
     try {
       const ReadTraces alternative = other->read(record, turns);
-      if (!alternative.notes.empty()) continue;  // an earlier turn is no reading of the record
+      if (!alternative.notes.empty())
+        continue;  // an earlier turn is not another reading of the record
       const std::vector<std::string> theirs = bare_responses(alternative);
       const bool is_part = std::ranges::all_of(
           theirs, [&](const std::string& text) { return some_holds(ours, text); });

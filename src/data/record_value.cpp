@@ -156,7 +156,7 @@ class LineParser {
     value.is_not_json = true;
   }
 
-  /// @return false when the string holds half a surrogate pair, which no UTF-8 can say.
+  /// @return false when the string holds half a surrogate pair, which UTF-8 cannot express.
   bool read_string(std::string& out) {
     bool whole = true;
     take('"');

@@ -60,9 +60,9 @@ std::vector<size_t> record_ends(std::string_view text, const std::vector<std::st
   for (size_t i = 0; i < steps.size(); ++i) {
     const size_t at = text.find(steps[i], done);
     if (at == std::string_view::npos || !is_blank(text.substr(done, at - done)))
-      throw Error(ErrorKind::kInput, "",
-                  "step " + std::to_string(i) +
-                      " of the record does not stand in the response where it should");
+      throw Error(
+          ErrorKind::kInput, "",
+          "step " + std::to_string(i) + " of the record is not where it should be in the response");
     if (i > 0) ends.push_back(at);
     done = at + steps[i].size();
   }

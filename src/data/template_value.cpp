@@ -23,7 +23,7 @@ Value converted(jinja::Budget& budget, const RecordValue& value) {
         return Value::integer(*jinja::parse_integer(value.text));
       return Value::number(*jinja::parse_float(value.text));
     case RecordValue::Kind::kString:
-      if (value.is_broken) throw jinja::RenderError("half a surrogate pair, which is no text");
+      if (value.is_broken) throw jinja::RenderError("half a surrogate pair, which is not text");
       return Value::text(value.text);
     case RecordValue::Kind::kArray: {
       std::vector<Value> items;

@@ -117,7 +117,7 @@ void print_verdict(const Verification& verification, size_t num_heads) {
   }
   if (!verification.is_answered())
     spdlog::warn(
-        "verdict: no heads are shown to serve retrieval, for the model does not answer fresh "
+        "verdict: no heads are shown to serve retrieval, because the model does not answer fresh "
         "probes (top-1 {:.2f})",
         verification.probes.base.top1);
   else if (!verification.serves_retrieval())

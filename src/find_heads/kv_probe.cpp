@@ -135,7 +135,7 @@ int64_t longest_kv_frame(const Tokenizer& tokenizer, const ProbeFormat& format) 
   int64_t longest = 0;
   for (int draw = 0; draw < kDraws; ++draw) {
     const ProbeText text = write_object(random_parts(0, rng), 0, 0, format);
-    longest = std::max(longest, encode_probe(text, tokenizer, format, "--probes kv").length);
+    longest = std::max(longest, encode_probe(text, tokenizer, format).length);
   }
   return longest;
 }

@@ -165,7 +165,7 @@ int64_t longest_needle(const Tokenizer& tokenizer, const ProbeFormat& format) {
   for (size_t wording = 0; wording < kWordings.size(); ++wording) {
     for (int draw = 0; draw < kDraws; ++draw) {
       const ProbeText text = place_needle(make_needle(wording, rng), "", 0, format);
-      longest = std::max(longest, encode_probe(text, tokenizer, format, "--probes needle").length);
+      longest = std::max(longest, encode_probe(text, tokenizer, format).length);
     }
   }
   return longest;

@@ -32,7 +32,8 @@ void add_probe_group(CLI::App& verb, FindHeadsFlags& flags) {
       ->check(at_least(1))
       ->group(probes)
       ->type_name("N");
-  verb.add_option("--repeats", flags.repeats, "Whole runs of probes, each with the next seed")
+  verb.add_option("--repeats", flags.repeats,
+                  "Repeat the whole set of probes N times, each with the next seed")
       ->check(at_least(1))
       ->group(probes)
       ->type_name("N");

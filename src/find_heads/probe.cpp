@@ -9,7 +9,7 @@ namespace air {
 namespace {
 
 /// Positions of the tokens whose first byte lies in the span.
-Span token_span(const std::vector<int64_t>& begin, Span bytes, const std::string& where) {
+Span token_span(const std::vector<int64_t>& begin, Span bytes) {
   Span tokens{-1, -1};
   for (size_t i = 0; i < begin.size(); ++i) {
     if (begin[i] < bytes.begin || begin[i] >= bytes.end) continue;
@@ -17,7 +17,7 @@ Span token_span(const std::vector<int64_t>& begin, Span bytes, const std::string
     tokens.end = static_cast<int64_t>(i) + 1;
   }
   if (tokens.begin < 0) {
-    throw Error(ErrorKind::kInput, where,
+    throw Error(ErrorKind::kInput, "",
                 "no token begins in bytes " + std::to_string(bytes.begin) + " to " +
                     std::to_string(bytes.end));
   }
@@ -49,16 +49,15 @@ ProbeText write_probe(const ProbeParts& parts, const ProbeFormat& format) {
   return probe;
 }
 
-Probe encode_probe(const ProbeText& text, const Tokenizer& tokenizer, const ProbeFormat& format,
-                   const std::string& where) {
+Probe encode_probe(const ProbeText& text, const Tokenizer& tokenizer, const ProbeFormat& format) {
   const Encoding encoding =
       tokenizer.encode(text.text, !format.chat_template.writes_special_tokens());
   Probe probe;
   probe.ids = encoding.ids;
-  probe.needle = token_span(encoding.begin, text.needle, where);
-  probe.answer = token_span(encoding.begin, text.answer, where);
+  probe.needle = token_span(encoding.begin, text.needle);
+  probe.answer = token_span(encoding.begin, text.answer);
   if (probe.answer.begin == 0)
-    throw Error(ErrorKind::kInput, where, "the answer has no token before it");
+    throw Error(ErrorKind::kInput, "", "the answer has no token before it");
   probe.length = static_cast<int64_t>(probe.ids.size());
   return probe;
 }
@@ -73,7 +72,10 @@ Probe fit_probe(int64_t length, const std::function<ProbeText(int64_t filler_tok
                 const Tokenizer& tokenizer, const ProbeFormat& format) {
   constexpr size_t kMaxTries = 8;  // two are usual: tokens merge differently at the cut
   const std::string where = "--lengths " + std::to_string(length);
-  const Probe frame = encode_probe(build(0), tokenizer, format, where);
+  const auto encode = [&](int64_t filler_tokens) {
+    return in_context(where, [&] { return encode_probe(build(filler_tokens), tokenizer, format); });
+  };
+  const Probe frame = encode(0);
   if (frame.length >= length) {
     throw Error(
         ErrorKind::kUsage, where,
@@ -84,7 +86,7 @@ Probe fit_probe(int64_t length, const std::function<ProbeText(int64_t filler_tok
   std::set<int64_t> tried;
   for (int64_t filler_tokens = length - frame.length;
        filler_tokens > 0 && tried.insert(filler_tokens).second;) {
-    Probe probe = encode_probe(build(filler_tokens), tokenizer, format, where);
+    Probe probe = encode(filler_tokens);
     filler_tokens += length - probe.length;
     if (probe.length <= length && probe.length > best.length) best = std::move(probe);
     if (best.length == length || tried.size() == kMaxTries) break;

@@ -57,10 +57,9 @@ struct ProbeParts {
 ProbeText write_probe(const ProbeParts& parts, const ProbeFormat& format);
 
 /// Encodes the text. A token belongs to a span when its first byte does.
-/// @throws Error(kInput) when a span holds no token, or when the first answer token has nothing
-///   before it.
-Probe encode_probe(const ProbeText& text, const Tokenizer& tokenizer, const ProbeFormat& format,
-                   const std::string& where);
+/// @throws Error(kInput) that names no place, when a span holds no token, or when the first answer
+///   token has nothing before it.
+Probe encode_probe(const ProbeText& text, const Tokenizer& tokenizer, const ProbeFormat& format);
 
 /// True when the answer's tokens are the needle's tokens: only then can every answer token be a
 /// copy.

@@ -3,86 +3,67 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/json.h"
+#include "base/json_object.h"
 #include "base/line_reader.h"
 
 namespace air {
 namespace {
 
-template <typename T>
-T get(const Json& json, const char* key, const std::string& where) {
-  const auto value = json.find(key);
-  if (value == json.end())
-    throw Error(ErrorKind::kInput, where, std::string("no key \"") + key + "\"");
-  try {
-    return value->get<T>();
-  } catch (const Json::exception&) {
-    throw Error(ErrorKind::kInput, where, std::string("key \"") + key + "\" has the wrong type");
-  }
-}
-
 /// @param size of the probe, in the unit of the span.
-Span get_span(const Json& json, const char* begin_key, const char* end_key, int64_t size,
-              const std::string& where) {
-  const Span span{get<int64_t>(json, begin_key, where), get<int64_t>(json, end_key, where)};
+Span get_span(const JsonObject& line, const char* begin_key, const char* end_key, int64_t size) {
+  const Span span{line.integer(begin_key), line.integer(end_key)};
   if (span.begin < 0 || span.begin >= span.end || span.end > size)
-    throw Error(ErrorKind::kInput, where,
+    throw Error(ErrorKind::kInput, "",
                 std::string(begin_key) + " " + std::to_string(span.begin) + ", " + end_key + " " +
                     std::to_string(span.end) + ": no span in a probe of " + std::to_string(size));
   return span;
 }
 
-void check_length(const Probe& probe, const ModelConfig& config, const std::string& where,
-                  bool beyond_context) {
+void check_length(const Probe& probe, const ModelConfig& config, bool beyond_context) {
   const auto size = static_cast<int64_t>(probe.ids.size());
   if (size > config.max_position_embeddings && !beyond_context)
-    throw Error(ErrorKind::kInput, where,
+    throw Error(ErrorKind::kInput, "",
                 std::to_string(size) + " tokens, and the model's context is " +
                     std::to_string(config.max_position_embeddings),
                 "--beyond-context takes longer probes all the same");
 }
 
-Probe probe_of_ids(const Json& json, const std::string& where) {
+Probe probe_of_ids(const JsonObject& line) {
   Probe probe;
-  probe.ids = get<std::vector<int32_t>>(json, "ids", where);
+  probe.ids = line.value<std::vector<int32_t>>("ids");
   const auto size = static_cast<int64_t>(probe.ids.size());
-  probe.needle = get_span(json, "needle_begin", "needle_end", size, where);
-  probe.answer = get_span(json, "answer_begin", "answer_end", size, where);
+  probe.needle = get_span(line, "needle_begin", "needle_end", size);
+  probe.answer = get_span(line, "answer_begin", "answer_end", size);
   return probe;
 }
 
-Probe probe_of_text(const Json& json, const Tokenizer& tokenizer, const ProbeFormat& format,
-                    const std::string& where) {
+Probe probe_of_text(const JsonObject& line, const Tokenizer& tokenizer, const ProbeFormat& format) {
   ProbeText text;
-  text.text = get<std::string>(json, "text", where);
+  text.text = line.text("text");
   const auto size = static_cast<int64_t>(text.text.size());
-  text.needle = get_span(json, "needle_begin", "needle_end", size, where);
-  text.answer = get_span(json, "answer_begin", "answer_end", size, where);
-  return encode_probe(text, tokenizer, format, where);
+  text.needle = get_span(line, "needle_begin", "needle_end", size);
+  text.answer = get_span(line, "answer_begin", "answer_end", size);
+  return encode_probe(text, tokenizer, format);
 }
 
 }  // namespace
 
-Probe parse_probe_line(std::string_view line, const Tokenizer& tokenizer, const ProbeFormat& format,
-                       const ModelConfig& config, const std::string& where, bool beyond_context) {
-  const Json json = parse_json(line, where, ErrorKind::kInput);
-  if (!json.is_object()) throw Error(ErrorKind::kInput, where, "not a JSON object");
-  if (!json.contains("ids") && !json.contains("text"))
-    throw Error(ErrorKind::kInput, where, "neither \"ids\" nor \"text\"",
+Probe parse_probe_line(std::string_view text, const Tokenizer& tokenizer, const ProbeFormat& format,
+                       const ModelConfig& config, bool beyond_context) {
+  const Json json = parse_json(text, "", ErrorKind::kInput);
+  const JsonObject line(json, ErrorKind::kInput);
+  if (!line.has("ids") && !line.has("text"))
+    throw Error(ErrorKind::kInput, "", "neither \"ids\" nor \"text\"",
                 "a probe is ids or text with four span keys");
-  Probe probe = json.contains("ids") ? probe_of_ids(json, where)
-                                     : probe_of_text(json, tokenizer, format, where);
-  in_context(where, [&] {
-    require_ids_of_model(probe.ids, config.vocab_size, tokenizer, ErrorKind::kInput);
-  });
-  check_length(probe, config, where, beyond_context);
+  Probe probe = line.has("ids") ? probe_of_ids(line) : probe_of_text(line, tokenizer, format);
+  require_ids_of_model(probe.ids, config.vocab_size, tokenizer, ErrorKind::kInput);
+  check_length(probe, config, beyond_context);
   if (probe.answer.begin < probe.needle.end)
-    throw Error(ErrorKind::kInput, where,
+    throw Error(ErrorKind::kInput, "",
                 "the answer begins before the needle ends: nothing can be copied");
-  probe.kind = json.contains("kind") ? get<std::string>(json, "kind", where) : "file";
-  probe.length = json.contains("length") ? get<int64_t>(json, "length", where)
-                                         : static_cast<int64_t>(probe.ids.size());
-  if (json.contains("depth")) probe.depth = get<double>(json, "depth", where);
+  probe.kind = line.value_or<std::string>("kind", "file");
+  probe.length = line.value_or("length", static_cast<int64_t>(probe.ids.size()));
+  probe.depth = line.value_or("depth", probe.depth);
   return probe;
 }
 
@@ -93,8 +74,9 @@ std::vector<Probe> read_probe_file(const std::string& path, const Tokenizer& tok
   LineReader lines(path);
   for (std::string_view line; lines.next(line);) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    probes.push_back(
-        parse_probe_line(line, tokenizer, format, config, lines.where(), beyond_context));
+    probes.push_back(in_context(lines.where(), [&] {
+      return parse_probe_line(line, tokenizer, format, config, beyond_context);
+    }));
   }
   if (probes.empty()) throw Error(ErrorKind::kInput, path, "holds no probes");
   return probes;

@@ -53,7 +53,7 @@ bool ResultJournal::keep(std::string_view line) {
     ProbeResult result;
     result.recall = object.number("recall");
     result.nll = object.number("nll");
-    result.scores = object.list<HeadScores>("scores");
+    result.scores = object.value<HeadScores>("scores");
     const int64_t probe = object.integer("probe");
     if (result.scores.grid() != grid_ || probe < 0) return false;
     kept_[static_cast<size_t>(probe)] = std::move(result);

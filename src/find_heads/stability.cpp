@@ -115,7 +115,7 @@ double split_half_jaccard(const std::vector<Probe>& probes, const std::vector<Pr
 std::vector<PartOverlap> part_overlaps(const std::vector<Probe>& probes,
                                        const std::vector<ProbeResult>& results, int64_t count,
                                        const std::function<std::string(const Probe&)>& part_of) {
-  std::vector<std::pair<std::string, std::vector<size_t>>> parts;  // in order of first sight
+  std::vector<std::pair<std::string, std::vector<size_t>>> parts;  // in order of first appearance
   for (const size_t i : answered_probes(results)) {
     const std::string name = part_of(probes[i]);
     auto part = std::find_if(parts.begin(), parts.end(),

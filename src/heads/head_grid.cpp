@@ -53,16 +53,16 @@ std::string to_string(const HeadGrid& grid) {
   return text;
 }
 
-void check_heads(const HeadSet& heads, const HeadGrid& grid, const std::string& where) {
+void check_heads(const HeadSet& heads, const HeadGrid& grid) {
   for (const Head head : heads) {
     if (grid.contains(head)) continue;
     const bool layer_exists = head.layer >= 0 && head.layer < grid.num_layers();
     if (layer_exists && grid.num_heads(head.layer) == 0)
-      throw Error(ErrorKind::kModel, where,
+      throw Error(ErrorKind::kModel, "",
                   "head " + to_string(head) + ": layer " + std::to_string(head.layer) +
                       " of this model has no softmax attention, and so no heads",
                   "only heads of the layers with softmax attention can be weakened");
-    throw Error(ErrorKind::kModel, where,
+    throw Error(ErrorKind::kModel, "",
                 "head " + to_string(head) + " is not in this model of " + to_string(grid),
                 "heads are counted from 0, and belong to the model they were found in");
   }

@@ -46,8 +46,8 @@ class HeadGrid {
 /// "24 layers × 14 heads"; "24 layers × 8 heads (6 with attention)".
 std::string to_string(const HeadGrid& grid);
 
-/// @throws Error(kModel) naming the first head that the model does not have, and why.
-void check_heads(const HeadSet& heads, const HeadGrid& grid, const std::string& where);
+/// @throws Error(kModel) that names the first head that the model does not have, and no place.
+void check_heads(const HeadSet& heads, const HeadGrid& grid);
 
 /// The model that heads belong to.
 struct HeadModel {

@@ -20,9 +20,9 @@ struct Head {
 using HeadSet = std::vector<Head>;
 
 std::string to_string(Head head);
-/// "12-7". @throws Error(kModel) that quotes what it read.
-Head parse_head(std::string_view text, const std::string& where);
+/// "12-7". @throws Error(kModel) that quotes what it read and names no place.
+Head parse_head(std::string_view text);
 /// "12-7,18-0"; "none" or "" is the empty set. @throws Error(kModel), also for a head named twice.
-HeadSet parse_head_list(std::string_view text, const std::string& where);
+HeadSet parse_head_list(std::string_view text);
 
 }  // namespace air

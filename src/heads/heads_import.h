@@ -24,7 +24,7 @@ struct PublishedHeads {
 /// - ["L-H", …] or [[L, H], …];
 /// - text, a head a line or between commas: "L-H", or "L,H" on a line of its own; # starts a
 ///   comment.
-/// @throws Error(kModel) that quotes what is not a head.
-PublishedHeads parse_published_heads(std::string_view text, const std::string& where);
+/// @throws Error(kModel) that quotes what is not a head and names no place.
+PublishedHeads parse_published_heads(std::string_view text);
 
 }  // namespace air

@@ -22,8 +22,8 @@ double share_of(const HeadSet& heads, const HeadGrid& grid) {
 
 HeadsFile listed_file(const std::string& list, const HeadModel& model) {
   HeadsFile file{.model = model};
-  file.heads = parse_head_list(list, list);
-  check_heads(file.heads, model.grid, list);
+  file.heads = parse_head_list(list);
+  check_heads(file.heads, model.grid);
   file.fraction = share_of(file.heads, model.grid);
   return file;
 }
@@ -47,8 +47,8 @@ HeadScores scores_of(const PublishedHeads& published, const HeadGrid& grid) {
 
 HeadsFile published_file(const std::string& text, const std::string& where, const HeadModel& model,
                          const CriticalSize& size) {
-  const PublishedHeads published = parse_published_heads(text, where);
-  check_heads(published.heads, model.grid, where);
+  const PublishedHeads published = parse_published_heads(text);
+  check_heads(published.heads, model.grid);
   const auto total = static_cast<size_t>(model.grid.total());
   if (!published.scores.empty() && published.heads.size() < total)
     spdlog::warn(
@@ -95,15 +95,17 @@ int64_t CriticalSize::of(int64_t total) const {
 
 HeadsFile load_heads(const std::string& source, const HeadModel& model, bool force,
                      const CriticalSize& size) {
-  if (source == "none" || looks_like_list(source)) return listed_file(source, model);
-  const std::string text = read_file(source, ErrorKind::kModel);
-  if (!has_schema(text)) return published_file(text, source, model, size);
-  HeadsFile file = parse_heads_file(text, source);
-  check_same_model(file.model, model, source, force);
-  if (file.heads.empty())
-    spdlog::warn("{}: the critical set is empty, so that masking it changes nothing", source);
-  check_heads(file.heads, model.grid, source);
-  return file;
+  return in_context(source, [&] {
+    if (source == "none" || looks_like_list(source)) return listed_file(source, model);
+    const std::string text = read_file(source, ErrorKind::kModel);
+    if (!has_schema(text)) return published_file(text, source, model, size);
+    HeadsFile file = parse_heads_file(text, source);
+    check_same_model(file.model, model, source, force);
+    if (file.heads.empty())
+      spdlog::warn("{}: the critical set is empty, so that masking it changes nothing", source);
+    check_heads(file.heads, model.grid);
+    return file;
+  });
 }
 
 }  // namespace air

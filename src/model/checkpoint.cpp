@@ -21,7 +21,7 @@ namespace {
 
 constexpr const char* kSingle = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
-constexpr size_t kSample = 4096;  // bytes hashed at the begin, middle and end of a tensor
+constexpr size_t kSample = 4096;  // bytes hashed at the start, middle and end of a tensor
 
 std::string shape_text(at::IntArrayRef shape) {
   std::string text = "[";

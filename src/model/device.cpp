@@ -58,7 +58,7 @@ std::string load_cuda_kernels() {
   forbid_tf32();
   if (!::dlopen(cuda_library().c_str(), RTLD_NOW | RTLD_GLOBAL))
     throw Error(ErrorKind::kResource, "CUDA", ::dlerror(),
-                "--device cpu runs without; installing torch anew with its nvidia packages helps");
+                "--device cpu needs no GPU; reinstalling torch with its nvidia packages helps");
   const at::CUDAHooksInterface& hooks = at::detail::getCUDAHooks();
   AIR_CHECK(hooks.hasCUDART());  // else they came too late to register
   if (at::hasCUDA()) return "";

@@ -69,7 +69,7 @@ PreparedChunks prepare(const at::Tensor& qkv, const at::Tensor& rates, const at:
   const at::Tensor by_head = rates.view({heads, chunks, kChunk, 2 * r}).permute({1, 0, 3, 2});
   const at::Tensor sums = by_head.narrow(2, 0, r).cumsum(-1);           // [B, h, r, kChunk]
   const at::Tensor beta = by_head.narrow(2, r, r).unsqueeze(-1);        // [B, h, r, kChunk, 1]
-  const at::Tensor so_far = sums.exp().unsqueeze(-1);                   // since the chunk's begin
+  const at::Tensor so_far = sums.exp().unsqueeze(-1);                   // since the chunk's start
   const at::Tensor end = sums.narrow(-1, kChunk - 1, 1).unsqueeze(-1);  // [B, h, r, 1, 1]
   const at::Tensor between =
       (sums.unsqueeze(-1) - sums.unsqueeze(-2)).add_(mask).exp_();  // from token j to token i

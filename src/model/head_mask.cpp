@@ -13,7 +13,7 @@ HeadMask::HeadMask(std::span<const HeadSet> variants, MaskMode mode, const HeadG
       layers_(grid.num_layers()) {
   AIR_CHECK(!variants.empty());
   for (int64_t variant = 0; variant < num_variants_; ++variant) {
-    check_heads(variants[variant], grid, "heads");
+    in_context("heads", [&] { check_heads(variants[variant], grid); });
     for (const Head head : variants[variant]) {
       layers_[head.layer].push_back({variant, head.head});
       fork_layer_ = std::min(fork_layer_, head.layer);

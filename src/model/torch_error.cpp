@@ -30,10 +30,10 @@ constexpr const char* kReportKernel =
     "names the operation";
 constexpr const char* kOtherBuild =
     "this build of torch has no code for this GPU, another build may have it "
-    "(torch.cuda.get_arch_list() names the architectures); --device cpu runs without";
+    "(torch.cuda.get_arch_list() names the architectures); --device cpu needs no GPU";
 constexpr const char* kNewerDriver =
     "the NVIDIA driver is too old for this torch: a newer driver or a build of torch for an older "
-    "CUDA helps (nvidia-smi names the driver's CUDA); --device cpu runs without";
+    "CUDA helps (nvidia-smi names the driver's CUDA); --device cpu needs no GPU";
 constexpr const char* kDriverMismatch =
     "the driver's library and its kernel module differ in version: after an update of the driver "
     "the machine must be restarted; in a container the host's driver counts";

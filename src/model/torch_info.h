@@ -1,4 +1,4 @@
-// The libtorch below the program, and what it can run on: for `air --version`.
+// The libtorch that the program uses, and the devices it can run on: for `air --version`.
 #pragma once
 
 #include <string>

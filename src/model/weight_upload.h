@@ -1,4 +1,4 @@
-// The way of weights out of a mapped file into a GPU.
+// Copies weights from a mapped file to a GPU.
 #pragma once
 
 #include <ATen/core/Tensor.h>

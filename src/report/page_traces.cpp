@@ -107,8 +107,7 @@ std::string steps_html(const ScoredTrace& trace, double full, size_t budget) {
 }
 
 std::string prompt_html(const ScoredTrace& trace, size_t budget) {
-  if (trace.messages.empty())
-    return "<p class=\"muted\">A document: no prompt stands before it.</p>";
+  if (trace.messages.empty()) return "<p class=\"muted\">A document: it has no prompt.</p>";
   std::string out = "<details open><summary>Prompt</summary>";
   for (const ChatMessage& message : trace.messages) {
     if (out.size() >= budget) {

@@ -12,12 +12,14 @@
 #include "score/finish_run.h"
 #include "score/flags.h"
 #include "score/score_share.h"
+#include "score/stream_run.h"
 
 namespace air {
 
 namespace {
 
 void run(const ScoreFlags& flags, ScoreOptions options) {
+  if (flags.stream) return score_stream(flags, options);
   const std::vector<std::string> devices = device_list(flags.shared.device);
   options.partial = partial_path(options.output);
   if (devices.size() > 1) return score_on_devices(flags, options, devices);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/output_file.h"
+#include "base/strings.h"
 #include "score/ranked_output.h"
 #include "scored/manifest.h"
 
@@ -33,17 +34,18 @@ std::string memory_text(const RunResults& results) {
 }
 
 void describe_result(const RunResults& results, const ScoreOptions& options) {
-  if (results.num_rejected > 0) spdlog::warn("{} records were skipped", results.num_rejected);
+  if (results.num_rejected > 0) spdlog::warn("skipped {}", counted(results.num_rejected, "record"));
   if (results.num_traces == 0) {
     spdlog::warn("no traces: the input has no line of this shard");
     return;
   }
+  const std::string resumed =
+      results.num_resumed > 0 ? fmt::format(" ({} from the run before)", results.num_resumed) : "";
   if (results.seconds > 0)
-    spdlog::info(
-        "{} traces ({} from the run before), {} tokens in {:.1f} s: {:.0f} tokens/s; {}; {}",
-        results.num_traces, results.num_resumed, results.num_tokens, results.seconds,
-        static_cast<double>(results.num_tokens) / results.seconds, flops_text(results),
-        memory_text(results));
+    spdlog::info("{}{}, {} tokens in {:.1f} s: {:.0f} tokens/s; {}; {}",
+                 counted(results.num_traces, "trace"), resumed, results.num_tokens, results.seconds,
+                 static_cast<double>(results.num_tokens) / results.seconds, flops_text(results),
+                 memory_text(results));
   spdlog::info("rank correlation of the ranking with the base loss {:.2f}, with the length {:.2f}",
                results.correlation_base_nll, results.correlation_num_tokens);
   if (options.output != "-") spdlog::info("wrote {}", options.output);

@@ -11,6 +11,7 @@
 #include "cli/outputs.h"
 #include "cli/validators.h"
 #include "score/slurm_shard.h"
+#include "score/stream_run.h"
 #include "scored/manifest.h"
 
 namespace air {
@@ -19,6 +20,7 @@ namespace {
 
 /// --shard; where it is not given, the share of this task of a Slurm array job; else all.
 Shard find_shard(const ScoreFlags& flags) {
+  if (flags.stream) return {};
   if (!flags.shard) return slurm_shard();
   return in_context("--shard", [&] { return Shard::parse(*flags.shard); });
 }
@@ -139,8 +141,13 @@ void add_run_group(CLI::App& verb, ScoreFlags& flags) {
       ->description(
           "Compute a prompt anew for each of its traces; the scores are the same but for rounding")
       ->group(run);
-  verb.add_option("--order", flags.order, "Order of the output: rank or input")
+  verb.add_option("--order", flags.order, "Order of the output: rank (the default) or input")
       ->check(CLI::IsMember({"rank", "input"}))
+      ->group(run);
+  verb.add_flag("--stream", flags.stream)
+      ->description(
+          "Stay up: answer each input line by one output line, in order, whenever the input "
+          "pauses, until it ends; no ranks (docs/data-format.md)")
       ->group(run);
   verb.add_flag("--resume", flags.resume)
       ->description("Continue from OUT.partial of an interrupted run")
@@ -150,8 +157,11 @@ void add_run_group(CLI::App& verb, ScoreFlags& flags) {
                   "task's share (SLURM_ARRAY_TASK_ID of _COUNT)")
       ->group(run)
       ->type_name("I/N");
-  verb.add_option("--on-error", flags.on_error, "A bad record ends the run, or is skipped")
-      ->check(CLI::IsMember({"fail", "skip"}))
+  verb.add_option(
+          "--on-error", flags.on_error,
+          "A bad record: fail ends the run (the default), skip leaves it out, report answers it "
+          "by a line with the reason (the default of --stream)")
+      ->check(CLI::IsMember({"fail", "skip", "report"}))
       ->group(run);
   verb.add_option("--rejects", flags.rejects,
                   "File for the records that were skipped, with the reason")
@@ -203,7 +213,12 @@ ScoreOptions check(const ScoreFlags& flags) {
   options.source.fields = flags.records.fields;
   options.source.shard = find_shard(flags);
   options.source.max_length = flags.records.max_length;
-  options.source.skip_bad_records = flags.on_error == "skip";
+  const std::string on_error = flags.on_error.value_or(flags.stream ? "report" : "fail");
+  if (on_error == "report" && !flags.stream)
+    throw Error(ErrorKind::kUsage, "--on-error", "report needs --stream",
+                "skip leaves bad records out, --rejects FILE keeps them");
+  options.source.skip_bad_records = on_error != "fail";
+  options.report_bad_records = on_error == "report";
   options.source.overwrite = flags.overwrite;
   options.style.influence =
       flags.influence == "absolute" ? InfluenceKind::kAbsolute : InfluenceKind::kRelative;
@@ -212,12 +227,13 @@ ScoreOptions check(const ScoreFlags& flags) {
   options.style.weighting.kind = StepWeighting::parse_kind(flags.step_weights);
   in_context("--weight-high, --weight-low", [&] { options.style.weighting.check(); });
   options.style.token_losses = flags.token_losses;
+  if (flags.stream) check_stream(flags);
   options.output = flags.output;
   options.rejects = flags.rejects;
   check_files(flags, options);
   refuse_output_of_another_shard(flags, options.source.shard);
   options.max_batch_tokens = flags.max_batch_tokens;
-  options.rank_order = flags.order == "rank";
+  options.rank_order = flags.order != "input";
   options.resume = flags.resume;
   if (options.resume) check_resume(flags, options);
   if (!options.rejects.empty() && !options.source.skip_bad_records)

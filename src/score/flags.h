@@ -27,12 +27,13 @@ struct ScoreFlags {
   std::string step_weights = "softmax";
   StepWeighting weighting;
   int64_t max_batch_tokens = 0;
-  std::string order = "rank";
+  std::optional<std::string> order;  ///< default rank; a stream's is input
   std::optional<std::string> shard;
-  std::string on_error = "fail";
+  std::optional<std::string> on_error;  ///< default fail; a stream's is report
   std::string rejects;
   bool resume = false, overwrite = false, force = false;
   bool token_losses = false, no_prompt_sharing = false, bench = false;
+  bool stream = false;
 
   /// Where the manifest goes; empty: nowhere.
   std::string manifest_path() const;

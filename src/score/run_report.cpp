@@ -3,20 +3,24 @@
 #include <algorithm>
 
 #include "base/byte_source.h"
-#include "base/json_writer.h"
 #include "base/log.h"
 #include "text/utf8.h"
 
 namespace air {
+
+void write_rejected(JsonWriter& json, const RejectedRecord& record) {
+  json.member("line", record.line).member("where", record.where);
+  json.member("reason", record.reason);
+  if (!first_invalid_utf8(record.text)) json.member("record", record.text);
+}
 
 namespace {
 
 std::string rejects_line(const RejectedRecord& record) {
   std::string line;
   JsonWriter json(line);
-  json.begin_object().member("line", record.line).member("where", record.where);
-  json.member("reason", record.reason);
-  if (!first_invalid_utf8(record.text)) json.member("record", record.text);
+  json.begin_object();
+  write_rejected(json, record);
   json.end_object();
   return line + "\n";
 }

@@ -1,4 +1,4 @@
-// What a run of `air score` tells while it goes on.
+// What a run of `air score` reports while it runs.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "base/output_file.h"
 #include "base/progress.h"
 #include "data/reading_report.h"
@@ -25,6 +26,9 @@ class RunReport {
   virtual void reading(const ReadingReport& more, bool is_last) = 0;
   virtual void reject(const RejectedRecord& record) = 0;
 };
+
+/// The members that say which record was skipped and why, inside an object that was begun.
+void write_rejected(JsonWriter& json, const RejectedRecord& record);
 
 /// Lines of all inputs, for the progress bar; 0 when an input can't be read twice, or nothing is
 /// shown.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
-#include <map>
 #include <utility>
 
 #include "base/byte_source.h"
@@ -13,7 +12,6 @@
 #include "base/mapped_watch.h"
 #include "base/strings.h"
 #include "data/set_member.h"
-#include "score/packer.h"
 
 namespace air {
 
@@ -52,7 +50,7 @@ Json without_contents(Json run_identity) {
 ScoreRun::ScoreRun(const Tokenizer& tokenizer, Scorer& scorer, const ScoreOptions& options,
                    const Json& run_identity, RunReport& report)
     : tokenizer_(tokenizer),
-      scorer_(scorer),
+      scorer_(scorer, options),
       options_(options),
       partial_(options.partial, without_contents(run_identity), options.resume),
       resume_(partial_),
@@ -112,28 +110,6 @@ void require_traces(std::span<const PartialFile* const> partials, const TraceSou
               piped ? "did the program that writes into the pipe fail?" : "");
 }
 
-std::vector<ScoreRun::Batch> ScoreRun::make_batches(const std::vector<PendingTrace>& traces) const {
-  std::vector<TraceLength> lengths;
-  std::map<std::vector<int32_t>, int64_t> prompts;
-  for (const PendingTrace& pending : traces) {
-    const Trace& trace = pending.trace;
-    TraceLength length{trace.num_tokens(), trace.response_begin};
-    if (scorer_.shares_prompt_of(trace)) {
-      const auto size = static_cast<int64_t>(prompts.size());
-      length.prompt =
-          prompts.try_emplace({trace.ids.begin(), trace.ids.begin() + trace.response_begin}, size)
-              .first->second;
-    }
-    lengths.push_back(length);
-  }
-  std::vector<Batch> batches;
-  for (const std::vector<size_t>& indices : pack_batches(lengths, options_.max_batch_tokens)) {
-    Batch& batch = batches.emplace_back();
-    for (const size_t index : indices) batch.push_back(&traces[index]);
-  }
-  return batches;
-}
-
 void ScoreRun::score_window(const TraceWindow& window) {
   for (const PendingTrace& pending : window.traces) {
     const ThinkingFrom from = pending.trace.thinking_from;
@@ -142,7 +118,7 @@ void ScoreRun::score_window(const TraceWindow& window) {
   }
   const auto start = Clock::now();
   const double seconds_before = results_.seconds;
-  const std::vector<Batch> batches = make_batches(window.traces);
+  const std::vector<TraceBatch> batches = scorer_.make_batches(window.traces);
   // Lines are made and written beside the next batch's work. Its destructor waits.
   std::future<void> keeping;
   const auto finish_keeping = [&] {
@@ -152,7 +128,7 @@ void ScoreRun::score_window(const TraceWindow& window) {
     report_.progress(static_cast<int64_t>(partial_.num_kept()), results_.num_tokens,
                      results_.seconds);
   };
-  for (const Batch& batch : batches) {
+  for (const TraceBatch& batch : batches) {
     if (resume_.has_more()) finish_keeping();
     if (resume_batch(batch)) continue;
     SplitScores scores = score_batch(batch);
@@ -167,7 +143,7 @@ void ScoreRun::score_window(const TraceWindow& window) {
   if (interrupt_requested()) throw Interrupted{};
 }
 
-bool ScoreRun::resume_batch(const Batch& batch) {
+bool ScoreRun::resume_batch(const TraceBatch& batch) {
   if (!resume_.has_more()) return false;
   std::vector<TracePlace> places;
   for (const PendingTrace* pending : batch) places.push_back(place_of(*pending));
@@ -184,33 +160,20 @@ bool ScoreRun::resume_batch(const Batch& batch) {
 
 void ScoreRun::end_resuming() {
   resume_.drop_rest();
-  spdlog::info("{} traces were scored by the run before", results_.num_resumed);
+  spdlog::info("kept of the run before: {}", counted(results_.num_resumed, "trace"));
   if (resume_.num_changed() > 0)
-    spdlog::warn("{} traces have changed since the run before: they are scored again",
-                 resume_.num_changed());
+    spdlog::warn("changed since the run before, scored again: {}",
+                 counted(resume_.num_changed(), "trace"));
 }
 
-SplitScores ScoreRun::score_batch(const Batch& batch) {
-  std::vector<const Trace*> traces;
-  for (const PendingTrace* pending : batch) traces.push_back(&pending->trace);
-  const bool fits = std::ranges::all_of(
-      traces, [&](const Trace* trace) { return trace->num_tokens() <= options_.longest_trace; });
-  SplitScores split =
-      fits ? score_within_memory(traces, [this](auto part) { return scorer_.score(part); })
-           : SplitScores{std::vector<std::optional<TokenScores>>(traces.size()), 0,
-                         "there is room for " + std::to_string(options_.longest_trace) + " tokens"};
-  if (split.num_splits > 0)
-    spdlog::warn(
-        "not enough memory for a batch of {} traces: scored in parts; a smaller --max-batch-tokens "
-        "avoids it",
-        batch.size());
+SplitScores ScoreRun::score_batch(const TraceBatch& batch) {
+  SplitScores split = scorer_.score(batch);
   for (size_t i = 0; i < batch.size(); ++i)
     if (!split.results[i]) reject_too_large(*batch[i], split.cause);
-  spdlog::debug("batch of {} traces scored", batch.size());
   return split;
 }
 
-void ScoreRun::keep_batch(const Batch& batch, const SplitScores& split) {
+void ScoreRun::keep_batch(const TraceBatch& batch, const SplitScores& split) {
   std::vector<ScoredEntry> entries;
   std::vector<std::string> lines;
   for (size_t i = 0; i < batch.size(); ++i) {
@@ -221,12 +184,8 @@ void ScoreRun::keep_batch(const Batch& batch, const SplitScores& split) {
       lines.push_back(line_of_skipped(entries.back(), pending.text));
       continue;
     }
-    const TokenScores& tokens = *split.results[i];
-    const TraceScore score = in_context(
-        pending.where, [&] { return score_trace(pending.trace, tokens, options_.style); });
-    const std::string air = air_object(
-        {pending.trace, tokens, score, pending.line, pending.trace_index}, options_.style);
-    lines.push_back(set_member(pending.text, "air", air));
+    const WrittenScore score = scorer_.write(pending, *split.results[i]);
+    lines.push_back(set_member(pending.text, "air", score.air));
     entries.push_back(entry_of(pending, score.total, options_.style.loss_floor));
   }
   check_mapped_files();  // scores of half a model are not kept
@@ -239,13 +198,8 @@ void ScoreRun::reject(const RejectedRecord& record) {
 }
 
 void ScoreRun::reject_too_large(const PendingTrace& pending, const std::string& cause) {
-  const std::string reason = "not enough memory for a trace of " +
-                             std::to_string(pending.trace.num_tokens()) +
-                             " tokens, even alone: " + cause;
-  if (!options_.source.skip_bad_records)
-    throw Error(ErrorKind::kResource, pending.where, reason,
-                "--on-error skip leaves it out, --max-length N with --overlong truncate scores its "
-                "first tokens; see also --dtype, --device");
+  const std::string reason = too_large_reason(pending, cause);
+  if (!options_.source.skip_bad_records) throw too_large_error(pending, reason);
   reject({pending.where, pending.line, pending.text, reason});
 }
 

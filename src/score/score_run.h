@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,31 +9,18 @@
 #include <vector>
 
 #include "base/json.h"
+#include "score/batch_scorer.h"
 #include "score/partial_file.h"
 #include "score/resume_cursor.h"
 #include "score/run_report.h"
+#include "score/score_options.h"
 #include "score/scorer.h"
 #include "score/split_batch.h"
 #include "score/trace_source.h"
 #include "scored/manifest.h"
-#include "scored/scored_line.h"
 #include "text/tokenizer.h"
 
 namespace air {
-
-/// The checked options of a run.
-struct ScoreOptions {
-  TraceSourceOptions source;
-  RecordStyle style;
-  std::string output = "-";
-  std::string partial;  ///< where finished scores are kept; empty: nowhere that outlives the run
-  std::string rejects;  ///< file for the records that were skipped; empty: none
-  int64_t max_batch_tokens = 0;
-  int64_t longest_trace =
-      std::numeric_limits<int64_t>::max();  ///< tokens of a trace that memory holds (memory_plan.h)
-  bool rank_order = true;                   ///< false: the output keeps the input's order
-  bool resume = false;
-};
 
 /// Runs once.
 class ScoreRun {
@@ -55,22 +41,19 @@ class ScoreRun {
   int64_t num_lines() const { return num_lines_; }
 
  private:
-  using Batch = std::vector<const PendingTrace*>;
-
   void score_all();
   void score_window(const TraceWindow& window);
-  std::vector<Batch> make_batches(const std::vector<PendingTrace>& traces) const;
   void end_resuming();
-  bool resume_batch(const Batch& batch);
+  bool resume_batch(const TraceBatch& batch);
   /// A trace for which there is no memory has no result; it is rejected here.
-  SplitScores score_batch(const Batch& batch);
+  SplitScores score_batch(const TraceBatch& batch);
   /// Makes the lines of a scored batch and appends them to OUT.partial.
-  void keep_batch(const Batch& batch, const SplitScores& split);
+  void keep_batch(const TraceBatch& batch, const SplitScores& split);
   void reject(const RejectedRecord& record);
   void reject_too_large(const PendingTrace& pending, const std::string& cause);
 
   const Tokenizer& tokenizer_;
-  Scorer& scorer_;
+  BatchScorer scorer_;
   const ScoreOptions& options_;
   PartialFile partial_;
   ResumeCursor resume_;

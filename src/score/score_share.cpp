@@ -74,10 +74,8 @@ Scorer make_scorer(const ScoreFlags& flags, const CausalLM& model, const HeadSet
 
 }  // namespace
 
-void score_share(const ScoreFlags& flags, ScoreOptions options, const ProcessPlace& place,
-                 RunReport& report,
-                 const std::function<void(ScoreRun& run, const Json& identity,
-                                          const RunResults& results)>& finished) {
+void with_loaded_scorer(const ScoreFlags& flags, ScoreOptions options, const ProcessPlace& place,
+                        const std::function<void(const LoadedScorer&)>& work) {
   // Traces are read ahead until they fill this many batches: enough to pack similar lengths
   // together, little to hold.
   constexpr int64_t kWindowBatches = 32;
@@ -100,13 +98,24 @@ void score_share(const ScoreFlags& flags, ScoreOptions options, const ProcessPla
 
   watch_interrupts(place.hears_keyboard);
   const Json identity = run_identity(flags, options, model, heads);
-  report.started(identity);
-  ScoreRun run(*tokenizer, scorer, options, identity, report);
-  RunResults results = run.score();
-  results.matrix_product_rate = matrix_rate;
-  results.peak_memory_bytes = peak_host_memory();
-  results.peak_device_memory_bytes = peak_device_memory_bytes(model.device());
-  finished(run, identity, results);
+  work({*tokenizer, scorer, options, identity, [&](RunResults& results) {
+          results.matrix_product_rate = matrix_rate;
+          results.peak_memory_bytes = peak_host_memory();
+          results.peak_device_memory_bytes = peak_device_memory_bytes(model.device());
+        }});
+}
+
+void score_share(const ScoreFlags& flags, ScoreOptions options, const ProcessPlace& place,
+                 RunReport& report,
+                 const std::function<void(ScoreRun& run, const Json& identity,
+                                          const RunResults& results)>& finished) {
+  with_loaded_scorer(flags, std::move(options), place, [&](const LoadedScorer& loaded) {
+    report.started(loaded.identity);
+    ScoreRun run(loaded.tokenizer, loaded.scorer, loaded.options, loaded.identity, report);
+    RunResults results = run.score();
+    loaded.add_costs(results);
+    finished(run, loaded.identity, results);
+  });
 }
 
 }  // namespace air

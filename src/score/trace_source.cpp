@@ -15,6 +15,29 @@ constexpr size_t kMaxRejected = 1000;
 
 }  // namespace
 
+void read_traces(const RecordReader& reader, const TraceSourceOptions& options,
+                 const Tokenizer& tokenizer, TraceWindow& window) {
+  ParsedRecord record = parse_record(reader.text(), options.fields);
+  if (record.has_air && !options.overwrite)
+    throw Error(ErrorKind::kInput, "", "the record already has a key \"air\"",
+                "--overwrite replaces it");
+  const auto count = static_cast<int64_t>(record.traces.size());
+  for (int64_t i = 0; i < count; ++i) {
+    Trace trace = make_trace(record.traces[static_cast<size_t>(i)], tokenizer, options.trace);
+    if (trace.num_tokens() > options.max_length)
+      throw Error(ErrorKind::kInput, "",
+                  "a trace of " + std::to_string(trace.num_tokens()) +
+                      " tokens is longer than --max-length " + std::to_string(options.max_length),
+                  "--overlong truncate scores its first tokens, --on-error skip leaves it out; the "
+                  "model's own limit is " +
+                      std::to_string(options.model_length));
+    require_ids_of_model(trace.ids, options.vocab_size, tokenizer, ErrorKind::kInput);
+    window.traces.push_back({std::string(reader.text()), reader.where(), reader.line(),
+                             count > 1 ? i : -1, std::move(trace)});
+  }
+  window.reading.add(record, reader.where(), options.trace.chat_template.describe() == "raw");
+}
+
 TraceSource::TraceSource(const TraceSourceOptions& options, const Tokenizer& tokenizer)
     : options_(options),
       tokenizer_(tokenizer),
@@ -66,7 +89,7 @@ TraceWindow TraceSource::read_window(RecordReader& reader) const {
     }
     const size_t before = window.traces.size();
     try {
-      in_context(reader.where(), [&] { read_record(reader, window); });
+      in_context(reader.where(), [&] { read_traces(reader, options_, tokenizer_, window); });
     } catch (const Error& e) {
       if (!options_.skip_bad_records || e.kind() != ErrorKind::kInput) throw;
       window.traces.erase(window.traces.begin() + static_cast<std::ptrdiff_t>(before),
@@ -79,28 +102,6 @@ TraceWindow TraceSource::read_window(RecordReader& reader) const {
   }
   window.num_lines = reader.line();
   return window;
-}
-
-void TraceSource::read_record(const RecordReader& reader, TraceWindow& window) const {
-  ParsedRecord record = parse_record(reader.text(), options_.fields);
-  if (record.has_air && !options_.overwrite)
-    throw Error(ErrorKind::kInput, "", "the record already has a key \"air\"",
-                "--overwrite replaces it");
-  const auto count = static_cast<int64_t>(record.traces.size());
-  for (int64_t i = 0; i < count; ++i) {
-    Trace trace = make_trace(record.traces[static_cast<size_t>(i)], tokenizer_, options_.trace);
-    if (trace.num_tokens() > options_.max_length)
-      throw Error(ErrorKind::kInput, "",
-                  "a trace of " + std::to_string(trace.num_tokens()) +
-                      " tokens is longer than --max-length " + std::to_string(options_.max_length),
-                  "--overlong truncate scores its first tokens, --on-error skip leaves it out; the "
-                  "model's own limit is " +
-                      std::to_string(options_.model_length));
-    require_ids_of_model(trace.ids, options_.vocab_size, tokenizer_, ErrorKind::kInput);
-    window.traces.push_back({std::string(reader.text()), reader.where(), reader.line(),
-                             count > 1 ? i : -1, std::move(trace)});
-  }
-  window.reading.add(record, reader.where(), options_.trace.chat_template.describe() == "raw");
 }
 
 }  // namespace air

@@ -58,6 +58,11 @@ struct TraceWindow {
   bool is_last = false;
 };
 
+/// Adds the traces of the record that the reader is at, and how it was read.
+/// @throws Error(kInput) that names no place when it is a bad one; what was added then is no good.
+void read_traces(const RecordReader& reader, const TraceSourceOptions& options,
+                 const Tokenizer& tokenizer, TraceWindow& window);
+
 /// Reads one window while the one before it is scored.
 class TraceSource {
  public:
@@ -76,7 +81,6 @@ class TraceSource {
   // On the reading thread:
   void read_all(const std::stop_token& stop);
   TraceWindow read_window(RecordReader& reader) const;
-  void read_record(const RecordReader& reader, TraceWindow& window) const;
 
   const TraceSourceOptions& options_;
   const Tokenizer& tokenizer_;

@@ -70,14 +70,19 @@ bool ranks_before(const RankKey& a, const RankKey& b, InfluenceKind kind) {
   return std::pair(a.line, a.trace) < std::pair(b.line, b.trace);
 }
 
+bool are_unranked(const std::vector<RankKey>& rows) {
+  return std::ranges::none_of(rows, [](const RankKey& row) { return row.rank > 0; });
+}
+
 std::vector<int64_t> joined_ranks(const std::vector<RankKey>& rows,
                                   std::optional<InfluenceKind> kind) {
-  if (!some_rank_occurs_twice(rows)) return {};
+  const bool none_is_ranked = are_unranked(rows);
+  if (!none_is_ranked && !some_rank_occurs_twice(rows)) return {};
   const InfluenceKind ranking_kind = kind ? *kind : kind_by_ranks(rows);
   std::vector<size_t> order;
   order.reserve(rows.size());
   for (size_t i = 0; i < rows.size(); ++i)
-    if (rows[i].rank > 0) order.push_back(i);
+    if (none_is_ranked || rows[i].rank > 0) order.push_back(i);
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return ranks_before(rows[a], rows[b], ranking_kind);
   });

@@ -23,11 +23,15 @@ double ranking_score(const RankKey& key, InfluenceKind kind);
 /// The greatest score first, ties by line, then trace.
 bool ranks_before(const RankKey& a, const RankKey& b, InfluenceKind kind);
 
+/// No row has a rank: what a stream wrote.
+bool are_unranked(const std::vector<RankKey>& rows);
+
 /// Ranks from 1 over all rows, as one run over all of them would have written: by ranks_before(),
-/// ties by place in the list. Rows without a rank get 0.
+/// ties by place in the list. Rows without a rank get 0, unless are_unranked(rows).
 /// @param kind  what `air score --influence` was. Where it is not known: the one that the rows' own
 ///   ranks follow better.
-/// @return one a row; empty when no rank occurs twice: then the rows were ranked together.
+/// @return one a row; empty when there are ranks and none occurs twice: then the rows were ranked
+///   together.
 std::vector<int64_t> joined_ranks(const std::vector<RankKey>& rows,
                                   std::optional<InfluenceKind> kind = std::nullopt);
 

@@ -18,8 +18,6 @@
 namespace air {
 namespace {
 
-constexpr size_t kMaxFiles = 1 << 16;
-
 /// Writes to the end of a file by large pieces.
 class Spool {
  public:
@@ -52,7 +50,8 @@ class Spool {
 struct RowStore::File {
   int fd = -1;
   std::string name;
-  /// Rows, rising, each with its line: those after the first, and after blank lines.
+  size_t first_row = 0;
+  /// Rows, rising, each with its line: the first, and those after blank lines.
   std::vector<std::pair<int64_t, int64_t>> first_lines;
   ~File() {
     if (fd >= 0) ::close(fd);
@@ -65,13 +64,11 @@ RowStore::~RowStore() = default;
 void RowStore::add(
     const std::string& path,
     const std::function<void(std::string_view line, const std::string& where)>& visit) {
-  if (files_.size() == kMaxFiles)
-    throw Error(ErrorKind::kUsage, "", "more than " + std::to_string(kMaxFiles) + " inputs",
-                "join some with cat");
   LineReader reader(path);
   const bool in_place = !is_read_once(path) && reader.offset().has_value();
   auto file = std::make_unique<File>();
   file->name = reader.name();
+  file->first_row = rows_.size();
   file->fd = in_place ? ::open(path.c_str(), O_RDONLY | O_CLOEXEC) : open_unnamed_file();
   if (file->fd < 0) throw Error(ErrorKind::kInput, path, std::strerror(errno));
   Spool spool(file->fd);
@@ -85,11 +82,7 @@ void RowStore::add(
       if (auto& known = file->first_lines;
           known.empty() || number - index != known.back().second - known.back().first)
         known.emplace_back(index, number);
-      Row row{};
-      row.begin = in_place ? static_cast<uint64_t>(*reader.offset()) : begin;
-      row.file = files_.size();
-      row.size = size;
-      rows_.push_back(row);
+      rows_.push_back({in_place ? static_cast<uint64_t>(*reader.offset()) : begin, size});
       if (!in_place) {
         spool.write(line);
         begin += size;
@@ -100,8 +93,15 @@ void RowStore::add(
   files_.push_back(std::move(file));
 }
 
+const RowStore::File& RowStore::file_of(int64_t row) const {
+  const auto after =
+      std::upper_bound(files_.begin(), files_.end(), static_cast<size_t>(row),
+                       [](size_t number, const auto& file) { return number < file->first_row; });
+  return **std::prev(after);
+}
+
 std::string RowStore::where(int64_t row) const {
-  const File& file = *files_[rows_.at(static_cast<size_t>(row)).file];
+  const File& file = file_of(row);
   const auto after =
       std::ranges::upper_bound(file.first_lines, row, {}, &std::pair<int64_t, int64_t>::first);
   const auto& [first_row, first_line] = *std::prev(after);
@@ -110,7 +110,7 @@ std::string RowStore::where(int64_t row) const {
 
 std::string RowStore::line(int64_t row) const {
   const Row& place = rows_.at(static_cast<size_t>(row));
-  const File& file = *files_[place.file];
+  const File& file = file_of(row);
   std::string line(place.size, '\0');
   for (size_t done = 0; done < line.size();) {
     const ssize_t count = ::pread(file.fd, line.data() + done, line.size() - done,

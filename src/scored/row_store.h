@@ -36,9 +36,9 @@ class RowStore {
 
  private:
   struct File;
+  const File& file_of(int64_t row) const;
   struct Row {
-    uint64_t begin : 48;  ///< in its file
-    uint64_t file : 16;
+    uint64_t begin;  ///< in its file
     uint64_t size;
   };
   std::vector<std::unique_ptr<File>> files_;

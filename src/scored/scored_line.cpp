@@ -12,7 +12,7 @@ namespace air {
 
 namespace {
 
-/// How the object begins that air writes.
+/// The first bytes of the object that air writes.
 const std::string& object_begin() {
   static const std::string begin = "{\"schema\":\"" + std::string(kScoreSchema) + "\",";
   return begin;

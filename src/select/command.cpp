@@ -29,7 +29,7 @@ namespace air {
 
 namespace {
 
-/// Ids for texts, in order of first sight.
+/// Ids for texts, in order of first appearance.
 class Interner {
  public:
   int32_t id_of(const std::string& text) {
@@ -173,7 +173,9 @@ void run(const SelectFlags& flags, const SelectOptions& options) {
       joined_ranks(pool.ranked, manifest ? manifest->influence() : std::nullopt);
   for (size_t i = 0; i < ranks.size(); ++i) pool.candidates[i].rank = ranks[i];
   if (!ranks.empty())
-    spdlog::info("several records have the same rank: ranked anew over all of them");
+    spdlog::info(are_unranked(pool.ranked)
+                     ? "no record has a rank yet: ranked over all of them"
+                     : "several records have the same rank: ranked anew over all of them");
   const Selection selection = select_rows(pool.candidates, options.rules);
   OutputFile out(options.output);
   for (const int64_t row : selection.kept)

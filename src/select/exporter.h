@@ -65,7 +65,7 @@ extern const ExportFormat kTokensFormat;
 class Exporter {
  public:
   /// @throws Error(kUsage) for a format that is not known or lacks its tokenizer; Error(kModel) for
-  ///   a folder that is none.
+  ///   a folder that is not one.
   Exporter(const ExportOptions& options, ScoredReading reading);
 
   /// The exported line, '\n' included.

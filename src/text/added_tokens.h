@@ -1,4 +1,4 @@
-// Added tokens: strings that are one token wherever they stand, found before the text is cut into
+// Added tokens: strings that are one token wherever they appear, found before the text is cut into
 // words.
 #pragma once
 

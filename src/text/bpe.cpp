@@ -97,7 +97,7 @@ void Bpe::read_vocabulary(const Value& vocab, const std::string& where) {
       fail(where, "the id of \"" + std::string(token) + "\" is not a token id");
     if (!vocabulary_.add(token, id.GetInt()))
       fail(where, "\"" + std::string(token) + "\" or its id " + std::to_string(id.GetInt()) +
-                      " stands there twice");
+                      " appears twice");
   }
 }
 

@@ -122,7 +122,7 @@ class Translator {
     }
   }
 
-  /// An escape and the {…} that belongs to it.
+  /// An escape with its {…}.
   void with_braces() {
     const char c = in_[i_ + 1];
     copy(2);

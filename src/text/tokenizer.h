@@ -45,7 +45,7 @@ class Tokenizer {
 
 /// Holds ids against a model's vocabulary before they reach its weights: a GPU that looks for a row
 /// that is not there is lost to the process.
-/// @throws Error of the kind that names the first id that the model has not, and what it is.
+/// @throws Error of the kind that names the first id that the model does not have, and what it is.
 void require_ids_of_model(std::span<const int32_t> ids, int64_t model_vocab_size,
                           const Tokenizer& tokenizer, ErrorKind kind);
 

@@ -42,7 +42,7 @@ void Unigram::read_vocabulary(const Value& vocab, const std::string& where) {
     const std::string_view piece = as_string(item[0], where);
     const auto id = static_cast<int32_t>(scores_.size());
     if (!vocabulary_.add(piece, id))
-      fail(where, "the piece \"" + std::string(piece) + "\" stands there twice");
+      fail(where, "the piece \"" + std::string(piece) + "\" appears twice");
     trie_.add(piece, id);
     scores_.push_back(item[1].GetDouble());
     min_score = std::min(min_score, scores_.back());

@@ -17,7 +17,8 @@ namespace air {
 /// cost 10 more than the rarest piece and are fused, as in the `tokenizers` package.
 class Unigram : public TokenModel {
  public:
-  /// @throws Error(kModel) for options that are not known and for a vocabulary that is no list of
+  /// @throws Error(kModel) for options that are not known and for a vocabulary that is not a list
+  /// of
   ///   [piece, score].
   Unigram(const rapidjson::Value& model, const std::string& where);
 

@@ -263,13 +263,13 @@ def test_a_bad_record_late_in_a_run_is_repaired_or_left_out(model, out, tmp_path
     shutil.copy(f"{scored}.partial", kept)
     assert kept.read_bytes().count(b"\n") > 10
     result = run(*flags, "--resume", "--on-error", "skip")
-    assert result.returncode == 0 and b"were scored by the run before" in result.stderr
+    assert result.returncode == 0 and b"kept of the run before: " in result.stderr
     assert len(records(scored.read_bytes())) == 120
     write_records(path, good[:110] + [{"prompt": "?", "response": "Repaired."}] + good[110:])
     scored.unlink()
     shutil.copy(kept, f"{scored}.partial")
     result = run(*flags, "--resume")
-    assert result.returncode == 0 and b"were scored by the run before" in result.stderr, result.stderr
+    assert result.returncode == 0 and b"kept of the run before: " in result.stderr, result.stderr
     resumed = scored.read_bytes()
     succeed(*flags)
     assert scored.read_bytes() == resumed and len(records(resumed)) == 121

@@ -22,11 +22,14 @@ def score(model, traces, out):
 
 def test_a_flag_that_does_not_exist(score):
     message = score(USAGE, "--hedas", "1-5")
-    assert "--hedas" in message and "--help" in message
+    assert "--hedas" in message and "did you mean --heads?" in message and "air score --help" in message
+    assert "did you mean" not in score(USAGE, "--zzz", "1-5")
 
 
 def test_a_verb_that_does_not_exist():
-    assert "find-head" in fail(USAGE, "find-head")
+    assert "did you mean find-heads?" in fail(USAGE, "find-head")
+    message = fail(USAGE, "train")
+    assert "did you mean" not in message and "find-heads, score, select, report, inspect" in message
 
 
 def test_no_verb():

@@ -174,7 +174,7 @@ def test_a_record_that_changed_is_scored_again(score, interrupted, many):
     assert changed != lines[place]
     try:
         many.write_bytes(b"".join([*lines[:place], changed, *lines[place + 1:]]))
-        assert "1 traces have changed" in run(*score, "-o", interrupted, "--resume").stderr.decode()
+        assert "scored again: 1 trace\n" in run(*score, "-o", interrupted, "--resume").stderr.decode()
         assert finished(interrupted) == succeed(*score)
     finally:
         many.write_bytes(before)

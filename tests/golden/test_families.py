@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shutil
 from collections import defaultdict
 
 import numpy as np
@@ -346,6 +347,19 @@ def test_mxfp4_is_unpacked(window, tmp_path):
     save_file(kept | quantised, packed / "model.safetensors")
     assert max(compare(window, folder)) < TOLERANCE
     assert same_logits(window, folder, packed)
+
+
+def test_a_stored_head_counts_where_the_config_ties(window, tmp_path):
+    """transformers keeps the stored lm_head, and warns."""
+    tied, untied = tmp_path / "tied", tmp_path / "untied"
+    make_model(tied, "llama", "mha-tied-biases")
+    shutil.copytree(tied, untied)
+    tensors = load_file(tied / "model.safetensors")
+    head = torch.randn(tensors["model.embed_tokens.weight"].shape, generator=torch.Generator().manual_seed(1)) * 0.2
+    save_file(tensors | {"lm_head.weight": head}, untied / "model.safetensors", metadata={"format": "pt"})
+    assert max(compare(window, untied)) < TOLERANCE
+    difference = window.run(untied, SEQUENCES, [[]])["nll"][0] - window.run(tied, SEQUENCES, [[]])["nll"][0]
+    assert np.abs(difference).max() > 0.05
 
 
 # The documentation.

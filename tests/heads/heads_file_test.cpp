@@ -116,7 +116,7 @@ TEST(HeadsFileTest, NamesAModelTooLargeToBeOne) {
 
 TEST(HeadsFileTest, NamesWhatIsWrongWithAFile) {
   EXPECT_THAT(parse_error("{"), HasSubstr("heads.json"));
-  EXPECT_THAT(parse_error("[]"), HasSubstr("not an object"));
+  EXPECT_THAT(parse_error("[]"), HasSubstr("not a JSON object"));
   EXPECT_THAT(parse_error("{}"), HasSubstr("no key \"schema\""));
   EXPECT_THAT(parse_error(text_with("air.heads/1", "air.heads/9")),
               HasSubstr("unknown schema \"air.heads/9\""));

@@ -11,7 +11,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-PublishedHeads parse(const std::string& text) { return parse_published_heads(text, "theirs"); }
+PublishedHeads parse(const std::string& text) { return parse_published_heads(text); }
 
 std::string error_of(const std::string& text) {
   try {

@@ -32,6 +32,14 @@ TEST(JoinedRanksTest, RowsThatWereRankedTogetherStayAsTheyAre) {
               IsEmpty());
 }
 
+TEST(RankingTest, RowsOfWhichNoneHasARankAreRanked) {
+  EXPECT_THAT(
+      joined_ranks(
+          {{.influence = 1, .line = 1}, {.influence = 9, .line = 3}, {.influence = 9, .line = 2}}),
+      ElementsAre(3, 2, 1));
+  EXPECT_THAT(joined_ranks({{.influence = 1}, {.influence = 9, .rank = 1}}), IsEmpty());
+}
+
 TEST(JoinedRanksTest, TiesGoByLineThenTraceThenPlace) {
   EXPECT_THAT(joined_ranks({{.influence = 5, .rank = 1, .line = 4},
                             {.influence = 5, .rank = 2, .line = 9, .trace = 1},

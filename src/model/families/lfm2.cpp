@@ -29,7 +29,7 @@ ModelConfig read_lfm2_parts(ConfigReader& reader, const SizeDefaults& sizes) {
   return config;
 }
 
-/// What the MLP's matrices are wide, if not intermediate_size itself.
+/// Width of the MLP's matrices, where it is not intermediate_size itself.
 int64_t adjusted_size(ConfigReader& reader, int64_t size) {
   const bool adjust = reader.boolean("block_auto_adjust_ff_dim", true);
   const auto multiplier = reader.optional_number("block_ffn_dim_multiplier", 1.0);

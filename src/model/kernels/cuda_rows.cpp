@@ -133,7 +133,7 @@ Modules& modules() {
 }
 
 /// Runs `work` with the kernels of x's device, false where it has none. A launch that the driver
-/// refuses has done nothing: ATen's kernels go on, or meet the device's error and name it.
+/// refuses has done nothing: ATen's kernels take over, or meet the device's error and name it.
 template <typename Work>
 bool with_kernels(const at::Tensor& x, Work work) {
   if (!x.is_cuda()) return false;

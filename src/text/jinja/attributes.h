@@ -21,7 +21,7 @@ Value get_item(Runtime& runtime, const Value& value, const Value& key, const Met
 Value get_item(Runtime& runtime, const Value& value, const Value& key);
 
 /// The method of that name that the value has, so that a call needs no bound method; null when it
-/// has none. @throws RenderError for one that Python has and air has not.
+/// has none. @throws RenderError for one that Python has and air lacks.
 const Native* method_of(const Value& value, const Value& name, const Methods* methods);
 
 /// A function of a value: what `attribute=` and the like name.

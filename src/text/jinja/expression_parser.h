@@ -23,7 +23,7 @@ class ExpressionParser : public TokenStream {
   explicit ExpressionParser(std::string_view source) : TokenStream(source) {}
 
   std::vector<std::string> symbols_;
-  /// Filters and tests that air has not, in the order in which they appear. Those in a branch of a
+  /// Filters and tests that air lacks, in the order in which they appear. Those in a branch of a
   /// condition fail when they are reached, as in jinja2, the others when the template is loaded.
   std::vector<SyntaxError> unknown_;
   std::vector<char> loops_;               // for each loop around: whether its body reads `loop`

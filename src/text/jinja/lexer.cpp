@@ -52,7 +52,7 @@ class Lexer {
     token.line = line_;
     tokens_.push_back(std::move(token));
   }
-  /// Goes on to `end`, counting lines.
+  /// Moves to `end`, counting lines.
   void move_to(size_t end) {
     line_ += static_cast<int>(std::count(text_.begin() + static_cast<std::ptrdiff_t>(i_),
                                          text_.begin() + static_cast<std::ptrdiff_t>(end), '\n'));
@@ -64,7 +64,7 @@ class Lexer {
     return i + rest.size() - strip(rest, Side::kLeft).size();
   }
 
-  /// Text up to the next tag, and the tag's begin.
+  /// Text up to the next tag, and the tag's start.
   void root() {
     size_t tag = i_;
     for (;; ++tag) {

@@ -38,10 +38,10 @@ class Call {
   /// True when it was given and is not None.
   bool has(size_t i) const { return given_[i] && !given_[i]->is(Value::Kind::kNone); }
   bool truth(size_t i, bool otherwise) const;
-  /// @throws RenderError when it was given and is none.
+  /// @throws RenderError when it was given and is not an integer.
   int64_t integer(size_t i, int64_t otherwise) const;
   const std::string& text(size_t i) const;
-  /// The text that a filter or method is applied to. @throws RenderError when it is none.
+  /// The text that a filter or method is applied to. @throws RenderError when it is not a text.
   const std::string& text() const;
   /// A text that is markup when the subject is.
   Value made(std::string text) const { return runtime.text(std::move(text), self.is_markup()); }
