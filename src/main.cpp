@@ -1,13 +1,18 @@
 // The program `air`: its verbs, the one try/catch, the one exit.
+#include <fcntl.h>
 #include <malloc.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
+#include <initializer_list>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,7 +20,9 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/mapped_watch.h"
 #include "base/strings.h"
+#include "base/visible_text.h"
 #include "cli/config_layers.h"
 #include "cli/generated.h"
 #include "cli/help.h"
@@ -38,10 +45,70 @@ constexpr int kExitInterrupted = 130;
 void print_error(const std::string& where, const std::string& what, const std::string& hint) {
   const bool color = air::log_has_color();
   std::string text = color ? "air: \x1b[31merror\x1b[0m: " : "air: error: ";
-  if (!where.empty()) text += where + ": ";
-  text += what + "\n";
-  if (!hint.empty()) text += "hint: " + hint + "\n";
+  if (!where.empty()) text += air::visible_text(where) + ": ";
+  text += air::visible_text(what) + "\n";
+  if (!hint.empty()) text += "hint: " + air::visible_text(hint) + "\n";
   std::fputs(text.c_str(), stderr);
+}
+
+/// @return the exit code.
+int report_error(const std::exception& e) {
+  const air::Error error = air::explain(e);
+  print_error(error.where(), error.what(), error.hint());
+  return static_cast<int>(error.kind());
+}
+
+/// Writes without allocating. What can't be written is lost.
+void write_words(std::initializer_list<const char*> words) {
+  for (const char* word : words)
+    if (::write(STDERR_FILENO, word, std::strlen(word)) < 0) return;
+}
+
+/// An error that nothing catches, such as memory that runs out in a function that promised not to
+/// fail: said like any other.
+[[noreturn]] void end_by_uncaught() {
+  int code = static_cast<int>(air::ErrorKind::kBug);
+  try {
+    if (const auto error = std::current_exception()) std::rethrow_exception(error);
+  } catch (const std::bad_alloc&) {
+    write_words({"air: error: out of memory\n"});
+    code = static_cast<int>(air::ErrorKind::kResource);
+  } catch (const std::exception& e) {
+    code = report_error(e);
+  } catch (...) {
+    write_words({"air: error: unexpected: an unknown exception\n"});
+  }
+  ::_exit(code);
+}
+
+/// SIGBUS: a model's file became shorter under its mapping, or could not be read. There is no way
+/// back into the computation.
+extern "C" void end_by_lost_file(int, siginfo_t* info, void*) {
+  const auto file = air::mapped_at(info->si_addr);
+  if (!file) {
+    std::signal(SIGBUS, SIG_DFL);  // a fault of ours: the instruction raises it again
+    return;
+  }
+  write_words(
+      {"air: error: ", file->path, ": became shorter while it was used, or can't be read\n",
+       "hint: what was finished is kept: --resume continues when the file is whole again\n"});
+  ::_exit(static_cast<int>(file->kind));
+}
+
+void watch_faults() {
+  std::set_terminate(end_by_uncaught);
+  struct sigaction action {};
+  action.sa_sigaction = end_by_lost_file;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGBUS, &action, nullptr);
+}
+
+/// A standard stream that is closed would give its number to the next file that is opened, and that
+/// file would get our messages. What is opened in its place refuses to be read or written.
+void hold_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+      ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // the lowest free number: fd
 }
 
 /// Temporaries come and go with every layer: those of up to 32 MiB (the most that glibc allows
@@ -199,7 +266,9 @@ int parse_and_run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  hold_standard_streams();
   start_with_settings(argv);
+  watch_faults();
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, answered by ClosedPipe
   std::signal(SIGXFSZ,
               SIG_IGN);  // so is a file at the limit of its size, answered like a full disk
@@ -213,11 +282,13 @@ int main(int argc, char** argv) {
     print_error("", "interrupted", e.message);
     code = kExitInterrupted;
   } catch (const std::exception& e) {
-    const air::Error error = air::explain(e);
-    print_error(error.where(), error.what(), error.hint());
-    code = static_cast<int>(error.kind());
+    code = report_error(e);
+  }
+  // --help, --version and --print-config are written here.
+  if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && code == 0 && errno != EPIPE) {
+    print_error("<stdout>", std::string("writing failed: ") + std::strerror(errno), "");
+    code = static_cast<int>(air::ErrorKind::kResource);
   }
   // The destructors of libtorch's globals take time and do nothing for us.
-  std::fflush(stdout);
   ::_exit(code);
 }

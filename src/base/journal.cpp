@@ -95,7 +95,8 @@ void Journal::lock() const {
 
 struct stat Journal::open_locked() {
   for (;;) {
-    fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    // It holds the records: whoever may not read an output must not read them here meanwhile.
+    fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (fd_ < 0 && errno == ELOOP)
       throw Error(ErrorKind::kUsage, path_, "is a link, and a link is not followed here",
                   "move it away, or give another -o");
@@ -144,7 +145,7 @@ void Journal::recover(const Json& run, const Visit& visit) {
     if (!is_torn_header) throw_foreign();
     return start();
   }
-  const Json header = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const Json header = try_parse_json(line).value_or(Json());
   if (!header.is_object() || header.value("schema", Json()) != kind_.schema ||
       !header.contains("run") || !header["run"].is_object())
     throw_foreign();
@@ -208,7 +209,10 @@ std::string Journal::read(int64_t offset, int64_t length) const {
     const ssize_t count =
         ::pread(fd_, bytes.data() + done, static_cast<size_t>(length - done), offset + done);
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) throw_disk_error(path_, "reading failed");
+    if (count < 0) throw_disk_error(path_, "reading failed");
+    if (count == 0)
+      throw Error(ErrorKind::kResource, path_, "became shorter while it was used",
+                  "another program changed it: delete it to start anew");
     done += count;
   }
   return bytes;
@@ -227,7 +231,7 @@ std::optional<Json> Journal::run_of(const std::string& path) {
   LineReader reader(path);
   std::string_view line;
   if (!reader.next(line)) return std::nullopt;
-  const Json header = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const Json header = try_parse_json(line).value_or(Json());
   return header.is_object() && header.contains("run") ? std::optional(header["run"]) : std::nullopt;
 }
 

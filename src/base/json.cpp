@@ -1,17 +1,95 @@
 #include "base/json.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <memory>
+#include <limits>
 
 #include "base/lfs_pointer.h"
 
 namespace air {
 
+namespace {
+
+constexpr size_t kMaxFileSize = size_t{1} << 30;
+
+/// The deepest level of brackets and braces outside strings.
+int depth_of(std::string_view text) {
+  int depth = 0, deepest = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+/// A file that is open for reading.
+class OpenFile {
+ public:
+  OpenFile(const std::filesystem::path& path, ErrorKind kind, int how)
+      : path_(path.string()), kind_(kind), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | how)) {
+    if (fd_ < 0) throw Error(kind_, path_, std::strerror(errno));
+  }
+  ~OpenFile() { ::close(fd_); }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  void require_regular() const {
+    struct stat info {};
+    if (::fstat(fd_, &info) != 0) throw Error(kind_, path_, std::strerror(errno));
+    if (!S_ISREG(info.st_mode)) throw Error(kind_, path_, "not a regular file");
+  }
+
+  std::string read_all() const {
+    std::string text;
+    char chunk[1 << 16];
+    for (;;) {
+      const ssize_t count = ::read(fd_, chunk, sizeof chunk);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) throw Error(kind_, path_, std::strerror(errno));
+      if (count == 0) break;
+      if (text.size() > kMaxFileSize) throw Error(kind_, path_, "larger than 1 GiB");
+      text.append(chunk, static_cast<size_t>(count));
+    }
+    if (kind_ == ErrorKind::kModel) refuse_lfs_pointer(text, path_);
+    return text;
+  }
+
+ private:
+  std::string path_;
+  ErrorKind kind_;
+  int fd_;
+};
+
+}  // namespace
+
+void check_json_depth(std::string_view text, const std::string& where, ErrorKind kind) {
+  if (depth_of(text) > kMaxJsonDepth)
+    throw Error(kind, where,
+                "JSON that is nested more than " + std::to_string(kMaxJsonDepth) + " levels deep");
+}
+
 Json parse_json(std::string_view text, const std::string& where, ErrorKind kind) {
+  check_json_depth(text, where, kind);
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& e) {
@@ -21,20 +99,33 @@ Json parse_json(std::string_view text, const std::string& where, ErrorKind kind)
   }
 }
 
+std::optional<Json> try_parse_json(std::string_view text) {
+  if (depth_of(text) > kMaxJsonDepth) return std::nullopt;
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return json.is_discarded() ? std::nullopt : std::optional(std::move(json));
+}
+
 std::string read_file(const std::filesystem::path& path, ErrorKind kind) {
-  std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
-  if (!file) throw Error(kind, path.string(), std::strerror(errno));
-  std::string text;
-  char chunk[1 << 16];
-  size_t count;
-  while ((count = std::fread(chunk, 1, sizeof chunk, file.get())) > 0) text.append(chunk, count);
-  if (std::ferror(file.get())) throw Error(kind, path.string(), std::strerror(errno));
-  if (kind == ErrorKind::kModel) refuse_lfs_pointer(text, path.string());
-  return text;
+  return OpenFile(path, kind, 0).read_all();
+}
+
+std::string read_model_file(const std::filesystem::path& path) {
+  const OpenFile file(path, ErrorKind::kModel, O_NONBLOCK);  // a pipe is opened without its writer
+  file.require_regular();
+  return file.read_all();
 }
 
 Json read_json_file(const std::filesystem::path& path, ErrorKind kind) {
-  return parse_json(read_file(path, kind), path.string(), kind);
+  return parse_json(kind == ErrorKind::kModel ? read_model_file(path) : read_file(path, kind),
+                    path.string(), kind);
+}
+
+std::optional<int64_t> whole_number(const Json& value) {
+  if (!value.is_number_integer()) return std::nullopt;
+  if (value.is_number_unsigned() &&
+      value.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
+    return std::nullopt;
+  return value.get<int64_t>();
 }
 
 void append_number(std::string& out, double value) {

@@ -9,10 +9,13 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/mapped_watch.h"
+
 namespace air {
 
 MappedFile::MappedFile(const std::filesystem::path& path, ErrorKind kind) : path_(path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // A pipe is opened without its writer, and refused.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) throw Error(kind, path.string(), std::strerror(errno));
   struct stat info {};
   if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
@@ -24,14 +27,18 @@ MappedFile::MappedFile(const std::filesystem::path& path, ErrorKind kind) : path
     void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
     const int error = errno;
     ::close(fd);
-    if (address == MAP_FAILED) throw Error(kind, path.string(), std::strerror(error));
+    if (address == MAP_FAILED)
+      throw Error(error == ENOMEM ? ErrorKind::kResource : kind, path.string(),
+                  std::string("can't be mapped: ") + std::strerror(error));
     data_ = static_cast<const char*>(address);
+    watch_mapping(*this, kind);
   } else {
     ::close(fd);
   }
 }
 
 MappedFile::~MappedFile() {
+  unwatch_mapping(*this);
   if (data_ != nullptr) ::munmap(const_cast<char*>(data_), size_);
 }
 

@@ -1,6 +1,7 @@
 #include "base/output_file.h"
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,12 +9,17 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/strings.h"
 
 namespace air {
 
 namespace {
 
 constexpr size_t kBufferSize = 1 << 16;
+
+[[noreturn]] void throw_open_error(const std::string& path) {
+  throw Error(ErrorKind::kResource, path, std::string("can't be written: ") + std::strerror(errno));
+}
 
 [[noreturn]] void throw_write_error(const std::string& path, int error) {
   if (path == "-" && error == EPIPE) throw ClosedPipe{};
@@ -27,6 +33,29 @@ std::string resolved_path(const std::string& path) {
   if (!std::filesystem::is_symlink(path, error)) return path;
   const auto resolved = std::filesystem::weakly_canonical(path, error);
   return error ? path : resolved.string();
+}
+
+/// A name beside `path` that nobody can guess, and that runs with the same process id (in two
+/// containers) don't share.
+std::string random_name(const std::string& path) {
+  uint64_t number = 0;
+  while (::getrandom(&number, sizeof number, 0) != sizeof number)
+    if (errno != EINTR) throw_open_error(path);
+  return path + ".tmp." + hex16(number);
+}
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+/// After a power loss the folder may still hold what it held before, unless it reached the disk
+/// too.
+void sync_folder(const std::string& path) {
+  const int fd = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);  // some file systems can't: they write folders at once, or never promise to
+  ::close(fd);
 }
 
 }  // namespace
@@ -47,19 +76,45 @@ OutputFile::OutputFile(const std::string& path, EmptyOutput empty) : path_(path)
     fd_ = STDOUT_FILENO;
     return;
   }
-  const bool in_place = is_special_file(path);
-  if (!in_place) {
+  in_place_ = is_special_file(path);
+  if (in_place_) {
+    // What /dev/stdout names may hold earlier output (>> FILE): it is continued.
+    fd_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_APPEND);
+    if (fd_ < 0) throw_open_error(path);
+  } else {
     path_ = resolved_path(path);
-    temporary_ = path_ + ".tmp." + std::to_string(::getpid());
+    open_beside();
   }
-  const std::string& name = in_place ? path_ : temporary_;
-  // What /dev/stdout names may hold earlier output (>> FILE): it is continued.
-  const int how = in_place ? O_APPEND : O_CREAT | O_TRUNC;
-  fd_ = ::open(name.c_str(), O_WRONLY | O_CLOEXEC | how, 0666);
-  if (fd_ < 0)
-    throw Error(ErrorKind::kResource, path,
-                std::string("can't be written: ") + std::strerror(errno));
   owns_fd_ = true;
+}
+
+void OutputFile::open_beside() {
+  // An unnamed file gets its name by way of /proc.
+  if (::access("/proc/self/fd", X_OK) == 0)
+    fd_ = ::open(folder_of(path_).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  while (fd_ < 0) {
+    temporary_ = random_name(path_);
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd_ < 0 && errno != EEXIST && errno != EINTR) throw_open_error(path_);
+  }
+}
+
+void OutputFile::keep_mode() const {
+  constexpr mode_t kPermissions = 0777;
+  struct stat older {};
+  if (::stat(path_.c_str(), &older) == 0 && ::fchmod(fd_, older.st_mode & kPermissions) != 0)
+    throw_write_error(path_, errno);
+}
+
+void OutputFile::name_it() {
+  const std::string unnamed = "/proc/self/fd/" + std::to_string(fd_);
+  while (temporary_.empty()) {
+    std::string name = random_name(path_);
+    if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0)
+      temporary_ = std::move(name);
+    else if (errno != EEXIST && errno != EINTR)
+      throw_write_error(path_, errno);
+  }
 }
 
 OutputFile::~OutputFile() {
@@ -89,7 +144,7 @@ void OutputFile::flush() {
 
 void OutputFile::keep_older() const {
   struct stat older {};
-  if (!temporary_.empty() && ::stat(path_.c_str(), &older) == 0 && older.st_size > 0)
+  if (!in_place_ && ::stat(path_.c_str(), &older) == 0 && older.st_size > 0)
     throw Error(ErrorKind::kInput, path_, "nothing was written: the older file stays as it is",
                 "delete it if it is no longer wanted");
 }
@@ -98,19 +153,26 @@ void OutputFile::commit() {
   flush();
   if (!owns_fd_) return;
   if (is_empty_ && empty_ == EmptyOutput::kKeepsOlder) keep_older();
-  // A file that was renamed before its bytes reached the disk would be empty after a power loss.
-  if (!temporary_.empty() && ::fsync(fd_) != 0) throw_write_error(path_, errno);
+  if (!in_place_) {
+    keep_mode();
+    // A file that was renamed before its bytes reached the disk would be empty after a power loss.
+    while (::fsync(fd_) != 0)
+      if (errno != EINTR) throw_write_error(path_, errno);
+    name_it();
+  }
   owns_fd_ = false;
-  if (::close(fd_) != 0) {
+  if (::close(fd_) != 0 && errno != EINTR) {  // after EINTR it is closed
     const int error = errno;
     if (!temporary_.empty()) ::unlink(temporary_.c_str());
     throw_write_error(path_, error);
   }
-  if (!temporary_.empty() && ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+  if (in_place_) return;
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
     const int error = errno;
     ::unlink(temporary_.c_str());
     throw_write_error(path_, error);
   }
+  sync_folder(path_);
 }
 
 void write_file(const std::string& path, std::string_view bytes) {

@@ -11,9 +11,11 @@ namespace air {
 /// Whether an output without a single byte may take the place of an older file that has some.
 enum class EmptyOutput { kKeepsOlder, kReplacesOlder };
 
-/// Writes to PATH.tmp.<pid> and renames it to PATH on commit(); uncommitted output leaves nothing
-/// after it. Every write and the close are checked. "-" writes to standard output as it comes. A
-/// symbolic link stays one: the file that it names is replaced.
+/// Writes to a file without a name, gives it one on commit() and renames that to PATH: uncommitted
+/// output leaves nothing after it, not even when the program is killed. Where the file system has
+/// no unnamed files, it is PATH.tmp.<random> from the start, which must not exist. An older
+/// file's permissions are kept. Every write and the close are checked. "-" writes to standard
+/// output as it comes. A symbolic link stays one: the file that it names is replaced.
 class OutputFile {
  public:
   /// @throws Error(kResource) when the file can't be made.
@@ -32,9 +34,13 @@ class OutputFile {
   void commit();
 
  private:
+  void open_beside();
+  void keep_mode() const;
+  void name_it();
   void keep_older() const;
   std::string path_;
-  std::string temporary_;
+  std::string temporary_;  // its name until commit(); empty: it has none
+  bool in_place_ = true;   // nothing is renamed
   std::string buffer_;
   int fd_ = -1;
   bool owns_fd_ = false;

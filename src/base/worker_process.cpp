@@ -60,7 +60,7 @@ void send_line(int fd, const std::string& line) {
 }  // namespace
 
 void log_as_worker(const std::string& name, bool is_first) {
-  spdlog::set_pattern("air: " + name + ": %^%l%$: %v");
+  set_log_name("air: " + name);
   if (!is_first && spdlog::get_level() == spdlog::level::info)
     spdlog::set_level(spdlog::level::warn);
 }

@@ -1,6 +1,7 @@
 #include "cli/config_layers.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/config_file.h"
+#include "text/utf8.h"
 
 namespace air {
 
@@ -25,6 +27,20 @@ std::optional<std::string> layered_name(const CLI::Option& option) {
 }
 
 bool is_positional(const CLI::Option& option) { return option.get_lnames().empty(); }
+
+/// Bytes beyond ASCII as \xNN.
+std::string hex_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    char escape[8];
+    std::snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned char>(c));
+    if (static_cast<unsigned char>(c) < 0x80)
+      out += c;
+    else
+      out += escape;
+  }
+  return out;
+}
 
 std::string variable_of(const std::string& flag) {
   std::string name = "AIR_" + flag;
@@ -140,6 +156,16 @@ When when_of(const CLI::Option* option) {
   return value == "always" ? When::kAlways : value == "never" ? When::kNever : When::kAuto;
 }
 
+/// Names and values go into manifests, journals and reports, which are UTF-8.
+void check_values(const CLI::App& verb) {
+  for (const CLI::Option* option : verb.get_options())
+    for (const std::string& value : option->results())
+      if (first_invalid_utf8(value))
+        throw Error(ErrorKind::kUsage, layered_name(*option).value_or(option->get_name()),
+                    "\"" + hex_escaped(value) + "\" is not valid UTF-8",
+                    "a file of another name: ln -s FILE NAME");
+}
+
 }  // namespace
 
 void apply_config_layers(CLI::App& verb) {
@@ -150,6 +176,7 @@ void apply_config_layers(CLI::App& verb) {
     apply_config_file(verb, config->as<std::string>());
   else if (variable != nullptr && *variable != '\0')
     apply_config_file(verb, variable);
+  check_values(verb);
 }
 
 void apply_message_flags(const CLI::App& verb) {

@@ -33,10 +33,6 @@ inline CLI::Validator from_to(int64_t least, int64_t most) {
                      });
 }
 
-inline CLI::Validator above_zero() {
-  return number_that("above 0", [](double x) { return x > 0; });
-}
-
 inline CLI::Validator above_zero_up_to(int64_t most) {
   return number_that("above 0 and at most " + std::to_string(most),
                      [most](double x) { return x > 0 && x <= static_cast<double>(most); });

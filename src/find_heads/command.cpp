@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/mapped_watch.h"
 #include "base/output_file.h"
 #include "base/progress.h"
 #include "cli/help.h"
@@ -44,6 +45,7 @@ std::vector<ProbeResult> run_probes(const CausalLM& model, const std::vector<Pro
       throw Interrupted{"the same command with --resume continues with the probes that are left"};
     const ProbeResult* kept = journal.find(i);
     results.push_back(kept != nullptr ? *kept : measure_probe(model, probes[i]));
+    check_mapped_files();  // results of half a model are not kept
     if (kept == nullptr) journal.add(i, results.back());
     num_done += static_cast<int64_t>(probes[i].ids.size());
     progress.update(num_done, std::to_string(results.size()) + " of " +
@@ -196,7 +198,7 @@ void run(FindHeadsFlags flags) {
   ResultJournal journal(
       flags.import.empty() ? partial_path(flags.output) : "",
       probes_identity(build_identity(), model.fingerprint(), dtype_name(model.dtype()), probes),
-      flags.resume);
+      model.config().head_grid(), flags.resume);
   HeadsFile file = flags.import.empty()
                        ? heads_from_probes(flags, model, probes, journal)
                        : load_heads(flags.import, model.head_model(), flags.force, flags.critical);
@@ -205,6 +207,7 @@ void run(FindHeadsFlags flags) {
     file.details["verify"] = to_json(verification);
     print_verdict(verification, file.heads.size());
   }
+  check_mapped_files();
   if (!flags.svg.empty()) write_file(flags.svg, head_map_svg(file));
   write_file(flags.output, to_json(file));
   journal.remove();

@@ -37,7 +37,9 @@ std::string probes_identity(const std::string& build, const std::string& model_f
   return hex16(XXH3_64bits(bytes.data(), bytes.size()));
 }
 
-ResultJournal::ResultJournal(std::string path, const std::string& identity, bool resume) {
+ResultJournal::ResultJournal(std::string path, const std::string& identity, const HeadGrid& grid,
+                             bool resume)
+    : grid_(grid) {
   if (path.empty()) return;
   const auto visit = [this](std::string_view line, int64_t) { return keep(line); };
   journal_ = std::make_unique<Journal>(std::move(path), kKind, Json{{"identity", identity}}, resume,
@@ -52,7 +54,9 @@ bool ResultJournal::keep(std::string_view line) {
     result.recall = object.number("recall");
     result.nll = object.number("nll");
     result.scores = object.value<HeadScores>("scores");
-    kept_[static_cast<size_t>(object.integer("probe"))] = std::move(result);
+    const int64_t probe = object.integer("probe");
+    if (result.scores.grid() != grid_ || probe < 0) return false;
+    kept_[static_cast<size_t>(probe)] = std::move(result);
     return true;
   } catch (const Error&) {
     return false;

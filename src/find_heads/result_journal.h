@@ -23,10 +23,11 @@ std::string probes_identity(const std::string& build, const std::string& model_f
 /// A journal with a line a probe, flushed as it comes. The file stays until remove().
 class ResultJournal {
  public:
-  /// @param path empty: nothing is kept.   @param resume continue what an interrupted run left.
-  ///   A probe whose line is damaged is not kept.
+  /// @param path empty: nothing is kept.   @param grid of the model: what holds scores of other
+  ///   heads is not kept, nor is a damaged line.   @param resume continue what an interrupted run
+  ///   left.
   /// @throws Error as Journal does.
-  ResultJournal(std::string path, const std::string& identity, bool resume);
+  ResultJournal(std::string path, const std::string& identity, const HeadGrid& grid, bool resume);
 
   /// The kept result of probe `index`; null when there is none.
   const ProbeResult* find(size_t index) const;
@@ -39,6 +40,7 @@ class ResultJournal {
  private:
   bool keep(std::string_view line);
 
+  HeadGrid grid_;
   std::map<size_t, ProbeResult> kept_;
   std::unique_ptr<Journal> journal_;
 };

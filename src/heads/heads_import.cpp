@@ -62,8 +62,8 @@ PublishedHeads from_array(const Json& json) {
       published.heads.push_back(parse_head(item.get<std::string>()));
     else if (pair && item[0].is_string())
       scored.emplace_back(parse_head(item[0].get<std::string>()), score_of(item[1]));
-    else if (pair && item[0].is_number_integer() && item[1].is_number_integer())
-      published.heads.push_back({item[0].get<int64_t>(), item[1].get<int64_t>()});
+    else if (pair && whole_number(item[0]) && whole_number(item[1]))
+      published.heads.push_back({*whole_number(item[0]), *whole_number(item[1])});
     else
       fail(item.dump() + " is not a head");
   }

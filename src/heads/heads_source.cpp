@@ -30,8 +30,8 @@ HeadsFile listed_file(const std::string& list, const HeadModel& model) {
 
 /// Whether a text is a heads file of ours, of whatever version, rather than another program's.
 bool has_schema(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, false);
-  return json.is_object() && (json.contains("schema") || json.contains("heads"));
+  const std::optional<Json> json = try_parse_json(text);
+  return json && json->is_object() && (json->contains("schema") || json->contains("heads"));
 }
 
 /// Scores of all the model's heads; none when they are not on our scale.

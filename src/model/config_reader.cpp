@@ -6,6 +6,14 @@
 
 namespace air {
 
+namespace {
+
+// Of sizes up to it the products that are computed (heads · width, and a few of them together) stay
+// far from the end of int64_t.
+constexpr int64_t kMaxInteger = int64_t{1} << 30;
+
+}  // namespace
+
 ConfigReader::ConfigReader(const Json& object, std::string where, IgnoredKeys* ignored)
     : object_(object), where_(std::move(where)), ignored_(ignored) {
   if (!object.is_object()) fail("not a JSON object");
@@ -29,9 +37,16 @@ bool ConfigReader::has(const std::string& key) const {
 int64_t ConfigReader::integer(const std::string& key) {
   const Json* value = find(key);
   if (value == nullptr) fail("no key \"" + key + "\"");
-  if (!value->is_number_integer())
-    fail("\"" + key + "\" is " + value->dump() + ", a whole number is expected");
-  return value->get<int64_t>();
+  return checked_integer(key, *value);
+}
+
+int64_t ConfigReader::checked_integer(const std::string& key, const Json& value) const {
+  const auto number = whole_number(value);
+  if (!number && !value.is_number_unsigned())
+    fail("\"" + key + "\" is " + value.dump() + ", a whole number is expected");
+  if (!number || *number > kMaxInteger || *number < -kMaxInteger)
+    fail("\"" + key + "\" is " + value.dump() + ": no model has a number so large");
+  return *number;
 }
 
 double ConfigReader::number(const std::string& key) {
@@ -96,11 +111,7 @@ const Json& ConfigReader::list(const std::string& key) {
 
 std::vector<int64_t> ConfigReader::integers(const std::string& key) {
   std::vector<int64_t> values;
-  for (const Json& item : list(key)) {
-    if (!item.is_number_integer())
-      fail("\"" + key + "\" holds " + item.dump() + ", whole numbers are expected");
-    values.push_back(item.get<int64_t>());
-  }
+  for (const Json& item : list(key)) values.push_back(checked_integer(key, item));
   return values;
 }
 

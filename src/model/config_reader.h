@@ -28,7 +28,8 @@ class ConfigReader {
 
   /// True when the key is there and not null.
   bool has(const std::string& key) const;
-  /// @throws Error(kModel) when the key is missing or of another type.
+  /// @throws Error(kModel) when the key is missing or of another type, or an integer is beyond what
+  ///   any model has (2³⁰).
   int64_t integer(const std::string& key);
   double number(const std::string& key);
   std::string string(const std::string& key);
@@ -66,6 +67,7 @@ class ConfigReader {
 
  private:
   const Json* find(const std::string& key);
+  int64_t checked_integer(const std::string& key, const Json& value) const;
   bool missing(const std::string& key) const { return !object_.contains(key); }
   const Json& list(const std::string& key);
   const Json& object_;

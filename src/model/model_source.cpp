@@ -45,13 +45,18 @@ void refuse_file(const fs::path& path) {
 }
 
 /// The cache of the Hub keeps each file once and links to it: an unfinished or pruned download
-/// leaves links that lead nowhere.
-void check_links(const fs::path& folder) {
+/// leaves links that lead nowhere. Pipes and devices have no place in a model.
+void check_files(const fs::path& folder) {
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string kind = entry.path().extension().string();
     const bool is_read =
         kind == ".json" || kind == ".safetensors" || kind == ".model" || kind == ".jinja";
-    if (!is_read || !entry.is_symlink() || fs::exists(entry.path())) continue;
+    if (!is_read) continue;
+    std::error_code error;  // links in a loop have one
+    const fs::file_status status = fs::status(entry.path(), error);
+    if (fs::is_regular_file(status)) continue;
+    if (!fs::is_symlink(entry.symlink_status(error)) || fs::exists(status))
+      fail(entry.path(), "not a regular file", "a model's files are plain files");
     fail(entry.path(),
          "a link to " + fs::read_symlink(entry.path()).string() + ", which is not here",
          "the download is incomplete: run hf download OWNER/NAME again, or copy a folder with its "
@@ -89,7 +94,7 @@ void check_folder(const fs::path& folder, const std::string& flag) {
              : flag +
                    " takes the folder of a Hugging Face model, or its name on the Hub when it "
                    "has been downloaded");
-  check_links(folder);
+  check_files(folder);
   refuse_cache_root(folder);
 }
 

@@ -19,6 +19,10 @@ namespace {
 
 constexpr uint64_t kMaxHeader = 100'000'000;  // the limit of the reference implementation
 
+// Sorted: a list of keys, which Json keeps, is searched from its beginning for each of many
+// tensors.
+using Header = nlohmann::json;
+
 std::optional<uint64_t> bytes_of_dtype(const std::string& dtype) {
   static const std::map<std::string, uint64_t> kSizes = {
       {"F64", 8}, {"I64", 8}, {"U64", 8},     {"F32", 4},     {"I32", 4},
@@ -36,37 +40,65 @@ std::optional<at::ScalarType> scalar_type_of(const std::string& dtype) {
   return it == kTypes.end() ? std::nullopt : std::optional(it->second);
 }
 
-/// Parses the header and refuses names that appear twice, which JSON parsers would silently merge.
-Json parse_header(std::string_view header, const std::string& where) {
-  std::vector<std::set<std::string>> names;
-  std::string twice;
-  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::object_start) names.emplace_back();
-    if (event == Json::parse_event_t::object_end) names.pop_back();
-    if (event == Json::parse_event_t::key && !names.back().insert(parsed.get<std::string>()).second)
-      twice = parsed.get<std::string>();
+/// Looks for a name that an object has twice, which JSON parsers silently merge. Stops at the
+/// first, and at what is no JSON.
+class NamesTwice : public nlohmann::json_sax<Header> {
+ public:
+  std::optional<std::string> found;
+
+  bool start_object(size_t) override {
+    names_.emplace_back();
     return true;
-  };
-  Json json;
-  try {
-    json = Json::parse(header, watch);
-  } catch (const Json::exception&) {
-    throw Error(ErrorKind::kModel, where, "the safetensors header is not valid JSON");
   }
-  if (!twice.empty())
-    throw Error(ErrorKind::kModel, where, "the safetensors header names \"" + twice + "\" twice");
+  bool key(string_t& name) override {
+    if (names_.back().insert(name).second) return true;
+    found = name;
+    return false;
+  }
+  bool end_object() override {
+    names_.pop_back();
+    return true;
+  }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_array(size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  std::vector<std::set<std::string>> names_;
+};
+
+/// Parses the header and refuses names that appear twice.
+Header parse_header(std::string_view header, const std::string& where) {
+  check_json_depth(header, where, ErrorKind::kModel);
+  NamesTwice names;
+  Header::sax_parse(header, &names);
+  if (names.found)
+    throw Error(ErrorKind::kModel, where,
+                "the safetensors header names \"" + *names.found + "\" twice");
+  Header json = Header::parse(header, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded())
+    throw Error(ErrorKind::kModel, where, "the safetensors header is not valid JSON");
   if (!json.is_object())
     throw Error(ErrorKind::kModel, where, "the safetensors header is not an object");
   return json;
 }
 
 /// A JSON number that is a whole one and not negative.
-std::optional<uint64_t> whole_number(const Json& value) {
+std::optional<uint64_t> length_of(const Header& value) {
   if (!value.is_number_unsigned()) return std::nullopt;
   return value.get<uint64_t>();
 }
 
-SafetensorsFile::Entry parse_entry(const std::string& name, const Json& json, uint64_t data_size,
+SafetensorsFile::Entry parse_entry(const std::string& name, const Header& json, uint64_t data_size,
                                    const std::string& file) {
   const auto refuse = [&](const std::string& what) -> Error {
     return Error(ErrorKind::kModel, file, "tensor \"" + name + "\": " + what);
@@ -86,15 +118,15 @@ SafetensorsFile::Entry parse_entry(const std::string& name, const Json& json, ui
   const auto item_size = bytes_of_dtype(entry.dtype);
   if (!item_size) throw refuse("unknown dtype \"" + entry.dtype + "\"");
   uint64_t size = *item_size;
-  for (const Json& dimension : json["shape"]) {
-    const auto length = whole_number(dimension);
+  for (const Header& dimension : json["shape"]) {
+    const auto length = length_of(dimension);
     if (!length || *length > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
       throw refuse("a dimension that is not a length");
     if (__builtin_mul_overflow(size, *length, &size)) throw refuse("its shape overflows");
     entry.shape.push_back(*length);
   }
-  const auto begin = whole_number(json["data_offsets"][0]);
-  const auto end = whole_number(json["data_offsets"][1]);
+  const auto begin = length_of(json["data_offsets"][0]);
+  const auto end = length_of(json["data_offsets"][1]);
   if (!begin || !end || *begin > *end) throw refuse("data_offsets that are not a range");
   if (*end > data_size) throw refuse("its data lie outside the file (truncated?)");
   if (*end - *begin != size)
@@ -146,7 +178,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
   data_ = bytes.substr(sizeof header_size + header_size);
   if (!header_.starts_with('{'))
     throw Error(ErrorKind::kModel, where, "the safetensors header does not begin with {");
-  const Json json = parse_header(header_, where);
+  const Header json = parse_header(header_, where);
   for (const auto& [name, value] : json.items()) {
     if (name == "__metadata__") {
       bool strings = value.is_object();

@@ -2,11 +2,16 @@
 
 #include <c10/util/Exception.h>
 
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace air {
 
@@ -57,6 +62,27 @@ constexpr GpuFailure kGpuFailures[] = {
     {"CUDA driver error:", kBroken},
 };
 
+/// What helps where memory ran out: more of it, where the shell has set a limit.
+std::string memory_hint() {
+  const std::string smaller = "air score needs less with a smaller --max-batch-tokens";
+  struct rlimit limit {};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return smaller;
+  return "the limit of this process (ulimit -v) is " + std::to_string(limit.rlim_cur >> 20) +
+         " MiB, and libtorch alone takes about 500; " + smaller;
+}
+
+/// A failure of the system that its standard library reports; none for other exceptions.
+std::optional<Error> explain_system(const std::exception& error) {
+  if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&error))
+    return Error(ErrorKind::kResource, file->path1().string(), file->code().message());
+  const auto* system = dynamic_cast<const std::system_error*>(&error);
+  if (system == nullptr) return std::nullopt;
+  if (system->code() == std::errc::resource_unavailable_try_again)
+    return Error(ErrorKind::kResource, "", "no thread can be started: " + system->code().message(),
+                 "the limit of processes and threads (ulimit -u) is reached");
+  return Error(ErrorKind::kResource, "", error.what());
+}
+
 /// A message of libtorch up to its C++ stack.
 std::string first_line(std::string_view message) {
   return std::string(message.substr(0, message.find('\n')));
@@ -85,8 +111,8 @@ bool is_out_of_memory(const std::exception& error) {
 
 Error explain(const std::exception& error) {
   if (const auto* ours = dynamic_cast<const Error*>(&error)) return *ours;
-  if (is_out_of_memory(error))
-    return {ErrorKind::kResource, "", "out of memory", "a smaller --max-batch-tokens needs less"};
+  if (is_out_of_memory(error)) return {ErrorKind::kResource, "", "out of memory", memory_hint()};
+  if (const auto of_system = explain_system(error)) return *of_system;
   const std::string message = first_line(error.what());
   for (const GpuFailure& failure : kGpuFailures)
     if (message.find(failure.words) != std::string::npos)

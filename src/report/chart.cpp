@@ -34,7 +34,7 @@ std::string coordinate(double value) {
 
 /// A round value without needless zeros.
 std::string tick_label(double value) {
-  if (std::abs(value) >= 1000) return with_thousands(std::llround(value));
+  if (std::abs(value) >= 1000 && std::abs(value) < 1e15) return with_thousands(std::llround(value));
   const std::string digits = fmt::format("{:.4g}", std::abs(value));
   return value < 0 ? "\u2212" + digits : digits;
 }
@@ -177,8 +177,11 @@ Axis Axis::of(std::vector<double> values, bool logarithmic) {
   std::sort(values.begin(), values.end());
   Axis axis{quantile(values, kLeftOut), quantile(values, 1 - kLeftOut), logarithmic};
   if (logarithmic) axis.low = std::max(axis.low, 1e-9);
-  if (!(axis.high > axis.low)) {
-    const double margin = axis.low == 0 ? 1 : std::abs(axis.low) * 0.1;
+  // Ends that differ by a rounding error would have more ticks between them than numbers.
+  constexpr double kLeastWidth = 1e-9, kLeastSize = 1e-300;
+  const double size = std::max(std::abs(axis.low), std::abs(axis.high));
+  if (!(axis.high - axis.low > std::max(kLeastWidth * size, kLeastSize))) {
+    const double margin = size < kLeastSize ? 1 : size * 0.1;
     axis.low -= margin;
     axis.high = axis.low + 2 * margin;
   }

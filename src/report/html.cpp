@@ -54,15 +54,21 @@ std::string_view cut_utf8(std::string_view text, size_t max_bytes) {
 }
 
 std::string with_thousands(int64_t value) {
-  std::string digits = std::to_string(value < 0 ? -value : value);
+  const auto size = static_cast<uint64_t>(value);
+  std::string digits = std::to_string(value < 0 ? 0 - size : size);
   for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3)
     digits.insert(static_cast<size_t>(at), ",");
   return value < 0 ? "\u2212" + digits : digits;
 }
 
+namespace {
+constexpr double kMostDigits = 1e15;  // numbers from here on are written with an exponent
+}
+
 std::string short_number(double value) {
   if (!std::isfinite(value)) return "n/a";
   const double size = std::abs(value);
+  if (size >= kMostDigits) return plain_number(value);
   if (size >= 1000) return with_thousands(std::llround(value));
   char digits[32];
   const int decimals = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;

@@ -158,10 +158,12 @@ ReportData read_report_data(const ReportOptions& options) {
   sort_by_rank(data);
   data.shown = choose_shown(data, static_cast<size_t>(options.max_traces));
   for (ShownTrace& shown : data.shown) {
-    const std::string line = store.line(data.traces[shown.index].row);
-    shown.trace = read_scored_trace(line, options.reading);
-    shown.tokens = in_context("line " + std::to_string(shown.trace.line) + " of the traces",
-                              [&] { return read_scored_tokens(line); });
+    const int64_t row = data.traces[shown.index].row;
+    in_context(store.where(row), [&] {
+      const std::string line = store.line(row);
+      shown.trace = read_scored_trace(line, options.reading);
+      shown.tokens = read_scored_tokens(line);
+    });
   }
   return data;
 }

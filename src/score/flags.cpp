@@ -87,7 +87,7 @@ void add_score_group(CLI::App& verb, ScoreFlags& flags) {
       ->group(scores);
   verb.add_option("--loss-floor", flags.loss_floor,
                   "Lower bound on the base loss in the ratio, nats per token")
-      ->check(above_zero())
+      ->check(number_that("1e-9 or more", [](double x) { return x >= 1e-9 && std::isfinite(x); }))
       ->group(scores)
       ->type_name("NATS");
   verb.add_option("--controls", flags.controls,
@@ -110,12 +110,11 @@ void add_weight_group(CLI::App& verb, ScoreFlags& flags) {
   verb.add_option("--weight-shrinkage", flags.weighting.shrinkage,
                   "Shrink each step towards its trace by this many tokens' weight before it is "
                   "weighed; 0: none")
-      ->check(number_that("0 or a positive number",
-                          [](double x) { return x >= 0 && std::isfinite(x); }))
+      ->check(number_that("from 0 to 1e9", [](double x) { return x >= 0 && x <= 1e9; }))
       ->group(weights)
       ->type_name("TOKENS");
   verb.add_option("--weight-temperature", flags.weighting.temperature, "softmax: higher is flatter")
-      ->check(number_that("a positive number", [](double x) { return x > 0 && std::isfinite(x); }))
+      ->check(number_that("0.01 or more", [](double x) { return x >= 0.01 && std::isfinite(x); }))
       ->group(weights)
       ->type_name("T");
   verb.add_option("--weight-slope", flags.weighting.slope, "linear: change per standard deviation")

@@ -28,20 +28,22 @@ std::string line_of_skipped(const ScoredEntry& entry, std::string_view record) {
 bool is_of_record(std::string_view kept_line, std::string_view record) {
   const std::string_view object = find_air_object(kept_line);
   if (!object.empty()) return kept_line == set_member(record, "air", object);
-  const Json json = Json::parse(kept_line, nullptr, /*allow_exceptions=*/false);
-  return json.is_object() && json.value("record", Json()) == crc32_hex(record);
+  const std::optional<Json> json = try_parse_json(kept_line);
+  return json && json->is_object() && json->value("record", Json()) == crc32_hex(record);
 }
 
 std::optional<ScoredEntry> entry_of_line(std::string_view scored_line) {
   ScoredEntry entry;
   const std::string_view object = find_air_object(scored_line);
   if (object.empty()) {
-    const Json json = Json::parse(scored_line, nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object() || json.value("schema", Json()) != kSkippedSchema) return std::nullopt;
-    const Json line = json.value("line", Json()), trace = json.value("trace", Json(0));
-    if (!line.is_number_integer() || !trace.is_number_integer()) return std::nullopt;
-    entry.line = line.get<int64_t>();
-    entry.trace = trace.get<int64_t>();
+    const std::optional<Json> json = try_parse_json(scored_line);
+    if (!json || !json->is_object() || json->value("schema", Json()) != kSkippedSchema)
+      return std::nullopt;
+    const auto line = whole_number(json->value("line", Json())),
+               trace = whole_number(json->value("trace", Json(0)));
+    if (!line || !trace) return std::nullopt;
+    entry.line = *line;
+    entry.trace = *trace;
     entry.skipped = true;
     return entry;
   }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/mapped_watch.h"
 #include "base/strings.h"
 #include "data/set_member.h"
 
@@ -187,6 +188,7 @@ void ScoreRun::keep_batch(const TraceBatch& batch, const SplitScores& split) {
     lines.push_back(set_member(pending.text, "air", score.air));
     entries.push_back(entry_of(pending, score.total, options_.style.loss_floor));
   }
+  check_mapped_files();  // scores of half a model are not kept
   partial_.append(std::move(entries), lines);
 }
 

@@ -36,8 +36,10 @@ void plan_memory(const CausalLM& model, int64_t num_variants, int num_processes,
   if (options.max_batch_tokens == 0 && options.resume) {
     // Reuse the interrupted run's batch size, so that its finished batches match.
     const std::optional<Json> before = Journal::run_of(options.partial);
-    if (before && before->contains("max_batch_tokens"))
-      options.max_batch_tokens = (*before)["max_batch_tokens"].get<int64_t>();
+    const auto tokens = before && before->is_object()
+                            ? whole_number(before->value("max_batch_tokens", Json()))
+                            : std::nullopt;
+    if (tokens && *tokens > 0) options.max_batch_tokens = *tokens;
   }
   if (options.max_batch_tokens == 0)
     options.max_batch_tokens = default_batch_tokens(memory, free, model.device());

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <iterator>
+#include <utility>
 
 #include "base/byte_source.h"
 #include "base/error.h"
@@ -20,6 +21,8 @@ struct RowStore::File {
   int fd = -1;
   std::string name;
   size_t first_row = 0;
+  /// Rows, rising, each with its line: the first, and those after blank lines.
+  std::vector<std::pair<int64_t, int64_t>> first_lines;
   ~File() {
     if (fd >= 0) ::close(fd);
   }
@@ -45,6 +48,10 @@ void RowStore::add(
     const uint64_t size = line.size();
     if (!is_blank(line)) {
       in_context(reader.where(), [&] { visit(line, reader.where()); });
+      const int64_t index = num_rows(), number = reader.line_number();
+      if (auto& known = file->first_lines;
+          known.empty() || number - index != known.back().second - known.back().first)
+        known.emplace_back(index, number);
       rows_.push_back({in_place ? static_cast<uint64_t>(*reader.offset()) : begin, size});
       if (!in_place) {
         spool.write(line);
@@ -56,12 +63,24 @@ void RowStore::add(
   files_.push_back(std::move(file));
 }
 
-std::string RowStore::line(int64_t row) const {
-  const Row& place = rows_.at(static_cast<size_t>(row));
+const RowStore::File& RowStore::file_of(int64_t row) const {
   const auto after =
       std::upper_bound(files_.begin(), files_.end(), static_cast<size_t>(row),
                        [](size_t number, const auto& file) { return number < file->first_row; });
-  const File& file = **std::prev(after);
+  return **std::prev(after);
+}
+
+std::string RowStore::where(int64_t row) const {
+  const File& file = file_of(row);
+  const auto after =
+      std::ranges::upper_bound(file.first_lines, row, {}, &std::pair<int64_t, int64_t>::first);
+  const auto& [first_row, first_line] = *std::prev(after);
+  return file.name + ":" + std::to_string(first_line + row - first_row);
+}
+
+std::string RowStore::line(int64_t row) const {
+  const Row& place = rows_.at(static_cast<size_t>(row));
+  const File& file = file_of(row);
   std::string line(place.size, '\0');
   for (size_t done = 0; done < line.size();) {
     const ssize_t count = ::pread(file.fd, line.data() + done, line.size() - done,

@@ -31,9 +31,12 @@ class RowStore {
   /// Line `row` (from 0) without its newline. @throws Error(kInput) when the file has changed
   /// since.
   std::string line(int64_t row) const;
+  /// "file:line" of row `row`, for messages.
+  std::string where(int64_t row) const;
 
  private:
   struct File;
+  const File& file_of(int64_t row) const;
   struct Row {
     uint64_t begin;  ///< in its file
     uint64_t size;

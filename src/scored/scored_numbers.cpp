@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "scored/scored_line.h"
@@ -40,9 +41,22 @@ enum StepNumber { kBegin, kEnd, kNumTokens, kBaseNll, kRefNll, kEntropy, kInflue
 constexpr std::array<std::string_view, 8> kStepNumbers{
     "begin", "end", "num_tokens", "base_nll", "ref_nll", "entropy", "influence", "weight"};
 
+// Losses are far below, and so are their ratios (--loss-floor): up to it float32 holds every
+// number, and sums of squares stay finite.
+constexpr double kMaxNumber = 1e30;
+constexpr double kMaxInteger = 9e15;  // exact in a double
+constexpr double kMaxTokens = std::numeric_limits<int32_t>::max();
+
+bool is_count_of_tokens(std::string_view name) {
+  return name == "num_tokens" || name == "num_prompt_tokens";
+}
+
 int64_t whole(double number, std::string_view name) {
-  if (number != std::floor(number) || std::abs(number) > 9e15)
+  if (number != std::floor(number) || std::abs(number) > kMaxInteger)
     throw Error(ErrorKind::kInput, "", "the score \"" + std::string(name) + "\" is not an integer");
+  if (is_count_of_tokens(name) && (number < 0 || number > kMaxTokens))
+    throw Error(ErrorKind::kInput, "",
+                "the score \"" + std::string(name) + "\" is not a number of tokens");
   return static_cast<int64_t>(number);
 }
 
@@ -63,6 +77,7 @@ class AirHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirHan
   bool has_steps = false;
 
   bool StartObject() {
+    expect_no_number();
     ++depth_;
     if (is_in_step()) step_.fill(std::nullopt);
     return true;
@@ -73,6 +88,7 @@ class AirHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirHan
     return true;
   }
   bool StartArray() {
+    expect_no_number();
     if (depth_ == 1 && key_ == "steps") has_steps = true;
     ++depth_;
     return true;
@@ -87,18 +103,25 @@ class AirHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirHan
     if (depth_ == 1) {
       key_ = name;
       for (const TraceNumber& known : kTraceNumbers)
-        if (known.name == name) target_ = &(numbers_.*known.number);
+        if (known.name == name) set_target(numbers_.*known.number, known.name);
     } else if (is_in_step()) {
       for (size_t i = 0; i < kStepNumbers.size(); ++i)
-        if (kStepNumbers[i] == name && (wants_steps_ || i == kEnd)) target_ = &step_[i];
+        if (kStepNumbers[i] == name && (wants_steps_ || i == kEnd))
+          set_target(step_[i], kStepNumbers[i]);
     }
     return true;
   }
+  bool Null() {
+    expect_no_number();
+    return true;
+  }
   bool Bool(bool value) {
+    expect_no_number();
     if (depth_ == 1 && key_ == "truncated") numbers_.truncated = value;
     return true;
   }
   bool String(const char* text, rapidjson::SizeType size, bool) {
+    expect_no_number();
     if (depth_ == 1 && key_ == "schema") schema.assign(text, size);
     if (depth_ == 1 && key_ == "response") numbers_.response.emplace(text, size);
     return true;
@@ -107,11 +130,25 @@ class AirHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirHan
     if (target_ == nullptr || (depth_ != 1 && !is_in_step())) return true;
     double converted = 0;
     const auto result = std::from_chars(text, text + size, converted);
+    if (result.ec != std::errc() || std::abs(converted) > kMaxNumber)
+      throw Error(ErrorKind::kInput, "",
+                  "the score \"" + std::string(target_name_) + "\" is " + std::string(text, size) +
+                      ", out of range");
     *target_ = converted;
-    return result.ec == std::errc();
+    return true;
   }
 
  private:
+  void set_target(std::optional<double>& number, std::string_view name) {
+    target_ = &number;
+    target_name_ = name;
+  }
+  /// What comes next is the value of the last key, and not a number.
+  void expect_no_number() const {
+    if (target_ != nullptr && (depth_ == 1 || is_in_step()))
+      throw Error(ErrorKind::kInput, "",
+                  "the score \"" + std::string(target_name_) + "\" is not a number");
+  }
   bool is_in_step() const { return depth_ == 3 && key_ == "steps"; }
 
   void finish_step() {
@@ -142,6 +179,7 @@ class AirHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirHan
   std::string key_;  // of the trace
   std::array<std::optional<double>, kStepNumbers.size()> step_;
   std::optional<double>* target_ = nullptr;  // where the next number goes; null: nowhere
+  std::string_view target_name_;
 };
 
 }  // namespace
@@ -165,6 +203,8 @@ ScoredNumbers read_scored_numbers(std::string_view air, StepsRead steps) {
   if (handler.schema != kScoreSchema)
     throw Error(ErrorKind::kInput, "", "\"air\" has schema \"" + handler.schema + "\"",
                 "this version reads \"" + std::string(kScoreSchema) + "\"");
+  for (const std::string_view name : {"line", "trace", "rank", "num_tokens", "num_prompt_tokens"})
+    if (const auto* number = numbers.find(name); *number) whole(**number, name);
   if (steps == StepsRead::kYes && !handler.has_steps)
     throw Error(ErrorKind::kInput, "", "the scores lack \"steps\"");
   return numbers;

@@ -45,7 +45,8 @@ enum class StepsRead { kNo, kYes };
 
 /// Reads the value of a line's key `air` in one pass, without a tree of its steps: a million lines
 /// have a hundred million numbers. Numbers that are not asked for are not converted.
-/// @throws Error(kInput): not JSON, not of this schema, a step that lacks a number.
+/// @throws Error(kInput): not JSON, not of this schema, a step that lacks a number, a number of
+///   another kind or beyond what any score is (10³⁰).
 ScoredNumbers read_scored_numbers(std::string_view air, StepsRead steps = StepsRead::kNo);
 
 /// A number that must be there. @throws Error(kInput) naming it.

@@ -4,6 +4,7 @@
 #include "data/repetition.h"
 #include "data/trace.h"
 #include "scored/scored_line.h"
+#include "text/utf8.h"
 
 namespace air {
 
@@ -22,6 +23,13 @@ void check_tiling(const ScoredTrace& trace) {
     if (step.bytes.begin != end || step.bytes.end <= step.bytes.begin)
       throw_other_response(end, trace.response.size());
     end = step.bytes.end;
+    // A trace that was cut may end there: the model's tokens are bytes.
+    if (end < static_cast<int64_t>(trace.response.size()) &&
+        is_continuation_byte(trace.response[static_cast<size_t>(end)]) &&
+        !(trace.truncated && &step == &trace.steps.back()))
+      throw Error(ErrorKind::kInput, "",
+                  "a scored step ends inside a character, at byte " + std::to_string(end) +
+                      " of the response");
   }
 }
 

@@ -70,12 +70,14 @@ void StepWeighting::check() const {
   const auto require = [](bool holds, const char* what) {
     if (!holds) throw Error(ErrorKind::kUsage, "", what);
   };
-  require(shrinkage >= 0 && std::isfinite(shrinkage), "the shrinkage must be 0 or positive");
-  require(temperature > 0 && std::isfinite(temperature), "the temperature must be positive");
+  require(shrinkage >= 0 && shrinkage <= 1e9, "the shrinkage must be from 0 to 1e9");
+  // exp(2 / 0.01) is a number still, and puts all the weight on the best steps already.
+  require(temperature >= 0.01 && std::isfinite(temperature),
+          "the temperature must be 0.01 or more");
   require(slope >= 0 && slope < 0.5, "the slope must be at least 0 and below 0.5");
   require(top_share > 0 && top_share <= 1, "the top share must be above 0 and at most 1");
-  require(low > 0 && high >= low && std::isfinite(high),
-          "the high and the low weight must be positive, high not below low");
+  require(low >= 1e-9 && high >= low && high <= 1e9,
+          "the high and the low weight must be from 1e-9 to 1e9, high not below low");
 }
 
 std::vector<double> step_weights(std::span<const double> influence,

@@ -16,6 +16,7 @@
 #include "cli/chat_flags.h"
 #include "cli/help.h"
 #include "data/record_output.h"
+#include "data/record_value.h"
 #include "data/repetition.h"
 #include "scored/manifest.h"
 #include "scored/ranking.h"
@@ -192,8 +193,9 @@ std::string preview(const Pool& pool, const Selection& selection, const SelectOp
 /// The line of a row as it goes to the output.
 std::string written_line(const Pool& pool, int64_t row, const std::vector<int64_t>& ranks,
                          Exporter& exporter) {
-  return in_context("row " + std::to_string(row + 1), [&] {
+  return in_context(pool.store.where(row), [&] {
     std::string line = pool.store.line(row);
+    parse_record_line(line);  // what is passed on is JSON, though few of its keys were looked at
     const int64_t rank = ranks.empty() ? 0 : ranks[static_cast<size_t>(row)];
     if (rank > 0) line = set_rank(line, rank);
     return exporter.export_line(line);

@@ -66,8 +66,12 @@ const std::vector<std::string>& known_measures() {
 }
 
 double measure_of(const ScoredNumbers& numbers, const std::string& name) {
-  return name == kPerplexity ? std::exp(require_number(numbers, "base_nll"))
-                             : require_number(numbers, name);
+  if (name != kPerplexity) return require_number(numbers, name);
+  const double perplexity = std::exp(require_number(numbers, "base_nll"));
+  if (!std::isfinite(perplexity))
+    throw Error(ErrorKind::kInput, "", "a \"base_nll\" so large has no perplexity",
+                "--by base_nll puts the lines in the same order");
+  return perplexity;
 }
 
 ScoredRow read_scored_row(std::string_view line, const RowFields& fields) {

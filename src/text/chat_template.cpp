@@ -31,7 +31,7 @@ struct NamedTemplates {
 NamedTemplates templates_of_files(const std::filesystem::path& folder) {
   NamedTemplates out{"chat_template.jinja", {}};
   const auto add = [&](const std::string& name, const std::filesystem::path& file) {
-    out.texts[name] = read_file(file, ErrorKind::kModel);
+    out.texts[name] = read_model_file(file);
   };
   if (std::filesystem::exists(folder / out.source)) add("default", folder / out.source);
   const std::filesystem::path more = folder / "additional_chat_templates";

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/json.h"
 #include "text/bpe.h"
 #include "text/json_part.h"
 #include "text/unigram.h"
@@ -45,6 +46,7 @@ JsonTokenizer::JsonTokenizer(std::string json, const std::string& where,
   using namespace json_part;
   if (const auto invalid = first_invalid_utf8(json))
     fail(where, "not valid UTF-8 at byte " + std::to_string(*invalid));
+  check_json_depth(json, where, ErrorKind::kModel);
   rapidjson::Document file;
   file.ParseInsitu<rapidjson::kParseIterativeFlag>(json.data());
   if (file.HasParseError())

@@ -1,5 +1,6 @@
 #include "text/normalized_text.h"
 
+#include "base/error.h"
 #include "text/utf8.h"
 
 namespace air {
@@ -44,7 +45,13 @@ void NormalizedText::transform(const std::vector<CharChange>& characters) {
 /// Writes a new text out of spans of the old one and new bytes.
 class NormalizedText::Rebuild {
  public:
-  Rebuild(NormalizedText& old, size_t expected_size) : old_(old) {
+  Rebuild(NormalizedText& old, size_t added_size) : old_(old) {
+    const size_t expected_size = old_.text_.size() + added_size;
+    if (expected_size > old_.max_size_)
+      throw Error(ErrorKind::kModel, "",
+                  "the tokenizer's rules make a text of more than " +
+                      std::to_string(old_.max_size_) + " bytes of a short one",
+                  "tokenizer.json is damaged, or made to do harm");
     old_.ensure_origins();
     text_.reserve(expected_size);
     origins_.reserve(expected_size);
@@ -77,7 +84,7 @@ class NormalizedText::Rebuild {
 
 void NormalizedText::insert_before(const std::vector<size_t>& places, std::string_view prefix) {
   if (places.empty()) return;
-  Rebuild rebuild(*this, text_.size() + places.size() * prefix.size());
+  Rebuild rebuild(*this, places.size() * prefix.size());
   for (const size_t place : places) {
     rebuild.copy_to(place);
     rebuild.add(prefix, place);
@@ -88,7 +95,7 @@ void NormalizedText::insert_before(const std::vector<size_t>& places, std::strin
 void NormalizedText::replace_all(const std::vector<std::pair<size_t, size_t>>& spans,
                                  std::string_view content) {
   if (spans.empty()) return;
-  Rebuild rebuild(*this, text_.size() + spans.size() * content.size());
+  Rebuild rebuild(*this, spans.size() * content.size());
   for (const auto& [begin, end] : spans) {
     rebuild.copy_to(begin);
     rebuild.add(content, end - 1);
@@ -99,6 +106,7 @@ void NormalizedText::replace_all(const std::vector<std::pair<size_t, size_t>>& s
 
 NormalizedText NormalizedText::part(size_t begin, size_t end) const {
   NormalizedText out(text().substr(begin, end - begin), begin_);
+  out.max_size_ = max_size_;
   if (origins_.empty())
     out.begin_ += static_cast<int64_t>(begin);
   else

@@ -22,7 +22,8 @@ struct CharChange {
 class NormalizedText {
  public:
   /// @param begin where this text begins in the original.
-  NormalizedText(std::string_view text, int64_t begin) : text_(text), begin_(begin) {}
+  NormalizedText(std::string_view text, int64_t begin)
+      : text_(text), begin_(begin), max_size_(kMaxGrowth * text.size() + kMaxGrown) {}
 
   std::string_view text() const { return text_; }
   /// Where in the original the text itself begins.
@@ -33,20 +34,25 @@ class NormalizedText {
   /// Replaces the whole text by other characters.
   void transform(const std::vector<CharChange>& characters);
   /// Puts `prefix` before each of the characters that begin at `places` (rising); it stands where
-  /// that character stands.
+  /// that character stands. @throws Error(kModel) when the text would grow out of all measure:
+  /// rules that each double it would fill the memory.
   void insert_before(const std::vector<size_t>& places, std::string_view prefix);
   /// Replaces each span by `content`, which stands where the last character of the span stood.
   /// @param spans not empty, in rising order, apart from each other.
+  /// @throws Error(kModel) as insert_before().
   void replace_all(const std::vector<std::pair<size_t, size_t>>& spans, std::string_view content);
   /// [begin, end) of it as a text of its own.
   NormalizedText part(size_t begin, size_t end) const;
 
  private:
+  // No normal form makes more than 18 characters of one.
+  static constexpr size_t kMaxGrowth = 64, kMaxGrown = 1 << 20;
   class Rebuild;
   void ensure_origins();
 
   std::string text_;
   int64_t begin_;
+  size_t max_size_;               // bytes
   std::vector<int64_t> origins_;  // [text_.size()], or empty: byte i comes from begin_ + i
 };
 

@@ -229,8 +229,10 @@ std::unique_ptr<PreTokenizer> make_metaspace(const Value& json, const std::strin
     prepend = Metaspace::Prepend::kNever;
   else if (scheme != "always")
     fail(where, "the prepend_scheme \"" + std::string(scheme) + "\" is not known to air");
-  return std::make_unique<Metaspace>(std::string(get_string(json, "replacement", where)), prepend,
-                                     get_bool(json, "split", true, where));
+  const std::string replacement(get_string(json, "replacement", where));
+  if (replacement.empty() || utf8_length(replacement.front()) != replacement.size())
+    fail(where, "the replacement \"" + replacement + "\" is not one character");
+  return std::make_unique<Metaspace>(replacement, prepend, get_bool(json, "split", true, where));
 }
 
 std::unique_ptr<PreTokenizer> make_sequence(const Value& json, const std::string& where) {

@@ -35,6 +35,8 @@ class Translator {
       } else if (c == ']' && depth_ > 0) {
         --depth_;
         copy(1);
+      } else if (c == '(' && depth_ == 0 && next_is('*')) {
+        refuse("(*");  // PCRE2's verbs switch its limits off; Oniguruma's do other things
       } else if (c == '&' && depth_ > 0 && next_is('&')) {
         refuse("&&");
       } else if (c == '}' && depth_ == 0 && next_is('+')) {
@@ -155,6 +157,10 @@ class Translator {
   int depth_ = 0;
 };
 
+// The work of one match: PCRE2's default, and Oniguruma's too. Patterns that backtrack without end
+// reach it within seconds.
+constexpr uint32_t kMatchLimit = 10'000'000;
+
 /// What matching needs beside the pattern; one for each thread. Only the whole match is kept, so it
 /// fits every pattern.
 struct MatchState {
@@ -164,6 +170,7 @@ struct MatchState {
 
   MatchState() {
     pcre2_jit_stack_assign(context, nullptr, stack);
+    pcre2_set_match_limit(context, kMatchLimit);
     pcre2_set_depth_limit(context, UINT32_MAX);
   }
   ~MatchState() {
@@ -189,7 +196,6 @@ struct Regex::Code {
   pcre2_code* compiled = nullptr;
   std::string name = "the tokenizer's pattern";  // for messages
   std::string hint;
-  uint32_t match_limit = UINT32_MAX;  // the work of one match
   ~Code() { pcre2_code_free(compiled); }
 };
 
@@ -222,7 +228,6 @@ Regex Regex::pcre2(std::string_view pattern, const std::string& where) {
     throw Error(ErrorKind::kUsage, where, "the pattern is not valid UTF-8");
   Regex regex;
   const auto code = compile(pattern, 0, where, ErrorKind::kUsage);
-  code->match_limit = 10'000'000;  // PCRE2's own: seconds
   code->name = "the pattern " + std::string(pattern) + " of --steps";
   code->hint = "repetition inside repetition, such as (a+)+, takes endless work: write it flat";
   regex.code_ = code;
@@ -231,7 +236,6 @@ Regex Regex::pcre2(std::string_view pattern, const std::string& where) {
 
 std::optional<Match> Regex::find(std::string_view text, size_t from) const {
   thread_local const MatchState state;
-  pcre2_set_match_limit(state.context, code_->match_limit);
   const int count = pcre2_match(code_->compiled, reinterpret_cast<PCRE2_SPTR>(text.data()),
                                 text.size(), from, PCRE2_NO_UTF_CHECK, state.data, state.context);
   if (count == PCRE2_ERROR_NOMATCH) return std::nullopt;

@@ -40,7 +40,7 @@ constexpr std::array<std::string_view, 6> kKnownClasses{
 SentencePieceTokenizer::SentencePieceTokenizer(const std::filesystem::path& folder)
     : processor_(std::make_unique<Processor>()) {
   const std::filesystem::path model = folder / "tokenizer.model";
-  const auto status = processor_->LoadFromSerializedProto(read_file(model, ErrorKind::kModel));
+  const auto status = processor_->LoadFromSerializedProto(read_model_file(model));
   if (!status.ok())
     throw Error(ErrorKind::kModel, model.string(),
                 "not a SentencePiece model: " + status.ToString());

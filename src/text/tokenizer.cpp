@@ -24,7 +24,7 @@ void require_ids_of_model(std::span<const int32_t> ids, int64_t model_vocab_size
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
   const std::filesystem::path json = folder / "tokenizer.json";
   if (std::filesystem::exists(json))
-    return std::make_unique<JsonTokenizer>(read_file(json, ErrorKind::kModel), json.string(),
+    return std::make_unique<JsonTokenizer>(read_model_file(json), json.string(),
                                            read_config_tokens(folder));
   if (std::filesystem::exists(folder / "tokenizer.model"))
     return std::make_unique<SentencePieceTokenizer>(folder);

@@ -29,7 +29,7 @@ def test_a_flag_that_does_not_exist(score):
 def test_a_verb_that_does_not_exist():
     assert "did you mean find-heads?" in fail(USAGE, "find-head")
     message = fail(USAGE, "train")
-    assert "did you mean" not in message and "find-heads, score, select, report, inspect" in message
+    assert "did you mean" not in message and "find-heads, score, select, report, show, inspect" in message
 
 
 def test_no_verb():

@@ -12,7 +12,7 @@ import pytest
 from air_runner import air_binary, clean_environment, fail, run, succeed
 
 USAGE = 2
-VERBS = ["find-heads", "score", "select", "report", "inspect"]
+VERBS = ["find-heads", "score", "select", "report", "show", "inspect"]
 # Words of the command line's parser, which say nothing to a user.
 NOISE = re.compile(r"INT in|NONNEGATIVE|POSITIVE|\[OPTIONS\]|:\{|=\[|Excludes:|TEXT:|REQUIRED|Needs:|SUBCOMMAND")
 
@@ -75,7 +75,7 @@ def test_help_of_a_verb_by_either_order():
 
 def test_ranges_are_said_in_words():
     assert "from 0 to 4096" in fail(USAGE, "score", "--threads", "-3")
-    assert "above 0" in fail(USAGE, "score", "--loss-floor", "0")
+    assert "1e-9 or more" in fail(USAGE, "score", "--loss-floor", "0")
     assert "0 or more" in fail(USAGE, "score", "--max-steps", "-1")
     assert "1 or more" in fail(USAGE, "score", "--min-step-tokens", "0")
 

@@ -22,7 +22,7 @@ class ResultJournalTest : public ::testing::Test {
 
   std::string error_of(const std::string& identity, bool resume) {
     try {
-      ResultJournal(path_, identity, resume);
+      ResultJournal(path_, identity, grid(), resume);
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kUsage);
       return error.what();
@@ -30,6 +30,8 @@ class ResultJournalTest : public ::testing::Test {
     ADD_FAILURE() << "no error";
     return "";
   }
+
+  static HeadGrid grid() { return HeadGrid({2, 2}); }
 
   static ProbeResult result() {
     ProbeResult result;
@@ -45,8 +47,8 @@ class ResultJournalTest : public ::testing::Test {
 };
 
 TEST_F(ResultJournalTest, GivesResultsBackToTheSameBits) {
-  ResultJournal(path_, "run", false).add(3, result());
-  const ResultJournal again(path_, "run", true);
+  ResultJournal(path_, "run", grid(), false).add(3, result());
+  const ResultJournal again(path_, "run", grid(), true);
   ASSERT_NE(again.find(3), nullptr);
   EXPECT_EQ(again.find(3)->recall, result().recall);
   EXPECT_EQ(again.find(3)->nll, result().nll);
@@ -55,38 +57,38 @@ TEST_F(ResultJournalTest, GivesResultsBackToTheSameBits) {
 }
 
 TEST_F(ResultJournalTest, DropsALineThatWasNotFinished) {
-  ResultJournal(path_, "run", false).add(0, result());
+  ResultJournal(path_, "run", grid(), false).add(0, result());
   std::ofstream(path_, std::ios::app) << "{\"probe\":1,\"rec";
   {
-    ResultJournal again(path_, "run", true);
+    ResultJournal again(path_, "run", grid(), true);
     EXPECT_EQ(again.num_kept(), 1);
     again.add(1, result());
   }
-  const ResultJournal third(path_, "run", true);
+  const ResultJournal third(path_, "run", grid(), true);
   EXPECT_EQ(third.num_kept(), 2);
 }
 
 TEST_F(ResultJournalTest, NeverGoesOnUnasked) {
-  ResultJournal(path_, "run", false).add(0, result());
+  ResultJournal(path_, "run", grid(), false).add(0, result());
   EXPECT_THAT(error_of("run", false), HasSubstr("interrupted run"));
 }
 
 TEST_F(ResultJournalTest, RefusesAnotherRun) {
-  ResultJournal(path_, "run", false).add(0, result());
+  ResultJournal(path_, "run", grid(), false).add(0, result());
   EXPECT_THAT(error_of("other", true),
               HasSubstr("another model, other probes or another build of air"));
 }
 
 TEST_F(ResultJournalTest, ADamagedLineCostsItsProbe) {
   {
-    ResultJournal journal(path_, "run", false);
+    ResultJournal journal(path_, "run", grid(), false);
     journal.add(0, result());
     journal.add(1, result());
   }
   std::string bytes = (std::ostringstream() << std::ifstream(path_).rdbuf()).str();
   bytes[bytes.find("\"nll\":") + 6] ^= 1;
   std::ofstream(path_, std::ios::trunc) << bytes;
-  ResultJournal again(path_, "run", true);
+  ResultJournal again(path_, "run", grid(), true);
   EXPECT_EQ(again.num_kept(), 1);
   EXPECT_EQ(again.find(0), nullptr);
   EXPECT_NE(again.find(1), nullptr);
@@ -95,21 +97,35 @@ TEST_F(ResultJournalTest, ADamagedLineCostsItsProbe) {
 TEST_F(ResultJournalTest, ALineThatSaysNothingIsNotKept) {
   for (const char* line :
        {"{\"probe\":1}", "{\"probe\":1,\"recall\":\"x\",\"nll\":0,\"scores\":[]}", "[1]"}) {
-    ResultJournal(path_, "run", false).add(0, result());
+    ResultJournal(path_, "run", grid(), false).add(0, result());
     std::ofstream(path_, std::ios::app) << crc32_hex(line) << " " << line << "\n";
-    EXPECT_EQ(ResultJournal(path_, "run", true).num_kept(), 1) << line;
+    EXPECT_EQ(ResultJournal(path_, "run", grid(), true).num_kept(), 1) << line;
+    std::filesystem::remove(path_);
+  }
+}
+
+TEST_F(ResultJournalTest, ScoresOfOtherHeadsAreNotKept) {
+  for (const char* line :
+       {R"({"probe":1,"recall":1,"nll":0,"scores":[[0,0],[0,0],[0,0]]})",
+        R"({"probe":1,"recall":1,"nll":0,"scores":[[0,0,0],[0]]})",
+        R"({"probe":1,"recall":1,"nll":0,"scores":[]})",
+        R"({"probe":-1,"recall":1,"nll":0,"scores":[[0,0],[0,0]]})",
+        R"({"probe":18446744073709551615,"recall":1,"nll":0,"scores":[[0,0],[0,0]]})"}) {
+    ResultJournal(path_, "run", grid(), false).add(0, result());
+    std::ofstream(path_, std::ios::app) << crc32_hex(line) << " " << line << "\n";
+    EXPECT_EQ(ResultJournal(path_, "run", grid(), true).num_kept(), 1) << line;
     std::filesystem::remove(path_);
   }
 }
 
 TEST_F(ResultJournalTest, ASecondRunOnTheSameOutputIsRefused) {
-  ResultJournal first(path_, "run", false);
+  ResultJournal first(path_, "run", grid(), false);
   first.add(0, result());
-  EXPECT_THROW(ResultJournal(path_, "run", true), Error);
+  EXPECT_THROW(ResultJournal(path_, "run", grid(), true), Error);
 }
 
 TEST_F(ResultJournalTest, KeepsNothingWithoutAPath) {
-  ResultJournal journal("", "run", false);
+  ResultJournal journal("", "run", grid(), false);
   journal.add(0, result());
   EXPECT_EQ(journal.find(0), nullptr);
 }

@@ -223,6 +223,28 @@ std::string load_error(const std::filesystem::path& folder) {
   return "loaded";
 }
 
+TEST(FamiliesTest, SizesBeyondAnyModelAreRefusedByName) {
+  const Json llama = {{"model_type", "llama"},  {"vocab_size", 50},
+                      {"hidden_size", 32},      {"intermediate_size", 48},
+                      {"num_hidden_layers", 2}, {"num_attention_heads", 4}};
+  EXPECT_NO_THROW(model_config_from_json(llama, "config.json"));
+  for (const char* key :
+       {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
+        "num_attention_heads", "num_key_value_heads", "head_dim", "max_position_embeddings"})
+    for (const Json& size : {Json(int64_t{1} << 62), Json((int64_t{1} << 62) - 8), Json(INT64_MAX),
+                             Json(INT64_MIN), Json(UINT64_MAX), Json(1e30), Json((1 << 30) + 1)}) {
+      Json config = llama;
+      config[key] = size;
+      try {
+        model_config_from_json(config, "config.json");
+        ADD_FAILURE() << key << " " << size;
+      } catch (const Error& e) {
+        EXPECT_EQ(e.kind(), ErrorKind::kModel);
+        EXPECT_NE(std::string(e.what()).find(key), std::string::npos) << e.what();
+      }
+    }
+}
+
 TEST(FamiliesTest, QuantisedWeightsAreRefusedByTheirMethod) {
   for (const char* method : {"gptq", "awq", "bitsandbytes", "mxfp4"}) {
     TinyLlama tiny;

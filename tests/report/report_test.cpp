@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
 
 #include "base/error.h"
 #include "base/rng.h"
@@ -104,6 +107,27 @@ TEST(AxisTest, LabelsRoundValuesInside) {
 
 TEST(AxisTest, OfEqualValuesHasWidth) {
   EXPECT_GT(Axis::of({2, 2, 2}).high, Axis::of({2, 2, 2}).low);
+}
+
+TEST(AxisTest, HasFewTicksWhateverItsEnds) {
+  const double next = std::nextafter(1.0, 2.0);
+  for (const std::vector<double>& values : {std::vector{1.0, next},
+                                            {1e30, -1e30},
+                                            {1e30, std::nextafter(1e30, 1e31)},
+                                            {0.0, 5e-324},
+                                            {-next, -1.0},
+                                            {1e15, 1e15 + 1}}) {
+    const auto ticks = Axis::of(values).ticks();  // once without end
+    EXPECT_GE(ticks.size(), 2u) << values[0];
+    EXPECT_LE(ticks.size(), 12u) << values[0];
+    EXPECT_EQ(std::set(ticks.begin(), ticks.end()).size(), ticks.size()) << values[0];
+  }
+}
+
+TEST(HtmlTest, WritesHugeNumbersToo) {
+  EXPECT_EQ(short_number(1e30), "1e+30");
+  EXPECT_EQ(short_number(-1e30), "-1e+30");
+  EXPECT_EQ(with_thousands(std::numeric_limits<int64_t>::min()), "\u22129,223,372,036,854,775,808");
 }
 
 TEST(ChartTest, BinsCountEveryValueOnce) {

@@ -50,6 +50,12 @@ TEST_F(RowStoreTest, GivesLinesBackInAnyOrderByteForByte) {
   EXPECT_EQ(store.line(1), "two\xff");
   EXPECT_EQ(store.line(0), "one\r");
   EXPECT_EQ(store.line(2), "three");
+  std::vector<std::string> places;
+  for (int64_t row = 0; row < 4; ++row) {
+    const std::string where = store.where(row);
+    places.push_back(where.substr(where.rfind('/') + 1));
+  }
+  EXPECT_THAT(places, ElementsAre("a:1", "a:4", "b:1", "b:3"));
 }
 
 TEST_F(RowStoreTest, KeepsWhatCanBeReadOnlyOnce) {

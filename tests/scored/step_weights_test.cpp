@@ -104,10 +104,25 @@ TEST(StepWeightsTest, TopShareWeighsMore) {
 TEST(StepWeightsTest, RefusesParametersOutOfRange) {
   EXPECT_THROW((StepWeighting{.shrinkage = -1}.check()), Error);
   EXPECT_THROW((StepWeighting{.shrinkage = std::nan("")}.check()), Error);
+  EXPECT_THROW((StepWeighting{.shrinkage = 1e308}.check()), Error);
   EXPECT_THROW((StepWeighting{.temperature = 0}.check()), Error);
+  EXPECT_THROW((StepWeighting{.temperature = 1e-320}.check()), Error);
+  EXPECT_THROW((StepWeighting{.high = 1e308}.check()), Error);
   EXPECT_THROW((StepWeighting{.slope = 0.5}.check()), Error);
   EXPECT_THROW((StepWeighting{.low = 0}.check()), Error);
   EXPECT_THROW(StepWeighting::parse_kind("sofmax"), Error);
+}
+
+TEST(StepWeightsTest, AreNumbersAtTheEndsOfTheParameters) {
+  const std::vector<double> influence = {1e30, -1e30, 0, 1};
+  const std::vector<int64_t> num_tokens = {1, 2'000'000'000, 3, 4};
+  for (StepWeighting weighting :
+       {StepWeighting{.temperature = 0.01}, StepWeighting{.temperature = 1e308},
+        StepWeighting{.kind = StepWeighting::Kind::kTop, .high = 1e9, .low = 1e-9}}) {
+    weighting.check();
+    for (const double weight : step_weights(influence, num_tokens, weighting))
+      EXPECT_TRUE(std::isfinite(weight)) << weight;
+  }
 }
 
 }  // namespace

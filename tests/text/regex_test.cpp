@@ -36,9 +36,21 @@ TEST(RegexTest, CaretMatchesAtEveryLineAsInOniguruma) {
 }
 
 TEST(RegexTest, RefusesWhatMeansSomethingElse) {
-  for (const char* pattern :
-       {"\\h", "[a&&b]", "\\p{N}{1,3}+", "[[:alpha:]]", "\\Z", "\\K", "(", "[a\\W]", "\\u12"})
+  for (const char* pattern : {"\\h", "[a&&b]", "\\p{N}{1,3}+", "[[:alpha:]]", "\\Z", "\\K", "(",
+                              "[a\\W]", "\\u12", "(*NO_JIT)a", "(*LIMIT_MATCH=4000000000)a"})
     EXPECT_THROW(Regex(pattern, "t"), Error) << pattern;
+}
+
+TEST(RegexTest, EndlessBacktrackingIsAnErrorOfTheText) {
+  const Regex regex("(a+)+$", "t");
+  EXPECT_TRUE(regex.find(std::string(40, 'a'), 0));
+  try {
+    regex.find(std::string(40, 'a') + "b", 0);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kInput);
+    EXPECT_STREQ(e.what(), "the tokenizer's pattern fails on this text: match limit exceeded");
+  }
 }
 
 TEST(RegexTest, UserPatternsArePcre2s) {

@@ -187,6 +187,47 @@ TEST(TokenizerTest, RefusesBrokenFiles) {
   EXPECT_THROW(JsonTokenizer(std::string(1000000, '['), "t"), Error);
 }
 
+TEST(TokenizerTest, NoRulesMakeATextGrowWithoutEnd) {
+  Json json = Json::parse(tokenizer_json("bpe_bytes"));
+  Json parts = Json::array();
+  for (int i = 0; i < 60; ++i)
+    parts.push_back({{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}});
+  json["normalizer"] = {{"type", "Sequence"}, {"normalizers", parts}};
+  json["added_tokens"] = Json::array();
+  const JsonTokenizer tokenizer(json.dump(), "tokenizer.json");
+  EXPECT_NO_THROW(tokenizer.encode("b", true));
+  try {
+    tokenizer.encode("a", true);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kModel);
+    EXPECT_STREQ(e.what(),
+                 "the tokenizer's rules make a text of more than 1048640 bytes of a short one");
+  }
+}
+
+TEST(TokenizerTest, ReplacementsOfSpacesAreOneCharacter) {
+  for (const char* replacement : {"", "ab", "\u2581\u2581"})
+    EXPECT_EQ(error_of([&](Json& json) {
+                json["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", replacement}};
+              }),
+              std::string("tokenizer.json: pre_tokenizer Metaspace: the replacement \"") +
+                  replacement + "\" is not one character");
+}
+
+TEST(TokenizerTest, RefusesEndlessNesting) {
+  std::string part;
+  for (int i = 0; i < 20'000; ++i) part += R"({"type":"Sequence","normalizers":[)";
+  for (int i = 0; i < 20'000; ++i) part += "]}";
+  try {
+    JsonTokenizer tokenizer("{\"normalizer\":" + part + "}", "tokenizer.json");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kModel);
+    EXPECT_EQ(e.where(), "tokenizer.json");
+  }
+}
+
 TEST(TokenizerTest, AFolderWithoutTokenizerIsAnError) {
   const TemporaryFolder folder;
   EXPECT_THROW(load_tokenizer(folder.path()), Error);

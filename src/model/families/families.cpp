@@ -134,8 +134,11 @@ void check_experts(const ModelConfig& config, const ConfigReader& reader) {
   for (const LayerConfig& layer : config.layers) used = used || layer.experts;
   if (!used) return;
   const ExpertConfig& experts = config.experts;
+  constexpr int64_t kMostExperts = 1 << 16;  // far above any model's: memory is set aside for all
   if (experts.num_experts <= 0 || experts.intermediate_size <= 0)
     reader.fail("experts without number or size");
+  if (experts.num_experts > kMostExperts)
+    reader.fail("no model has " + std::to_string(experts.num_experts) + " experts");
   if (experts.num_experts_per_tok <= 0 || experts.num_experts_per_tok > experts.num_experts)
     reader.fail("\"num_experts_per_tok\" is " + std::to_string(experts.num_experts_per_tok) +
                 ", there are " + std::to_string(experts.num_experts) + " experts");
