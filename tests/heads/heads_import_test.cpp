@@ -18,7 +18,7 @@ std::string error_of(const std::string& text) {
     parse(text);
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kModel);
-    EXPECT_EQ(error.where(), "theirs");
+    EXPECT_EQ(error.where(), "");
     return error.what();
   }
   ADD_FAILURE() << "no error";
@@ -56,10 +56,12 @@ TEST(PublishedHeadsTest, QuotesWhatIsNoHead) {
   EXPECT_THAT(error_of(R"({"8": [1]})"), HasSubstr("\"8\""));
   EXPECT_THAT(error_of(R"({"8-1": ["x"]})"), HasSubstr("\"x\""));
   EXPECT_THAT(error_of(R"({"8-1": []})"), HasSubstr("empty list"));
-  EXPECT_THAT(error_of(R"([["8-1", 1], "8-2"])"), HasSubstr("some have not"));
+  EXPECT_THAT(error_of(R"([["8-1", 1], "8-2"])"), HasSubstr("some do not"));
   EXPECT_THAT(error_of("[[1, 2, 3]]"), HasSubstr("[1,2,3]"));
   EXPECT_THAT(error_of("8-1\n8-1\n"), HasSubstr("named twice"));
   EXPECT_THAT(error_of("# nothing\n"), HasSubstr("no heads"));
+  EXPECT_THAT(error_of("# QRHead\nattn_head_set: \"18-6,17-3\" # top\nmodel_base_class: x\n"),
+              HasSubstr("YAML"));
   EXPECT_THAT(error_of("{\"8-1\": [1]"), HasSubstr(""));
 }
 

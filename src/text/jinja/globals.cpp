@@ -29,7 +29,8 @@ Value range(Call& call) {
   if (size > kMost)
     throw RenderError("Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).");
   std::vector<Value> out;
-  for (int64_t i = 0; i < size; ++i) out.push_back(Value::integer(start + i * step));
+  for (int64_t i = 0; i < size; ++i)
+    out.push_back(Value::integer(static_cast<int64_t>(start + i * wide)));
   return call.runtime.list(std::move(out), Kind::kRange);
 }
 
