@@ -37,7 +37,7 @@ def streams():
     for folder in Path("/proc").iterdir():
         try:
             command = (folder / "cmdline").read_bytes().split(b"\0")
-            if b"--stream" in command and command[0].endswith(b"air"):
+            if command[1:2] == [b"score"] and b"--stream" in command:
                 parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
                 found.append((int(folder.name), parent))
         except (OSError, ValueError, IndexError):
@@ -54,7 +54,7 @@ def test_a_killed_worker_costs_no_row_and_doubles_none(demo_model, traces, singl
         while not done.wait(0.02):
             found = [pair for pair in streams() if pair not in before]
             if len(found) == 2:
-                time.sleep(2)   # the model is loaded, blocks are on their way
+                time.sleep(1)   # the model is loaded, blocks are on their way
                 pid = found[0][0 if victim == "the process of air" else 1]
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
