@@ -119,6 +119,12 @@ void keep_freed_memory() {
   ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
+/// Whether a command line runs a model. Loading libtorch once more is not worth it for the others.
+bool runs_a_model(int argc, char** argv) {
+  const std::string_view verb = argc > 1 ? argv[1] : "";
+  return verb == "find-heads" || verb == "score" || verb == "inspect";
+}
+
 /// Settings that libraries read from the environment once, when they are loaded: the program starts
 /// itself again with those that the user has not set.
 void start_with_settings(char** argv) {
@@ -270,7 +276,7 @@ int parse_and_run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   hold_standard_streams();
-  start_with_settings(argv);
+  if (runs_a_model(argc, argv)) start_with_settings(argv);
   watch_faults();
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, answered by ClosedPipe
   std::signal(SIGXFSZ,
