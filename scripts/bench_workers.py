@@ -4,8 +4,8 @@
     scripts/bench_workers.py --model DIR --heads FILE [--rounds 3] [--skip-engines] [-o FILE] TRACES
 
 On a machine with nothing else to do and two free cores:
-- one process of one thread against two of one thread each (`--device cpu,cpu`), over the same records: scoring alone, as the
-  manifests say it; the rounds in turn, medians. Exit code 1 below a ratio of 1.8.
+- one process of one thread against two of one thread each (`--shard I/2 --shard-by size`), over the same records: scoring alone, as
+  the manifests say it, of the two the longer; the rounds in turn, medians. Exit code 1 below a ratio of 1.8.
 - seconds a row that Ray Data and datatrove add to the process of `air score --stream` that does their work: with a program in its place
   that answers at once.
 """
@@ -31,19 +31,22 @@ for n, line in enumerate(sys.stdin, 1):
 '''
 
 
-def score(given, devices, folder):
-    out = f"{folder}/scored.jsonl"
-    subprocess.run([given.air, "score", "--model", given.model, "--heads", given.heads, given.traces, "--threads", "1", "--device", devices,
-                    "-o", out, "--quiet"], env=clean_environment(), check=True)
-    return json.loads(Path(out + ".manifest.json").read_text())["seconds"]
+def score(given, num_workers, folder):
+    """Seconds of the slowest of so many processes that share the records."""
+    outs = [f"{folder}/scored{i}.jsonl" for i in range(num_workers)]
+    workers = [subprocess.Popen([given.air, "score", "--model", given.model, "--heads", given.heads, given.traces, "--threads", "1",
+                                 "--shard", f"{i}/{num_workers}", "--shard-by", "size", "-o", out, "--quiet"], env=clean_environment())
+               for i, out in enumerate(outs)]
+    assert all([worker.wait() == 0 for worker in workers])
+    return max(json.loads(Path(out + ".manifest.json").read_text())["seconds"] for out in outs)
 
 
 def two_workers(given):
     one, two = [], []
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(given.rounds):
-            one.append(score(given, "cpu", folder))
-            two.append(score(given, "cpu,cpu", folder))
+            one.append(score(given, 1, folder))
+            two.append(score(given, 2, folder))
     ratio = statistics.median(one) / statistics.median(two)
     text = lambda times: ", ".join(f"{seconds:.1f}" for seconds in sorted(times))
     return ratio, [f"one process of one thread: {text(one)} s; two: {text(two)} s; ratio of the medians {ratio:.2f}"]
