@@ -71,6 +71,9 @@ check() {
     cmp $env/wheel.jsonl $env/source.jsonl || die "the wheel scores otherwise than build/release/air"
     say "the wheel's scores are those of build/release/air, byte for byte"
   fi
+  $env/bin/python -I -c "import air_select
+air_select.score('examples/gsm8k_50.jsonl', '$env/planted', '1-5', '$env/module.jsonl', device='cpu')"
+  cmp $env/wheel.jsonl $env/module.jsonl || die "the module air_select scores otherwise than the wheel's air"
   score $env/bin/air wheel.parquet
   $env/bin/air select $env/wheel.parquet --top-percent 100 -o $env/again.jsonl --quiet
   cmp $env/wheel.jsonl $env/again.jsonl || die "the wheel reads another text than it wrote as Parquet"
