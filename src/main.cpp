@@ -240,7 +240,10 @@ int parse_and_run(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
   if (!arguments.empty() && arguments.front() == "help") {  // air help [VERB]
     arguments.erase(arguments.begin());
-    arguments.emplace_back("--help");
+    const std::vector<std::string> names = verb_names(root);
+    const bool is_known = arguments.empty() ||
+                          std::find(names.begin(), names.end(), arguments.front()) != names.end();
+    if (is_known) arguments.emplace_back("--help");  // else the parser says that there is none
   }
   air::show_brief_help(std::find(arguments.begin(), arguments.end(), "--help") == arguments.end());
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them

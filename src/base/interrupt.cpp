@@ -1,18 +1,31 @@
 #include "base/interrupt.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
+#include <string_view>
 
 namespace air {
 
 namespace {
 
 volatile std::sig_atomic_t requested = 0;
+volatile std::sig_atomic_t says_so = 0;
 
-extern "C" void note_interrupt(int) { requested = 1; }
+/// Says so at once: a batch may take a while.
+extern "C" void note_interrupt(int) {
+  constexpr std::string_view kWord = "\nair: stopping after the work in hand; again: at once\n";
+  const int kept = errno;
+  requested = 1;
+  if (says_so && ::write(STDERR_FILENO, kWord.data(), kWord.size()) < 0) errno = kept;
+  errno = kept;
+}
 
 }  // namespace
 
 void watch_interrupts(bool keyboard) {
+  says_so = keyboard ? 1 : 0;  // of several processes the one that hears the keyboard
   struct sigaction action {};
   action.sa_handler = note_interrupt;
   // Reset to the default by the first signal: the second one kills. Calls that it interrupts

@@ -32,7 +32,9 @@ class VisibleMessage : public spdlog::custom_flag_formatter {
 
 std::unique_ptr<spdlog::formatter> formatter(const std::string& name) {
   auto made = std::make_unique<spdlog::pattern_formatter>();
-  made->add_flag<VisibleMessage>('*').set_pattern(name + ": %^%l%$: %*");
+  // On a terminal a line of progress may be there: the message takes its place.
+  const std::string wipe = ::isatty(STDERR_FILENO) != 0 ? "\r\x1b[K" : "";
+  made->add_flag<VisibleMessage>('*').set_pattern(wipe + name + ": %^%l%$: %*");
   return made;
 }
 

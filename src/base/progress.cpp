@@ -1,7 +1,9 @@
 #include "base/progress.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -10,6 +12,8 @@ namespace air {
 namespace {
 
 When mode = When::kAuto;
+
+constexpr const char* kWipe = "\r\x1b[K";
 
 std::string clock_text(double seconds) {
   const auto total = static_cast<int64_t>(seconds + 0.5);
@@ -23,63 +27,96 @@ std::string clock_text(double seconds) {
   return text;
 }
 
+std::string bar(double share) {
+  constexpr int kWidth = 24;
+  const int filled = static_cast<int>(share * kWidth);
+  std::string text = "[";
+  for (int i = 0; i < kWidth; ++i) text += i < filled ? '=' : i == filled ? '>' : ' ';
+  return text + "] ";
+}
+
+size_t terminal_width() {
+  constexpr size_t kUsual = 80;
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
+}
+
 }  // namespace
 
 void set_progress_mode(When when) { mode = when; }
 When progress_mode() { return mode; }
 
-Progress::Progress(std::string label, std::string unit, int64_t total, When show)
-    : label_(std::move(label)),
-      unit_(std::move(unit)),
-      total_(total),
-      shown_(show != When::kNever),
-      terminal_(::isatty(STDERR_FILENO) != 0),
-      start_(std::chrono::steady_clock::now()),
-      last_print_(start_) {}
+std::string progress_line(const std::string& label, const ProgressState& state,
+                          std::optional<size_t> width) {
+  const double share = std::clamp(state.share.value_or(0), 0.0, 1.0);
+  const std::string percent =
+      state.share ? std::to_string(static_cast<int>(share * 100)) + " %" : std::string();
+  const std::string time =
+      state.seconds_left ? "ETA " + clock_text(*state.seconds_left) : clock_text(state.seconds);
+  const auto line_of = [&](const std::string& middle, const std::string& text) {
+    std::string line = label;
+    for (const std::string& part : {middle, text, time})
+      if (!part.empty()) line += "  " + part;
+    return line;
+  };
+  const std::string line = line_of(percent, state.text);
+  if (!width) return line;
+  const size_t most = *width > 1 ? *width - 1 : 0;  // the last column stays free: nothing wraps
+  if (state.share) {
+    const std::string with_bar = line_of(bar(share) + percent, state.text);
+    if (with_bar.size() <= most) return with_bar;
+  }
+  if (line.size() <= most) return line;
+  const std::string shortest = line_of(percent, "");
+  if (shortest.size() + 2 >= most) return shortest.substr(0, most);
+  return line_of(percent, state.text.substr(0, most - shortest.size() - 2));
+}
+
+Progress::Progress(std::string label, When show) : label_(std::move(label)) {
+  if (show != When::kNever)
+    thread_ = std::jthread([this](const std::stop_token& s) { this->show(s); });
+}
 
 Progress::~Progress() { finish(); }
 
-void Progress::update(int64_t done, const std::string& detail) {
-  if (!shown_ || finished_) return;
-  const auto now = std::chrono::steady_clock::now();
-  const auto pause = terminal_ ? std::chrono::milliseconds(200) : std::chrono::milliseconds(10000);
-  if (now - last_print_ < pause) return;
-  last_print_ = now;
-  print(done, detail);
+void Progress::update(std::string text, std::optional<double> share,
+                      std::optional<double> seconds_left) {
+  const std::lock_guard lock(mutex_);
+  updated_ = Clock::now();
+  const double seconds = std::chrono::duration<double>(updated_ - start_).count();
+  if (!seconds_left && share && *share > 0) seconds_left = seconds * (1 - *share) / *share;
+  state_ = {std::move(text), share, seconds_left, seconds};
 }
 
 void Progress::finish() {
-  if (finished_) return;
-  finished_ = true;
-  // The bar is wiped: what counts is said by the verb's own closing line.
-  if (shown_ && terminal_ && printed_) std::fputs("\r\x1b[K", stderr);
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  thread_.join();
 }
 
-void Progress::print(int64_t done, const std::string& detail) {
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  std::string text = label_ + "  ";
-  if (total_ > 0) {
-    constexpr int kWidth = 24;
-    const double share = static_cast<double>(done) / static_cast<double>(total_);
-    if (terminal_) {
-      const int filled = static_cast<int>(share * kWidth);
-      text += '[';
-      for (int i = 0; i < kWidth; ++i) text += i < filled ? '=' : i == filled ? '>' : ' ';
-      text += "] ";
-    }
-    text += std::to_string(done) + "/" + std::to_string(total_) + " " + unit_;
-    if (done > 0) text += "  ETA " + clock_text(seconds * (1.0 - share) / share);
-  } else {
-    text += std::to_string(done) + " " + unit_ + "  " + clock_text(seconds);
-  }
-  if (!detail.empty()) text += "  " + detail;
-  if (terminal_)
-    std::fprintf(stderr, "\r\x1b[K%s", text.c_str());
+void Progress::show(const std::stop_token& stop) {
+  const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
+  const auto pause = is_terminal ? std::chrono::seconds(1) : std::chrono::seconds(10);
+  std::unique_lock lock(mutex_);
+  if (is_terminal) print(is_terminal);
+  while (!stopped_.wait_for(lock, stop, pause, [&] { return stop.stop_requested(); }))
+    print(is_terminal);
+  // The bar is wiped: what counts is said by the verb's own closing line.
+  if (is_terminal) std::fputs(kWipe, stderr);
+}
+
+void Progress::print(bool is_terminal) {
+  ProgressState state = state_;
+  const auto now = Clock::now();
+  state.seconds = std::chrono::duration<double>(now - start_).count();
+  if (state.seconds_left)  // time has passed since it was reckoned
+    state.seconds_left =
+        std::max(0.0, *state.seconds_left - std::chrono::duration<double>(now - updated_).count());
+  if (is_terminal)
+    std::fprintf(stderr, "%s%s", kWipe, progress_line(label_, state, terminal_width()).c_str());
   else
-    std::fprintf(stderr, "air: %s\n", text.c_str());
+    std::fprintf(stderr, "air: %s\n", progress_line(label_, state, {}).c_str());
   std::fflush(stderr);
-  printed_ = true;
 }
 
 }  // namespace air

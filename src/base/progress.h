@@ -1,33 +1,61 @@
-// Progress on standard error: a bar with rate and time left on a terminal, a line now and then
+// Progress on standard error: a bar with the time left on a terminal, a line now and then
 // elsewhere.
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
+#include <optional>
 #include <string>
+#include <thread>
 
 #include "base/log.h"
 
 namespace air {
 
-/// Shows how far a phase has come. Updates are cheap: they print at most a few times a second
-/// (terminal) or every ten seconds (no terminal).
+/// How far a phase is.
+struct ProgressState {
+  std::string text;                    ///< what is done: "12 of 96 probes"
+  std::optional<double> share;         ///< of the work, 0 to 1; none: not known
+  std::optional<double> seconds_left;  ///< none: not known
+  double seconds = 0;                  ///< since the phase began
+};
+
+/// One line of progress. What does not fit is left out: the bar first, then the end of the text.
+/// @param width columns; none: not a terminal, no bar
+std::string progress_line(const std::string& label, const ProgressState& state,
+                          std::optional<size_t> width);
+
+/// Shows how far a phase is: on a terminal at once and each second, elsewhere every ten seconds, on
+/// a thread of its own, so that long work need not report. Make it after all processes that are
+/// made by fork.
 class Progress {
  public:
-  /// @param total items expected, 0 when not known.   @param unit of an item: "probes", "traces".
-  Progress(std::string label, std::string unit, int64_t total, When show);
+  Progress(std::string label, When show);
   ~Progress();
-  /// `detail` is shown after the bar, e.g. "1,234 tokens/s".
-  void update(int64_t done, const std::string& detail = "");
-  /// Ends the bar; called by the destructor too.
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// Cheap: nothing is printed here.
+  /// @param seconds_left none: reckoned from the share and the time that it took
+  void update(std::string text, std::optional<double> share = {},
+              std::optional<double> seconds_left = {});
+  /// Ends it and wipes the bar; called by the destructor too.
   void finish();
 
  private:
-  void print(int64_t done, const std::string& detail);
-  std::string label_, unit_;
-  int64_t total_;
-  bool shown_, terminal_, printed_ = false, finished_ = false;
-  std::chrono::steady_clock::time_point start_, last_print_;
+  using Clock = std::chrono::steady_clock;
+  void show(const std::stop_token& stop);
+  void print(bool is_terminal);
+
+  const std::string label_;
+  const Clock::time_point start_ = Clock::now();
+  std::mutex mutex_;  // of the two below
+  ProgressState state_;
+  Clock::time_point updated_ = start_;
+  std::condition_variable_any stopped_;
+  std::jthread thread_;  // last: it uses all of the above
 };
 
 /// What --progress says, for every Progress of the program: auto = unless quiet.

@@ -1,5 +1,6 @@
 #include "cli/generated.h"
 
+#include <cctype>
 #include <vector>
 
 #include "base/error.h"
@@ -216,8 +217,9 @@ std::string man_page(const CLI::App& root) {
                     ".SH OPTIONS\n";
   for (const FlagEntry& flag : flags_of(root)) out += man_entry(flag);
   for (const CLI::App* verb : verbs_of(root)) {
-    out += ".SH AIR " + escaped(verb->get_name(), {{'-', "\\-"}}) + "\n" +
-           roff(verb->get_description()) + ".\n";
+    std::string name = verb->get_name();
+    for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    out += ".SH AIR " + roff(name) + "\n" + roff(verb->get_description()) + ".\n";
     for (const FlagEntry& argument : positionals_of(*verb)) out += man_entry(argument);
     for (const FlagGroup& group : flag_groups(*verb)) {
       if (!group.name.empty()) out += ".SS " + roff(group.name) + "\n";
@@ -226,9 +228,8 @@ std::string man_page(const CLI::App& root) {
   }
   return out +
          ".SH ENVIRONMENT\n"
-         "A flag that is not given takes the value of the variable \\fBAIR_\\fINAME\\fR, then that "
-         "of "
-         "\\fB\\-\\-config\\fR.\n"
+         "A flag that is not given takes the value of the variable \\fBAIR_\\fINAME\\fR, then "
+         "that of \\fB\\-\\-config\\fR.\n"
          ".SH EXIT STATUS\n"
          "0: done; 1: a fault of air; 2: flags; 3: records; 4: model or heads; 5: memory, disk or "
          "device; 130: interrupted.\n";

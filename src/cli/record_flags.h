@@ -36,8 +36,7 @@ TraceOptions make_trace_options(const RecordFlags& flags,
                                 const std::filesystem::path& model_folder);
 
 /// The group of the flags that say how the records of scored lines were read.
-inline constexpr const char* kScoredRecords =
-    "Records (as given to air score; default: as its manifest says)";
+inline constexpr const char* kScoredRecords = "Records (default: as the manifest says)";
 /// Adds those that name fields.
 void add_scored_record_flags(CLI::App& verb, RecordFields& fields);
 

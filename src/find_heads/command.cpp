@@ -37,7 +37,7 @@ std::vector<ProbeResult> run_probes(const CausalLM& model, const std::vector<Pro
   int64_t num_tokens = 0;
   for (const Probe& probe : probes) num_tokens += static_cast<int64_t>(probe.ids.size());
   // In tokens: probes of different lengths take different times.
-  Progress progress("probes", "tokens", num_tokens, progress_mode());
+  Progress progress("probes", progress_mode());
   std::vector<ProbeResult> results;
   int64_t num_done = 0;
   for (size_t i = 0; i < probes.size(); ++i) {
@@ -48,8 +48,8 @@ std::vector<ProbeResult> run_probes(const CausalLM& model, const std::vector<Pro
     check_mapped_files();  // results of half a model are not kept
     if (kept == nullptr) journal.add(i, results.back());
     num_done += static_cast<int64_t>(probes[i].ids.size());
-    progress.update(num_done, std::to_string(results.size()) + " of " +
-                                  std::to_string(probes.size()) + " probes");
+    progress.update(std::to_string(results.size()) + " of " + std::to_string(probes.size()),
+                    static_cast<double>(num_done) / static_cast<double>(num_tokens));
   }
   return results;
 }

@@ -100,13 +100,16 @@ Verification verify_heads(const CausalLM& model, const Tokenizer& tokenizer,
                                              flags.verify_draws, flags.shared.seed);
   const std::vector<LossSample> probes = fresh_probes(flags, model.config(), tokenizer);
   const std::vector<LossSample> text = ordinary_text(flags, model.config(), tokenizer);
-  Progress progress("verify", "tokens", num_tokens(probes) + num_tokens(text), progress_mode());
+  const auto all_tokens = static_cast<double>(num_tokens(probes) + num_tokens(text));
+  Progress progress("verify", progress_mode());
+  const auto show = [&](int64_t tokens) {
+    progress.update(std::to_string(tokens) + " tokens", static_cast<double>(tokens) / all_tokens);
+  };
   Verification verification;
-  verification.probes =
-      measure_masking(model, plan, probes, [&](int64_t done) { progress.update(done); });
+  verification.probes = measure_masking(model, plan, probes, show);
   const int64_t probes_done = num_tokens(probes);
-  verification.text = measure_masking(model, plan, text,
-                                      [&](int64_t done) { progress.update(probes_done + done); });
+  verification.text =
+      measure_masking(model, plan, text, [&](int64_t done) { show(probes_done + done); });
   return verification;
 }
 

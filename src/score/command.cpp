@@ -26,7 +26,7 @@ void run(const ScoreFlags& flags, ScoreOptions options) {
   options.partial = partial_path(options.output);
   if (devices.size() > 1) return score_on_devices(flags, options, devices);
   refuse_partials_of_other_runs(options.output, {options.partial});
-  ShownReport report(options.rejects, count_lines(options.source));
+  ShownReport report(options.rejects, count_bytes(options.source));
   score_share(
       flags, options, {.device = devices.front()}, report,
       [&](ScoreRun& run, const Json& identity, const RunResults& results) {

@@ -66,9 +66,7 @@ int work(const ScoreFlags& flags, const ScoreOptions& options, const ProcessPlac
 class OrderedReport : public RunReport {
  public:
   explicit OrderedReport(RunReport& report) : report_(report) {}
-  void progress(int64_t num_scored, int64_t num_tokens, double seconds) override {
-    report_.progress(num_scored, num_tokens, seconds);
-  }
+  void progress(const RunProgress& progress) override { report_.progress(progress); }
   void reading(const ReadingReport& more, bool is_last) override { report_.reading(more, is_last); }
   void reject(const RejectedRecord& record) override { rejected_.push_back(record); }
   void report_rejected() {
@@ -224,14 +222,9 @@ void DeviceRun::stop_all() {
 }
 
 void DeviceRun::show_progress(RunReport& report) const {
-  int64_t num_scored = 0, num_tokens = 0;
-  double seconds = 0;
-  for (const Worker& worker : workers_) {
-    num_scored += worker.state.num_scored;
-    num_tokens += worker.state.num_tokens;
-    seconds = std::max(seconds, worker.state.seconds);
-  }
-  if (seconds > 0) report.progress(num_scored, num_tokens, seconds);
+  RunProgress all;
+  for (const Worker& worker : workers_) all.add(worker.state.progress);
+  report.progress(all);
 }
 
 FinishedScores DeviceRun::scores() {
@@ -292,7 +285,7 @@ void score_on_devices(const ScoreFlags& flags, const ScoreOptions& options,
   refuse_partials_of_other_runs(options.output, partials);
   DeviceRun run(flags, options, devices);
   watch_interrupts();  // the workers were made before: they have not heard of it
-  ShownReport report(options.rejects, count_lines(options.source));
+  ShownReport report(options.rejects, count_bytes(options.source));
   OrderedReport ordered(report);
   run.wait(ordered);
   ordered.report_rejected();

@@ -1,9 +1,12 @@
 #include "score/run_report.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/byte_source.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "text/utf8.h"
 
 namespace air {
@@ -27,16 +30,25 @@ std::string rejects_line(const RejectedRecord& record) {
 
 }  // namespace
 
-int64_t count_lines(const TraceSourceOptions& source) {
-  if (progress_mode() == When::kNever || std::ranges::any_of(source.inputs, is_read_once)) return 0;
-  int64_t lines = 0;
-  RecordReader reader(source.inputs, source.shard);
-  while (reader.next()) ++lines;
-  return lines;
+void RunProgress::add(const RunProgress& other) {
+  num_traces += other.num_traces;
+  num_tokens += other.num_tokens;
+  seconds = std::max(seconds, other.seconds);
+  tokens_done += other.tokens_done;
+  tokens_read += other.tokens_read;
+  bytes_read += other.bytes_read;
 }
 
-ShownReport::ShownReport(const std::string& rejects, int64_t num_lines)
-    : progress_("scoring", "records", num_lines, progress_mode()) {
+int64_t count_bytes(const TraceSourceOptions& source) {
+  if (progress_mode() == When::kNever || std::ranges::any_of(source.inputs, is_read_once)) return 0;
+  int64_t bytes = 0;
+  RecordReader reader(source.inputs, source.shard);
+  while (reader.next()) bytes += static_cast<int64_t>(reader.text().size());
+  return bytes;
+}
+
+ShownReport::ShownReport(const std::string& rejects, int64_t num_bytes)
+    : progress_("scoring", progress_mode()), num_bytes_(num_bytes) {
   // Of a run that rejects nothing an empty file says so.
   if (!rejects.empty())
     rejects_ = std::make_unique<OutputFile>(rejects, EmptyOutput::kReplacesOlder);
@@ -44,9 +56,19 @@ ShownReport::ShownReport(const std::string& rejects, int64_t num_lines)
 
 ShownReport::~ShownReport() = default;
 
-void ShownReport::progress(int64_t num_scored, int64_t num_tokens, double seconds) {
-  const auto rate = static_cast<int64_t>(static_cast<double>(num_tokens) / seconds);
-  progress_.update(num_scored, std::to_string(rate) + " tokens/s");
+void ShownReport::progress(const RunProgress& progress) {
+  if (progress.seconds <= 0) return;
+  const double rate = static_cast<double>(progress.num_tokens) / progress.seconds;
+  const std::string text =
+      fmt::format("{}, {:.0f} tokens/s", counted(progress.num_traces, "trace"), rate);
+  if (num_bytes_ == 0 || progress.bytes_read == 0 || progress.num_tokens == 0)
+    return progress_.update(text);
+  // What was not read yet is taken to have as many tokens a byte.
+  const double tokens_by_byte =
+      static_cast<double>(progress.tokens_read) / static_cast<double>(progress.bytes_read);
+  const auto done = static_cast<double>(progress.tokens_done);
+  const double all = std::max(done, tokens_by_byte * static_cast<double>(num_bytes_));
+  progress_.update(text, done / all, (all - done) / rate);
 }
 
 void ShownReport::reading(const ReadingReport& more, bool is_last) {

@@ -14,14 +14,26 @@
 
 namespace air {
 
+/// How far a run is, in this process or in all of them.
+struct RunProgress {
+  int64_t num_traces = 0;   ///< scored, those of a resumed run too
+  int64_t num_tokens = 0;   ///< of the traces that this run scored
+  double seconds = 0;       ///< that they took
+  int64_t tokens_done = 0;  ///< of all traces that are scored or left out
+  int64_t tokens_read = 0;  ///< of all traces that were read so far, done or not
+  int64_t bytes_read = 0;   ///< of the lines that these are of
+
+  /// Adds what another process did beside this one.
+  void add(const RunProgress& other);
+};
+
 /// Hears how far a run is, how its records were read, and which were skipped.
 class RunReport {
  public:
   virtual ~RunReport() = default;
   /// The model is loaded.
   virtual void started(const Json& run_identity) {}
-  /// @param num_scored traces, those of a resumed run too   @param num_tokens, seconds of this run
-  virtual void progress(int64_t num_scored, int64_t num_tokens, double seconds) = 0;
+  virtual void progress(const RunProgress& progress) = 0;
   /// @param more what was read since the last call   @param is_last nothing follows
   virtual void reading(const ReadingReport& more, bool is_last) = 0;
   virtual void reject(const RejectedRecord& record) = 0;
@@ -30,20 +42,20 @@ class RunReport {
 /// The members that say which record was skipped and why, inside an object that was begun.
 void write_rejected(JsonWriter& json, const RejectedRecord& record);
 
-/// Lines of all inputs, for the progress bar; 0 when an input can't be read twice, or nothing is
-/// shown.
-int64_t count_lines(const TraceSourceOptions& source);
+/// Bytes of the lines that a run scores, for the time that it will take; 0 when an input can't be
+/// read twice, or nothing is shown.
+int64_t count_bytes(const TraceSourceOptions& source);
 
 /// Tells the user: progress and messages on standard error, skipped records in a file or as
 /// warnings.
 class ShownReport : public RunReport {
  public:
-  /// @param rejects file for skipped records; empty: warnings   @param num_lines of all inputs, 0
-  ///   when not known. @throws Error(kResource) when the file can't be made.
-  ShownReport(const std::string& rejects, int64_t num_lines);
+  /// @param rejects file for skipped records; empty: warnings   @param num_bytes count_bytes()
+  /// @throws Error(kResource) when the file can't be made.
+  ShownReport(const std::string& rejects, int64_t num_bytes);
   ~ShownReport() override;
 
-  void progress(int64_t num_scored, int64_t num_tokens, double seconds) override;
+  void progress(const RunProgress& progress) override;
   /// The shapes at the start and, when more were read since, at the end; each note at first sight.
   void reading(const ReadingReport& more, bool is_last) override;
   void reject(const RejectedRecord& record) override;
@@ -56,6 +68,7 @@ class ShownReport : public RunReport {
  private:
   std::unique_ptr<OutputFile> rejects_;
   Progress progress_;
+  int64_t num_bytes_;
   ReadingReport reading_;
 };
 

@@ -23,6 +23,12 @@ TracePlace place_of(const PendingTrace& pending) {
   return {pending.line, std::max<int64_t>(pending.trace_index, 0), pending.text};
 }
 
+int64_t tokens_of(const TraceBatch& batch) {
+  int64_t num_tokens = 0;
+  for (const PendingTrace* pending : batch) num_tokens += pending->trace.num_tokens();
+  return num_tokens;
+}
+
 ScoredEntry entry_of(const PendingTrace& pending) {
   ScoredEntry entry;
   entry.line = place_of(pending).line;
@@ -86,6 +92,9 @@ void ScoreRun::score_all() {
     const TraceWindow window = source.next();
     report_.reading(window.reading, window.is_last);
     for (const RejectedRecord& record : window.rejected) reject(record);
+    progress_.bytes_read += window.num_bytes;
+    for (const PendingTrace& pending : window.traces)
+      progress_.tokens_read += pending.trace.num_tokens();
     score_window(window);
     num_lines_ = window.num_lines;
     more = !window.is_last;
@@ -125,14 +134,21 @@ void ScoreRun::score_window(const TraceWindow& window) {
     if (!keeping.valid()) return;
     keeping.get();
     results_.seconds = seconds_before + std::chrono::duration<double>(Clock::now() - start).count();
-    report_.progress(static_cast<int64_t>(partial_.num_kept()), results_.num_tokens,
-                     results_.seconds);
+    progress_.num_traces = static_cast<int64_t>(partial_.num_kept());
+    progress_.num_tokens = results_.num_tokens;
+    progress_.seconds = results_.seconds;
+    report_.progress(progress_);
   };
   for (const TraceBatch& batch : batches) {
     if (resume_.has_more()) finish_keeping();
-    if (resume_batch(batch)) continue;
+    const int64_t num_tokens = tokens_of(batch);
+    if (resume_batch(batch)) {
+      progress_.tokens_done += num_tokens;
+      continue;
+    }
     SplitScores scores = score_batch(batch);
     finish_keeping();
+    progress_.tokens_done += num_tokens;
     for (size_t i = 0; i < batch.size(); ++i)
       if (scores.results[i]) results_.num_tokens += batch[i]->trace.num_tokens();
     keeping = std::async(std::launch::async,

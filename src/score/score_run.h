@@ -60,6 +60,7 @@ class ScoreRun {
   RunReport& report_;
   int64_t num_lines_ = 0;
   RunResults results_;
+  RunProgress progress_;
 };
 
 /// The identity of a run as finished scores have it: what the inputs held is compared record by

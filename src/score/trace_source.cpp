@@ -87,6 +87,7 @@ TraceWindow TraceSource::read_window(RecordReader& reader) const {
       window.is_last = true;
       break;
     }
+    window.num_bytes += static_cast<int64_t>(reader.text().size());
     const size_t before = window.traces.size();
     try {
       in_context(reader.where(), [&] { read_traces(reader, options_, tokenizer_, window); });

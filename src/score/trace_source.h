@@ -55,6 +55,7 @@ struct TraceWindow {
   std::vector<RejectedRecord> rejected;
   ReadingReport reading;
   int64_t num_lines = 0;  ///< of all inputs and shards, read so far
+  int64_t num_bytes = 0;  ///< of the lines of this window
   bool is_last = false;
 };
 

@@ -59,8 +59,10 @@ RunResults results_of(const Json& json) {
 
 void SentReport::started(const Json& run_identity) { send_(line_of({{"started", run_identity}})); }
 
-void SentReport::progress(int64_t num_scored, int64_t num_tokens, double seconds) {
-  send_(line_of({{"progress", {num_scored, num_tokens, seconds}}}));
+void SentReport::progress(const RunProgress& progress) {
+  send_(line_of({{"progress",
+                  {progress.num_traces, progress.num_tokens, progress.seconds, progress.tokens_done,
+                   progress.tokens_read, progress.bytes_read}}}));
 }
 
 void SentReport::reading(const ReadingReport& more, bool) {
@@ -103,9 +105,7 @@ void WorkerState::take(const std::string& message, RunReport& report) {
   if (kind == "started") {
     identity = value;
   } else if (kind == "progress") {
-    num_scored = value[0];
-    num_tokens = value[1];
-    seconds = value[2];
+    progress = {value[0], value[1], value[2], value[3], value[4], value[5]};
   } else if (kind == "reading") {
     report.reading(ReadingReport(value["shapes"], value["notes"]), /*is_last=*/false);
   } else if (kind == "rejected") {

@@ -21,7 +21,7 @@ class SentReport : public RunReport {
  public:
   explicit SentReport(const SendLine& send) : send_(send) {}
   void started(const Json& run_identity) override;
-  void progress(int64_t num_scored, int64_t num_tokens, double seconds) override;
+  void progress(const RunProgress& progress) override;
   void reading(const ReadingReport& more, bool is_last) override;
   void reject(const RejectedRecord& record) override;
 
@@ -37,8 +37,7 @@ std::string error_message(const Error& error);
 /// What a worker has said so far.
 struct WorkerState {
   Json identity;  ///< null until it has loaded its model
-  int64_t num_scored = 0, num_tokens = 0;
-  double seconds = 0;
+  RunProgress progress;
   bool is_finished = false, is_interrupted = false;
   std::optional<Error> failure;
   RunResults results;

@@ -99,7 +99,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 
 
 def test_bash_completes_verbs_flags_and_values():
-    assert complete("air", "s") == ["score", "select"]
+    assert complete("air", "s") == ["score", "select", "show"]
     assert complete("air", "help", "in") == ["inspect"]
     assert "--heads" in complete("air", "score", "--he") and complete("air", "select", "--heads") == []
     assert complete("air", "score", "--mask", "u") == ["uniform"]
