@@ -30,7 +30,8 @@ def find_heads(model, output, **flags):
 def score(inputs, model, heads, output=None, **flags):
     """Influence of every step and every trace: `air score --model MODEL --heads HEADS INPUTS`.
 
-    inputs: a path, a list of paths, or records: a datasets.Dataset or any iterable of dicts.
+    inputs: a path, a list of paths, or records: a datasets.Dataset or any iterable of dicts. resume,
+        plan and several devices need paths.
     model: the model's folder, or its name on the Hub.
     heads: a heads file, a list of heads such as ["12-7", "18-0"], or "none".
     output: the file to write, which is returned. Without one the scored records are returned: a

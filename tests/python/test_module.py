@@ -136,6 +136,14 @@ def test_a_bad_record_is_named_by_its_number(model):
     assert len(air_select.score([TRACES[0], {"prompt": "no response"}], model, "1-5", on_error="skip")) == 1
 
 
+@pytest.mark.parametrize("flags", [{"resume": True}, {"plan": 2}, {"device": ["cpu", "cpu"]}], ids=str)
+def test_what_reads_its_input_again_needs_a_path(model, traces, tmp_path, flags):
+    with pytest.raises(air_select.UsageError) as caught:
+        air_select.score(TRACES, model, "1-5", tmp_path / "out.jsonl", **flags)
+    assert caught.value.hint == "name a file"
+    assert air_select.score(traces, model, "1-5", tmp_path / "out.jsonl", **flags)
+
+
 def test_no_records_are_an_error(model):
     with pytest.raises(air_select.InputError):
         air_select.score([], model, "1-5")
