@@ -19,7 +19,7 @@ _NUMBERS = pyarrow.list_(pyarrow.float64())
 AIR_TYPE = pyarrow.struct([
     ("schema", pyarrow.string()), ("line", pyarrow.int64()), ("trace", pyarrow.int64()), *_RATIOS, *_LOSSES,
     ("num_tokens", pyarrow.int64()), ("num_prompt_tokens", pyarrow.int64()), ("num_steps", pyarrow.int64()),
-    ("truncated", pyarrow.bool_()), ("response", pyarrow.string()),
+    ("repetition", pyarrow.float64()), ("truncated", pyarrow.bool_()), ("response", pyarrow.string()),
     ("steps", pyarrow.list_(pyarrow.struct([*_STEP, *_LOSSES, *_RATIOS, ("weight", pyarrow.float64())]))),
     ("tokens", pyarrow.struct([("ids", _INTEGERS), ("begin", _INTEGERS), ("base_nll", _NUMBERS), ("ref_nll", _NUMBERS), ("entropy", _NUMBERS)])),
 ])

@@ -111,10 +111,8 @@ class AirHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirHan
     }
     return true;
   }
-  bool Null() {
-    expect_no_number();
-    return true;
-  }
+  /// Programs that keep records in tables write null for what a record does not have.
+  bool Null() { return true; }
   bool Bool(bool value) {
     expect_no_number();
     if (depth_ == 1 && key_ == "truncated") numbers_.truncated = value;

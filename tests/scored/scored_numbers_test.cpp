@@ -37,7 +37,7 @@ std::string error_of(const std::string& key, const std::string& value, bool of_s
 }
 
 TEST(ScoredNumbersTest, ANumberOfAnotherKindIsNamed) {
-  for (const char* value : {"\"1\"", "null", "[]", "{}", "true", "[1]", "{\"a\":1}"}) {
+  for (const char* value : {"\"1\"", "[]", "{}", "true", "[1]", "{\"a\":1}"}) {
     for (const char* key : {"line", "trace", "rank", "influence", "num_tokens"})
       EXPECT_EQ(error_of(key, value, false),
                 std::string("the score \"") + key + "\" is not a number")
@@ -47,6 +47,11 @@ TEST(ScoredNumbersTest, ANumberOfAnotherKindIsNamed) {
                 std::string("the score \"") + key + "\" is not a number")
           << value;
   }
+}
+
+TEST(ScoredNumbersTest, NullIsAbsent) {
+  EXPECT_EQ(error_of("trace", "null", false), "no error");
+  EXPECT_THAT(error_of("influence", "null", true), HasSubstr("lack \"influence\""));
 }
 
 TEST(ScoredNumbersTest, NoNumberIsWithoutBounds) {
