@@ -78,7 +78,7 @@ check() {
     die "configuring failed: $(tail -5 "$folder/configure.log")"
   grep 'libtorch .*CUDA ON' "$folder/configure.log" >&2 || die "configured without CUDA: $(grep libtorch "$folder/configure.log")"
   cmake --build "$folder/build" --target air >&2 || die "the build failed"
-  readelf -d "$air" | grep -q 'NEEDED.*libtorch_cuda' && die "$air needs libtorch_cuda: it would not run on a CPU build of torch"
+  readelf -d "$air-torch" | grep -q 'NEEDED.*libtorch_cuda' && die "$air-torch needs libtorch_cuda: it would not run on a CPU build of torch"
   "$air" --version
 
   # The planted model (scripts/make_planted_model.py) needs numpy and safetensors: .venv has them.

@@ -5,7 +5,7 @@
 
 Each verb runs once under strace to count the calls of each kind, then again and again with one of them made to fail
 (strace -e inject). A run must end by itself, in time, with an exit code that fits (0, 3, 4 or 5, and 2 where a flag's file
-can't be read), say so in one "air: error:", and leave an output that is whole or none. What libtorch does before main is left
+can't be read), say so in one "air: error:", and leave an output that is whole or none. What libraries do before main is left
 out. Prints a JSON object: trials by verb, and every fault found. Exit 1 when there are any.
 """
 import argparse
@@ -76,21 +76,29 @@ class Trials:
         return {path.name: path.read_bytes() for path in sorted(self.out.iterdir())}
 
     def places(self, verb):
-        """The calls that air makes: their kinds, each with its numbers among all of its kind. main begins with a look at the
-        standard streams."""
-        result = self.run(verb, "-y", "-e", "trace=" + ",".join([*ERRORS, "fcntl"]))
+        """The calls that air and air-torch make: their kinds, each with its number among all of its kind in its thread, as
+        strace counts. What runs a program's libraries in comes before its main, which begins with a look at the standard streams."""
+        result = self.run(verb, "-y", "-e", "trace=" + ",".join([*ERRORS, "fcntl", "execve"]))
         if result.returncode != 0:
             raise SystemExit(f"{verb} fails by itself, or strace may not trace here:\n{result.stderr.decode()}")
-        counts, places, began = collections.Counter(), [], False
+        counts, places, before_main = collections.Counter(), {}, set()
+        in_main = collections.defaultdict(lambda: True)
         for line in (self.folder / "trace").read_text(errors="replace").splitlines():
-            call = re.match(r"\d+ +(\w+)\(", line)
+            call = re.match(r"(\d+) +(\w+)\(", line)
             if call is None:
                 continue
-            began = began or re.search(r"fcntl\(0\S*, F_GETFD", line) is not None
-            counts[call[1]] += 1
-            if began and call[1] in ERRORS and NOT_OURS not in line:
-                places.append((call[1], counts[call[1]]))
-        return places
+            thread, name = call.groups()
+            if name == "execve":
+                in_main[thread] = False
+            elif re.search(r"fcntl\(0\S*, F_GETFD", line):
+                in_main[thread] = True
+            counts[thread, name] += 1
+            place = (name, counts[thread, name])
+            if not in_main[thread]:
+                before_main.add(place)
+            elif name in ERRORS and NOT_OURS not in line:
+                places[place] = None
+        return [place for place in places if place not in before_main]  # it would fail in each thread that comes to it
 
 
 def fault_of(result, whole, left):

@@ -64,7 +64,7 @@ build_programs() {
 # The libraries that the programs need and that machine may lack: all but torch's own, the C library
 # and the C++ runtime.
 libraries_beside_torch() {
-  LD_LIBRARY_PATH="$torch/lib" ldd build/gpu/air build/gpu/tests/dump_logits | awk '$3 ~ /^\// {print $3}' | sort -u |
+  LD_LIBRARY_PATH="$torch/lib" ldd build/gpu/air build/gpu/air-torch build/gpu/tests/dump_logits | awk '$3 ~ /^\// {print $3}' | sort -u |
     grep -vE "^$torch/|/(libc|libm|libdl|librt|libutil|libpthread|ld-linux[^/]*|libstdc\+\+|libgcc_s)\.so|/lib(cudart|cupti)\.so"
 }
 
@@ -72,7 +72,7 @@ copy_programs() {
   local library
   rm -rf "${kit:?}"/{bin,lib}
   mkdir -p "$kit/bin" "$kit/lib"
-  install -s -m 755 build/gpu/air build/gpu/tests/dump_logits "$kit/bin/"
+  install -s -m 755 build/gpu/air build/gpu/air-torch build/gpu/tests/dump_logits "$kit/bin/"
   for library in $(libraries_beside_torch); do cp -L "$library" "$kit/lib/"; done
   chmod u+w "$kit"/lib/*
   strip --strip-unneeded "$kit"/lib/*

@@ -28,7 +28,7 @@ def environment(context):
     if shutil.which("nvidia-smi"):
         query = "--query-gpu=driver_version,clocks.max.sm,power.limit"
         context.note(driver=context.run(["nvidia-smi", query, "--format=csv,noheader"], check=False).stdout.strip())
-    libraries = context.run(["ldd", context.kit / "bin" / "air"]).stdout
+    libraries = context.run(["ldd", context.kit / "bin" / "air-torch"]).stdout
     missing = [line.strip() for line in libraries.splitlines() if "not found" in line]
     context.expect(not missing, f"all libraries are there{missing or ''}")
     context.note(air=context.air("--version", "-v").stdout.split("\n"))

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/program_folder.h"
 #include "base/strings.h"
 
 namespace air {
@@ -50,12 +51,6 @@ std::string release_of(const std::string& version) {
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
-}
-
-/// The folder of the program that runs.
-fs::path program_folder() {
-  std::error_code error;
-  return fs::read_symlink("/proc/self/exe", error).parent_path();
 }
 
 /// Where our library may lie: in the build's tree, in an installed prefix, in the wheel.

@@ -217,9 +217,7 @@ void run(FindHeadsFlags flags) {
 
 Verb add_find_heads(CLI::App& root) {
   auto flags = std::make_shared<FindHeadsFlags>();
-  CLI::App* verb = root.add_subcommand(
-      "find-heads",
-      "Rank the attention heads that retrieve: the ones that copy a hidden fact when asked for it");
+  CLI::App* verb = add_verb(root, "find-heads");
   set_help(*verb, {.example = "air find-heads --model DIR -o heads.json", .details = {}});
   add_find_heads_flags(*verb, *flags);
   return {verb, [flags] {

@@ -154,8 +154,7 @@ void run(const InspectFlags& flags) {
 
 Verb add_inspect(CLI::App& root) {
   auto flags = std::make_shared<InspectFlags>();
-  CLI::App* verb = root.add_subcommand(
-      "inspect", "What air understands of a model, and how it reads each trace");
+  CLI::App* verb = add_verb(root, "inspect");
   set_help(*verb,
            {.example = "air inspect --model DIR\n"
                        "air inspect --model DIR traces.jsonl | head -1\n"

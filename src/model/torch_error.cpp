@@ -2,16 +2,13 @@
 
 #include <c10/util/Exception.h>
 
-#include <sys/resource.h>
-
 #include <algorithm>
-#include <filesystem>
 #include <iterator>
 #include <new>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
+
+#include "base/system_error.h"
 
 namespace air {
 
@@ -24,7 +21,6 @@ struct GpuFailure {
   ErrorKind kind = ErrorKind::kResource;
 };
 
-constexpr const char* kReport = "please report this with the command that you ran";
 constexpr const char* kReportKernel =
     "please report this with the command that you ran; with CUDA_LAUNCH_BLOCKING=1 set the message "
     "names the operation";
@@ -62,30 +58,11 @@ constexpr GpuFailure kGpuFailures[] = {
     {"CUDA driver error:", kBroken},
 };
 
-/// What helps where memory ran out: more of it, where the shell has set a limit.
+/// What helps where memory ran out.
 std::string memory_hint() {
   const std::string smaller = "air score needs less with a smaller --max-batch-tokens";
-  struct rlimit limit {};
-  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return smaller;
-  return "the limit of this process (ulimit -v) is " + std::to_string(limit.rlim_cur >> 20) +
-         " MiB, and libtorch alone takes about 500; " + smaller;
-}
-
-/// A failure of the system that its standard library reports; none for other exceptions.
-std::optional<Error> explain_system(const std::exception& error) {
-  if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&error))
-    return Error(ErrorKind::kResource, file->path1().string(), file->code().message());
-  const auto* system = dynamic_cast<const std::system_error*>(&error);
-  if (system == nullptr) return std::nullopt;
-  if (system->code() == std::errc::resource_unavailable_try_again)
-    return Error(ErrorKind::kResource, "", "no thread can be started: " + system->code().message(),
-                 "the limit of processes and threads (ulimit -u) is reached");
-  return Error(ErrorKind::kResource, "", error.what());
-}
-
-/// A message of libtorch up to its C++ stack.
-std::string first_line(std::string_view message) {
-  return std::string(message.substr(0, message.find('\n')));
+  const std::string limit = memory_limit_hint();
+  return limit.empty() ? smaller : limit + ", and libtorch alone takes about 500; " + smaller;
 }
 
 }  // namespace
@@ -110,14 +87,16 @@ bool is_out_of_memory(const std::exception& error) {
 }
 
 Error explain(const std::exception& error) {
-  if (const auto* ours = dynamic_cast<const Error*>(&error)) return *ours;
   if (is_out_of_memory(error)) return {ErrorKind::kResource, "", "out of memory", memory_hint()};
-  if (const auto of_system = explain_system(error)) return *of_system;
-  const std::string message = first_line(error.what());
+  const Error of_system = explain_system(error);
+  if (of_system.kind() != ErrorKind::kBug || dynamic_cast<const Error*>(&error) != nullptr)
+    return of_system;
+  const std::string what = error.what();
+  const std::string message = what.substr(0, what.find('\n'));  // a C++ stack follows
   for (const GpuFailure& failure : kGpuFailures)
     if (message.find(failure.words) != std::string::npos)
       return {failure.kind, "GPU", message, failure.hint};
-  return {ErrorKind::kBug, "", "unexpected: " + message, kReport};
+  return of_system;
 }
 
 }  // namespace air

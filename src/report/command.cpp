@@ -153,8 +153,7 @@ void run(const ReportFlags& flags, ReportOptions options) {
 
 Verb add_report(CLI::App& root) {
   auto flags = std::make_shared<ReportFlags>();
-  CLI::App* verb =
-      root.add_subcommand("report", "One self-contained page to look at scores, heads and traces");
+  CLI::App* verb = add_verb(root, "report");
   set_help(*verb, {.example = "air report scored.jsonl --heads heads.json -o report.html\n"
                               "air report a.jsonl b.jsonl --compare -o compare.html",
                    .details = {}});

@@ -38,7 +38,7 @@ void run(const ScoreFlags& flags, ScoreOptions options) {
 
 Verb add_score(CLI::App& root) {
   auto flags = std::make_shared<ScoreFlags>();
-  CLI::App* verb = root.add_subcommand("score", "Influence of every step and every trace, ranked");
+  CLI::App* verb = add_verb(root, "score");
   set_help(*verb,
            {.example = "air score --model DIR --heads heads.json traces.jsonl -o scored.jsonl",
             .details = "Scores each trace under the model and under the same model with its "

@@ -256,7 +256,7 @@ void run(const SelectFlags& flags, const SelectOptions& options) {
 
 Verb add_select(CLI::App& root) {
   auto flags = std::make_shared<SelectFlags>();
-  CLI::App* verb = root.add_subcommand("select", "Cut a training set out of scored traces");
+  CLI::App* verb = add_verb(root, "select");
   set_help(*verb,
            {.example = "air select scored.jsonl --top-k 1000 -o subset.jsonl", .details = {}});
   add_select_flags(*verb, *flags);

@@ -180,8 +180,7 @@ void run(const CLI::App& verb, const ShowFlags& flags) {
 
 Verb add_show(CLI::App& root) {
   auto flags = std::make_shared<ShowFlags>();
-  CLI::App* verb =
-      root.add_subcommand("show", "Scored traces as text, with the numbers of each step");
+  CLI::App* verb = add_verb(root, "show");
   set_help(*verb, {.example = "air show scored.jsonl | less -R\n"
                               "air show scored.jsonl --first 1 --last 1 --heads heads.json",
                    .details = "For people, in a form that may change; air inspect --text shows "

@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -354,10 +355,11 @@ def test_without_pyarrow_the_error_says_what_to_install(model, traces, tmp_path,
 
 
 def test_a_build_without_parquet_says_so(model, tmp_path):
-    """The program alone, without the library that lies beside it."""
+    """The programs alone, without the library that lies beside them."""
     alone = tmp_path / "bin" / "air"
     alone.parent.mkdir()
-    shutil.copy(air_binary(), alone)
+    for name in ("air", "air-torch"):
+        shutil.copy(Path(air_binary()).with_name(name), alone.parent)
     result = subprocess.run([alone, "inspect", "--model", model, write(tmp_path / "x.parquet", [chat(1)])], capture_output=True, env=clean_environment())
     assert result.returncode == RESOURCE and b"built without" in result.stderr and b"pandas" in result.stderr
 

@@ -1,0 +1,37 @@
+#include "base/system_error.h"
+
+#include <sys/resource.h>
+
+#include <filesystem>
+#include <new>
+#include <string_view>
+#include <system_error>
+
+namespace air {
+
+Error explain_system(const std::exception& error) {
+  if (const auto* ours = dynamic_cast<const Error*>(&error)) return *ours;
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr)
+    return {ErrorKind::kResource, "", "out of memory", memory_limit_hint()};
+  if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&error))
+    return {ErrorKind::kResource, file->path1().string(), file->code().message()};
+  if (const auto* system = dynamic_cast<const std::system_error*>(&error)) {
+    if (system->code() == std::errc::resource_unavailable_try_again)
+      return {ErrorKind::kResource, "", "no thread can be started: " + system->code().message(),
+              "the limit of processes and threads (ulimit -u) is reached"};
+    return {ErrorKind::kResource, "", error.what()};
+  }
+  const std::string_view message =
+      error.what();  // libtorch's have a C++ stack after the first line
+  return {ErrorKind::kBug, "", "unexpected: " + std::string(message.substr(0, message.find('\n'))),
+          "please report this with the command that you ran"};
+}
+
+std::string memory_limit_hint() {
+  struct rlimit limit {};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return "";
+  return "the limit of this process (ulimit -v) is " + std::to_string(limit.rlim_cur >> 20) +
+         " MiB";
+}
+
+}  // namespace air

@@ -1,0 +1,30 @@
+// The program `air-torch`, which `air` becomes for what needs libtorch: all verbs.
+#include <sys/prctl.h>
+
+#include "cli/version.h"
+#include "find_heads/command.h"
+#include "inspect/command.h"
+#include "model/torch_error.h"
+#include "model/torch_info.h"
+#include "program/program.h"
+#include "report/command.h"
+#include "score/command.h"
+#include "select/command.h"
+#include "show/command.h"
+
+int main(int argc, char** argv) {
+  ::prctl(PR_SET_NAME, "air");  // as ps shows it
+  air::run_program(argc, argv,
+                   {.verbs = {{"find-heads", air::add_find_heads},
+                              {"score", air::add_score},
+                              {"select", air::add_select},
+                              {"report", air::add_report},
+                              {"show", air::add_show},
+                              {"inspect", air::add_inspect}},
+                    .version =
+                        [](bool verbose) {
+                          return "air " + air::build_identity() + ", " + air::torch_line() +
+                                 (verbose ? "\n" + air::runtime_lines() : "");
+                        },
+                    .explain = air::explain});
+}
