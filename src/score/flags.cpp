@@ -94,6 +94,12 @@ void add_score_group(CLI::App& verb, ScoreFlags& flags) {
       ->check(from_to(0, 1000))
       ->group(scores)
       ->type_name("N");
+  verb.add_option("--exclude-copies", flags.exclude_copies,
+                  "Leave tokens out of all means that, with the N tokens before them, repeat what "
+                  "the response said before; 8 is a good N, 0: none")
+      ->check(from_to(0, 1'000'000))
+      ->group(scores)
+      ->type_name("N");
   verb.add_flag("--token-losses", flags.token_losses)
       ->description("Add ids, offsets and losses of every response token")
       ->group(scores);
@@ -239,6 +245,7 @@ ScoreOptions check(const ScoreFlags& flags) {
   options.style.weighting.kind = StepWeighting::parse_kind(flags.step_weights);
   in_context("--weight-high, --weight-low", [&] { options.style.weighting.check(); });
   options.style.token_losses = flags.token_losses;
+  options.style.exclude_copies = flags.exclude_copies;
   if (flags.stream) check_stream(flags);
   if (flags.plan) check_plan(flags);
   options.output = flags.output;
