@@ -94,8 +94,11 @@ def test_ranks_and_select_go_by_what_is_left(model, traces, out):
     kept = records(succeed("select", out / "s.jsonl", "--where", "num_excluded>0", "--top-percent", "100"))
     assert sorted(record["id"] for record in kept) == ["loop", "same"]
     assert b"num_excluded" in succeed("select", out / "s.jsonl", "--top-k", "1", "--columns", "id,num_excluded")
-    for verb in (["show", out / "s.jsonl"], ["report", out / "s.jsonl", "-o", out / "page.html"]):
-        succeed(*verb)
+    shown = succeed("show", out / "s.jsonl", "--id", "loop").decode()
+    assert f"{next(record for record in ranked if record['id'] == 'loop')['air']['num_excluded']} tokens left out as copies" in shown
+    assert sum(line.startswith("     copies") for line in shown.splitlines()) >= 2
+    assert "left out as copies" not in succeed("show", out / "s.jsonl", "--id", "plain").decode()
+    assert b"tokens repeat what the response said before" in succeed("report", out / "s.jsonl", "-o", "-")
 
 
 def test_a_stream_leaves_them_out_too(model, traces):
