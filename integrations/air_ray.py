@@ -10,7 +10,7 @@ import ray.data
 
 import air_stream
 
-_STEP = [("begin", pyarrow.int64()), ("end", pyarrow.int64()), ("num_tokens", pyarrow.int64())]
+_STEP = [("begin", pyarrow.int64()), ("end", pyarrow.int64()), ("num_tokens", pyarrow.int64()), ("num_excluded", pyarrow.int64())]
 _LOSSES = [(name, pyarrow.float64()) for name in ("base_nll", "ref_nll", "entropy", "control_nll", "controlled")]
 _RATIOS = [(name, pyarrow.float64()) for name in ("influence", "divergence")]
 _INTEGERS = pyarrow.list_(pyarrow.int64())
@@ -19,9 +19,10 @@ _NUMBERS = pyarrow.list_(pyarrow.float64())
 AIR_TYPE = pyarrow.struct([
     ("schema", pyarrow.string()), ("line", pyarrow.int64()), ("trace", pyarrow.int64()), *_RATIOS, *_LOSSES,
     ("num_tokens", pyarrow.int64()), ("num_prompt_tokens", pyarrow.int64()), ("num_steps", pyarrow.int64()),
-    ("repetition", pyarrow.float64()), ("truncated", pyarrow.bool_()), ("response", pyarrow.string()),
+    ("num_excluded", pyarrow.int64()), ("repetition", pyarrow.float64()), ("truncated", pyarrow.bool_()), ("response", pyarrow.string()),
     ("steps", pyarrow.list_(pyarrow.struct([*_STEP, *_LOSSES, *_RATIOS, ("weight", pyarrow.float64())]))),
-    ("tokens", pyarrow.struct([("ids", _INTEGERS), ("begin", _INTEGERS), ("base_nll", _NUMBERS), ("ref_nll", _NUMBERS), ("entropy", _NUMBERS)])),
+    ("tokens", pyarrow.struct([("ids", _INTEGERS), ("begin", _INTEGERS), ("base_nll", _NUMBERS), ("ref_nll", _NUMBERS), ("entropy", _NUMBERS),
+                               ("excluded", _INTEGERS)])),
 ])
 
 

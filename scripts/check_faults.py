@@ -57,6 +57,7 @@ class Trials:
             "select": ["select", scored, "--top-k", "2", "-o", self.out / "o.jsonl"],
             "report": ["report", scored, "-o", self.out / "o.html"],
             "inspect": ["inspect", "--model", model, self.traces],
+            "export-reference": ["export-reference", "--model", model, "--heads", "1-5", "-o", self.out / "reference"],
         }
 
     @staticmethod
@@ -73,7 +74,7 @@ class Trials:
 
     def whole(self):
         """What a run leaves, by name; manifests and heads files have times in them."""
-        return {path.name: path.read_bytes() for path in sorted(self.out.iterdir())}
+        return {str(path.relative_to(self.out)): path.read_bytes() for path in sorted(self.out.rglob("*")) if path.is_file()}
 
     def places(self, verb):
         """The calls that air and air-torch make: their kinds, each with its number among all of its kind in its thread, as
@@ -131,7 +132,7 @@ def fault_of(result, whole, left):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="a small model")
-    parser.add_argument("--verbs", default="score,find-heads,select,report,inspect")
+    parser.add_argument("--verbs", default="score,find-heads,select,report,inspect,export-reference")
     parser.add_argument("--trials", type=int, help="so many, drawn at random; all unless it is given")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many")
     parser.add_argument("--seed", type=int, default=1)

@@ -2,6 +2,7 @@
 #include <sys/prctl.h>
 
 #include "cli/version.h"
+#include "export_reference/command.h"
 #include "find_heads/command.h"
 #include "inspect/command.h"
 #include "model/torch_error.h"
@@ -20,7 +21,8 @@ int main(int argc, char** argv) {
                               {"select", air::add_select},
                               {"report", air::add_report},
                               {"show", air::add_show},
-                              {"inspect", air::add_inspect}},
+                              {"inspect", air::add_inspect},
+                              {"export-reference", air::add_export_reference}},
                     .version =
                         [](bool verbose) {
                           return "air " + air::build_identity() + ", " + air::torch_line() +

@@ -17,6 +17,8 @@ constexpr VerbEntry kVerbs[] = {
     {"report", "One self-contained page to look at scores, heads and traces", false},
     {"show", "Scored traces as text, with the numbers of each step", false},
     {"inspect", "What air understands of a model, and how it reads each trace", true},
+    {"export-reference",
+     "The weakened model as an ordinary Hugging Face folder, for other programs", true},
 };
 
 }  // namespace

@@ -97,6 +97,11 @@ std::string steps_html(const ScoredTrace& trace, size_t budget) {
         "class=\"flag\">--max-length</code> "
         "let through.</p>",
         with_thousands(trace.num_tokens));
+  if (trace.num_excluded > 0)
+    out += fmt::format(
+        "<p class=\"muted\">{} of the {} tokens repeat what the response said before. The numbers "
+        "leave them out; a step without other tokens shows the trace's.</p>",
+        with_thousands(trace.num_excluded), with_thousands(trace.num_tokens));
   out += cut_note((trace.truncated ? scored : response.size()) - shown);
   return out +
          "<details><summary>The steps' numbers</summary><div class=\"wide\"><table "

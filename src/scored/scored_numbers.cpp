@@ -20,7 +20,7 @@ struct TraceNumber {
   std::optional<double> ScoredNumbers::*number;
 };
 
-constexpr std::array<TraceNumber, 13> kTraceNumbers{{
+constexpr std::array<TraceNumber, 14> kTraceNumbers{{
     {"line", &ScoredNumbers::line},
     {"trace", &ScoredNumbers::trace},
     {"rank", &ScoredNumbers::rank},
@@ -33,13 +33,25 @@ constexpr std::array<TraceNumber, 13> kTraceNumbers{{
     {"num_tokens", &ScoredNumbers::num_tokens},
     {"num_prompt_tokens", &ScoredNumbers::num_prompt_tokens},
     {"num_steps", &ScoredNumbers::num_steps},
+    {"num_excluded", &ScoredNumbers::num_excluded},
     {"repetition", &ScoredNumbers::repetition},
 }};
 
-// The numbers of a step, all of which must be there.
-enum StepNumber { kBegin, kEnd, kNumTokens, kBaseNll, kRefNll, kEntropy, kInfluence, kWeight };
-constexpr std::array<std::string_view, 8> kStepNumbers{
-    "begin", "end", "num_tokens", "base_nll", "ref_nll", "entropy", "influence", "weight"};
+// The numbers of a step, all of which must be there but the last.
+enum StepNumber {
+  kBegin,
+  kEnd,
+  kNumTokens,
+  kBaseNll,
+  kRefNll,
+  kEntropy,
+  kInfluence,
+  kWeight,
+  kNumExcluded
+};
+constexpr std::array<std::string_view, 9> kStepNumbers{"begin",     "end",     "num_tokens",
+                                                       "base_nll",  "ref_nll", "entropy",
+                                                       "influence", "weight",  "num_excluded"};
 
 // Losses are far below, and so are their ratios (--loss-floor): up to it float32 holds every
 // number, and sums of squares stay finite.
@@ -48,7 +60,7 @@ constexpr double kMaxInteger = 9e15;  // exact in a double
 constexpr double kMaxTokens = std::numeric_limits<int32_t>::max();
 
 bool is_count_of_tokens(std::string_view name) {
-  return name == "num_tokens" || name == "num_prompt_tokens";
+  return name == "num_tokens" || name == "num_prompt_tokens" || name == "num_excluded";
 }
 
 int64_t whole(double number, std::string_view name) {
@@ -63,6 +75,7 @@ int64_t whole(double number, std::string_view name) {
 /// What writes a number that may be missing.
 const char* hint_for(std::string_view name) {
   if (name == "controlled") return "air score --controls N writes it";
+  if (name == "num_excluded") return "air score --exclude-copies N writes it";
   if (name == "repetition") return "this version of air score writes it: score the traces again";
   return "";
 }
@@ -152,7 +165,7 @@ class AirHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirHan
   void finish_step() {
     if (step_[kEnd]) numbers_.steps_end = step_[kEnd];
     if (!wants_steps_) return;
-    for (size_t i = 0; i < step_.size(); ++i)
+    for (size_t i = 0; i < kNumExcluded; ++i)
       if (!step_[i])
         throw Error(ErrorKind::kInput, "",
                     "the scores of a step lack \"" + std::string(kStepNumbers[i]) + "\"");
@@ -168,6 +181,7 @@ class AirHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AirHan
     step.influence = *step_[kInfluence];
     step.divergence = step.ref_nll - step.base_nll;
     step.weight = *step_[kWeight];
+    if (step_[kNumExcluded]) step.num_excluded = integer(kNumExcluded);
     numbers_.steps.push_back(step);
   }
 
@@ -201,7 +215,8 @@ ScoredNumbers read_scored_numbers(std::string_view air, StepsRead steps) {
   if (handler.schema != kScoreSchema)
     throw Error(ErrorKind::kInput, "", "\"air\" has schema \"" + handler.schema + "\"",
                 "this version reads \"" + std::string(kScoreSchema) + "\"");
-  for (const std::string_view name : {"line", "trace", "rank", "num_tokens", "num_prompt_tokens"})
+  for (const std::string_view name :
+       {"line", "trace", "rank", "num_tokens", "num_prompt_tokens", "num_excluded"})
     if (const auto* number = numbers.find(name); *number) whole(**number, name);
   if (steps == StepsRead::kYes && !handler.has_steps)
     throw Error(ErrorKind::kInput, "", "the scores lack \"steps\"");

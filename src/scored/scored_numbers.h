@@ -15,11 +15,14 @@ namespace air {
 struct ScoredStep {
   Span bytes;  ///< in the response
   int64_t num_tokens = 0;
+  int64_t num_excluded = 0;  ///< of them, left out of the means: `air score --exclude-copies`
   double base_nll = 0, ref_nll = 0, entropy = 0;  ///< nats per token
   double influence = 0;
   double divergence = 0;  ///< nats per token
   double weight = 1;
 
+  /// Nothing of it is left in the means: it has the trace's numbers.
+  bool is_all_copies() const { return num_excluded > 0 && num_excluded == num_tokens; }
   std::string_view text(std::string_view response) const {
     return response.substr(static_cast<size_t>(bytes.begin),
                            static_cast<size_t>(bytes.end - bytes.begin));
@@ -30,7 +33,7 @@ struct ScoredStep {
 struct ScoredNumbers {
   std::optional<double> line, trace, rank;
   std::optional<double> influence, divergence, base_nll, ref_nll, entropy, controlled;
-  std::optional<double> num_tokens, num_prompt_tokens, num_steps, repetition;
+  std::optional<double> num_tokens, num_prompt_tokens, num_steps, num_excluded, repetition;
   bool truncated = false;  ///< `air score --overlong truncate` cut the trace
   /// The response as it was joined, where the record keeps its parts apart.
   std::optional<std::string> response;

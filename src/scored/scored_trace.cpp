@@ -46,6 +46,7 @@ ScoredTrace trace_of(ScoredNumbers numbers) {
   trace.controlled = numbers.controlled;
   trace.num_tokens = require_integer(numbers, "num_tokens");
   trace.num_prompt_tokens = require_integer(numbers, "num_prompt_tokens");
+  trace.num_excluded = static_cast<int64_t>(numbers.num_excluded.value_or(0));
   trace.truncated = numbers.truncated;
   trace.steps = std::move(numbers.steps);
   return trace;

@@ -25,6 +25,7 @@ struct ScoredTrace {
   std::optional<double> controlled;  ///< nats per token; none without --controls
   double repetition = 1;             ///< as in the file; of a file without, that of the response
   int64_t num_tokens = 0, num_prompt_tokens = 0;
+  int64_t num_excluded = 0;  ///< of num_tokens, left out of the means; 0 too without the flag
   std::vector<ChatMessage> messages;  ///< before the response; empty for a document
   std::string response;               ///< thinking and answer joined, as they were scored
   TraceRecord record;                 ///< what the line holds, for make_trace

@@ -79,6 +79,8 @@ std::string title_of(const ScoredTrace& trace) {
   title += fmt::format(
       ", influence {:+.3f} (loss {:.3f} -> {:.3f} nats per token, {} tokens, {} steps)",
       trace.influence, trace.base_nll, trace.ref_nll, trace.num_tokens, trace.steps.size());
+  if (trace.num_excluded > 0)
+    title += fmt::format(", {} tokens left out as copies", trace.num_excluded);
   if (trace.controlled) title += fmt::format(", beyond random heads {:+.3f}", *trace.controlled);
   return title + fmt::format(", repetition {:.2f}", trace.repetition);
 }
@@ -132,8 +134,10 @@ std::string view_of(const ScoredTrace& trace, const std::optional<ScoredTokens>&
   const std::string indent(kTextColumn, ' ');
   for (size_t i = 0; i < trace.steps.size(); ++i) {
     const ScoredStep& step = trace.steps[i];
-    out += fmt::format("{:>+11.3f}{:>8.3f}{:>8.2f}{:>8}   ", step.influence, step.base_nll,
-                       step.weight, step.num_tokens);
+    // A step of copies alone has the trace's numbers, not its own.
+    out += step.is_all_copies() ? fmt::format("{:>11}{:>8}", "copies", "")
+                                : fmt::format("{:>+11.3f}{:>8.3f}", step.influence, step.base_nll);
+    out += fmt::format("{:>8.2f}{:>8}   ", step.weight, step.num_tokens);
     const std::vector<std::string> lines = lines_of(step.text(trace.response));
     for (size_t line = 0; line < lines.size(); ++line)
       out += (line == 0 ? "" : indent) + painted(lines[line], shades[i], style.has_color) + "\n";

@@ -1,10 +1,12 @@
 """integrations/air_stream.py, on which the Ray and datatrove integrations stand: records in, answers out."""
 import datetime
+import importlib
 import json
 import os
 import signal
 import sys
 import threading
+import types
 
 import pytest
 from air_runner import REPOSITORY, air_binary, records, succeed
@@ -67,3 +69,28 @@ def test_what_tables_hold_becomes_json():
     assert json.loads(air_stream.as_json(record)) == {"when": "2026-01-02", "image": None, "messages": [{"role": "user"}], "odd": "\ud83d"}
     with pytest.raises(ValueError, match="on_error"):
         air_stream.on_error_choice("ignore")
+
+
+def without_nulls(value):
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def test_rays_column_has_a_place_for_every_number(model, monkeypatch):
+    """A key that the type lacks would be left out in silence. Ray itself is not needed for that."""
+    pyarrow = pytest.importorskip("pyarrow")
+    ray = types.ModuleType("ray")
+    ray.data = types.ModuleType("ray.data")
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setitem(sys.modules, "ray.data", ray.data)
+    monkeypatch.delitem(sys.modules, "air_ray", raising=False)
+    column_type = importlib.import_module("air_ray").AIR_TYPE
+    monkeypatch.delitem(sys.modules, "air_ray")
+    flags = [*FLAGS, "--controls", "1", "--token-losses", "--exclude-copies", "1", "--max-length", "40", "--overlong", "truncate"]
+    record = {"problem": "p", "generations": ["a b a b", "a b a b " * 20]}
+    with air_stream.Stream(model, ["1-5"], flags=flags, program=air_binary()) as stream:
+        (answer,) = stream.score([record])
+    assert len(answer.scores) == 2, answer
+    assert answer.scores[1]["truncated"] and answer.scores[1]["num_excluded"] > 0
+    assert without_nulls(pyarrow.array(answer.scores, type=column_type).to_pylist()) == answer.scores
