@@ -73,10 +73,12 @@ def losses_of(nll, sequences):
     return nll[keep]
 
 
-def compare(window, folder, mode="uniform", sequences=SEQUENCES, **more):
-    """Largest differences (logits base, logits masked, losses) between air, packed, and transformers, one by one."""
+def compare(window, folder, mode="uniform", sequences=SEQUENCES, masked=None, **more):
+    """Largest differences (logits base, logits masked, losses) between air, packed, and transformers, one by one.
+
+    masked: heads in place of those of masks()."""
     reference = ModelReference(folder)
-    variants = masks(reference.attention_layers, reference.num_heads)
+    variants = [[], masked] if masked else masks(reference.attention_layers, reference.num_heads)
     found = window.run(folder, sequences, variants, mode, **more)
     differences, base = [], None
     for variant, logits, nll in zip(variants, found["logits"], found["nll"], strict=True):
@@ -189,7 +191,7 @@ def test_chunk_borders(family, name, window, tmp_path):
     assert_whole_texts(tmp_path / "model", window, sequences, [-1] * len(sequences))
 
 
-@pytest.mark.parametrize("family,name", HYBRIDS)
+@pytest.mark.parametrize("family,name", [*HYBRIDS, ("gemma4_text", "E2B")])
 def test_a_shared_prompt(family, name, window, tmp_path):
     """Answers continue one prompt's state, in both variants, as if each text were whole. Prompts shorter than a convolution and
     longer than a chunk."""
@@ -201,6 +203,12 @@ def test_a_shared_prompt(family, name, window, tmp_path):
         sequences += [random.integers(2, VOCAB_SIZE - 4, length).tolist() for length in [prompt, *lengths]]
         prefix += [-1] + [first] * len(lengths)
     assert_whole_texts(tmp_path / "model", window, sequences, prefix)
+
+
+def test_keys_from_below_the_first_masked_layer(window, tmp_path):
+    """Layers 3 to 5 read the keys and values of 1 and 2: masked above those, both models read the same ones."""
+    make_model(tmp_path / "model", "gemma4_text", "E2B")
+    assert max(compare(window, tmp_path / "model", masked=[(3, 1), (4, 0), (5, 2)])) < TOLERANCE
 
 
 # Names and packagings of the same weights.
@@ -322,6 +330,20 @@ def test_experts_in_one_tensor(family, window, tmp_path):
     (out / "config.json").write_bytes((folder / "config.json").read_bytes())
     save_file(stacked, out / "model.safetensors")
     assert same_logits(window, folder, out)
+
+
+def test_what_layers_do_not_need_is_passed_over(window, tmp_path):
+    """Keys and values of layers that read those of others, as Gemma 4's hub files hold them."""
+    make_model(tmp_path / "model", "gemma4_text", "E2B")
+    for copy in ("more", "unknown"):
+        shutil.copytree(tmp_path / "model", tmp_path / copy)
+    tensors = load_file(tmp_path / "model" / "model.safetensors")
+    assert "model.layers.4.self_attn.k_proj.weight" not in tensors
+    extra = {f"model.layers.4.self_attn.{part}.weight": torch.ones(3) for part in ("k_proj", "v_proj", "k_norm")}
+    save_file(tensors | extra, tmp_path / "more" / "model.safetensors")
+    assert same_logits(window, tmp_path / "model", tmp_path / "more")
+    save_file(tensors | {"model.layers.4.self_attn.k_scale": torch.ones(3)}, tmp_path / "unknown" / "model.safetensors")
+    assert "k_scale" in window.error(tmp_path / "unknown")
 
 
 def test_mxfp4_is_unpacked(window, tmp_path):
