@@ -96,9 +96,16 @@ QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const Laye
   const auto project_rows = [&](int64_t begin, int64_t length) {
     const at::Tensor normed =
         apply_norm(x.narrow(0, begin, length), layer.attention_norm, config.norm);
-    const auto [q, k, v] = project_all(layer, normed);
     const RopeTable table =
         context.rope != nullptr ? rows_of(*context.rope, begin, length) : RopeTable{};
+    if (layer.latent.defined()) {
+      const KeyValues keys = latent_keys(layer.latent, normed, sizes, config.latent, table);
+      store(all.q, latent_queries(layer.latent, normed, sizes, config.latent, table), begin);
+      store(all.k, keys.k, begin);
+      store(all.v, keys.v, begin);
+      return;
+    }
+    const auto [q, k, v] = project_all(layer, normed);
     const RopeTable* rope = context.rope != nullptr ? &table : nullptr;
     const at::Tensor queries = finished_heads(q, layer.q_norm, sizes.head_dim, rope, config);
     if (table.query_scale.defined()) queries.mul_(table.query_scale);

@@ -10,6 +10,7 @@
 #include "model/attention.h"
 #include "model/gated_delta.h"
 #include "model/head_mask.h"
+#include "model/latent_attention.h"
 #include "model/mlp.h"
 #include "model/model_config.h"
 #include "model/norm.h"
@@ -18,11 +19,6 @@
 #include "model/short_conv.h"
 
 namespace air {
-
-/// Keys [rows, K, D] after RoPE and values [rows, K, E] of one layer.
-struct KeyValues {
-  at::Tensor k, v;
-};
 
 /// Weights of one block.
 struct DecoderLayer {
@@ -34,11 +30,12 @@ struct DecoderLayer {
   /// Those of the three above that there are in one, of which they are rows: an accelerator makes
   /// one product of it.
   Linear qkv_proj;
-  Norm q_norm, k_norm;   ///< as ModelConfig::qk_norm says
-  Norm v_norm;           ///< [E], of ones
-  at::Tensor sinks;      ///< [H]
-  ShortConv short_conv;  ///< where the layer has one in place of attention
-  GatedDelta delta;      ///< where the layer has one in place of attention
+  Norm q_norm, k_norm;     ///< as ModelConfig::qk_norm says
+  Norm v_norm;             ///< [E], of ones
+  at::Tensor sinks;        ///< [H]
+  LatentAttention latent;  ///< in place of the projections above, where keys have a short vector
+  ShortConv short_conv;    ///< where the layer has one in place of attention
+  GatedDelta delta;        ///< where the layer has one in place of attention
   /// What the mixer puts out is multiplied by a function of this, [its size, hidden].
   Linear output_gate;
   Linear o_proj;       ///< [hidden, H · E], or from what else the mixer puts out

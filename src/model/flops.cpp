@@ -46,6 +46,18 @@ double attention_flops_of(const ModelConfig& config, const LayerConfig& layer,
          visible_pairs(sequences, layer.window);
 }
 
+/// Multiplications of one token in the projections of latent attention.
+double latent_products(const ModelConfig& config, const AttentionSizes& sizes) {
+  const LatentConfig& latent = config.latent;
+  const int64_t hidden = config.hidden_size, heads = sizes.num_heads,
+                fixed = sizes.head_dim - latent.rope_dim;
+  const int64_t queries =
+      latent.q_rank > 0 ? latent.q_rank * (hidden + sizes.q_size()) : hidden * sizes.q_size();
+  const int64_t keys = hidden * (latent.kv_rank + latent.rope_dim) +
+                       latent.kv_rank * heads * (fixed + sizes.v_head_dim);
+  return static_cast<double>(queries + keys + hidden * sizes.out_size());
+}
+
 /// Rows and columns of a mixer's projections, other than hidden_size, in sum.
 int64_t mixer_width(const ModelConfig& config, const LayerConfig& layer) {
   const AttentionSizes& sizes = layer.attention;
@@ -69,7 +81,9 @@ int64_t mixer_width(const ModelConfig& config, const LayerConfig& layer) {
 /// Of one token in one layer, attention's scores and values apart.
 double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
   const auto hidden = static_cast<double>(config.hidden_size);
-  const double mixer = hidden * static_cast<double>(mixer_width(config, layer));
+  const double mixer = layer.has_heads() && config.latent.kv_rank > 0
+                           ? latent_products(config, layer.attention)
+                           : hidden * static_cast<double>(mixer_width(config, layer));
   const double matrices = config.mlp_gate ? 3 : 2;
   const ExpertConfig& experts = config.experts;
   double mlp = 0;

@@ -49,7 +49,7 @@ at::Tensor of_best_groups(const at::Tensor& ranked, const ExpertConfig& config) 
 }  // namespace
 
 Routing route(const ExpertMixture& mixture, const at::Tensor& x, const ExpertConfig& config) {
-  const at::Tensor logits = apply_linear(mixture.router, x);
+  const at::Tensor logits = apply_linear(mixture.router, x.to(mixture.router.weight.scalar_type()));
   const int64_t k = config.num_experts_per_tok;
   if (config.softmax_after_top_k) {
     const auto [best, experts] = at::topk(logits, k, -1);

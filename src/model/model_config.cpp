@@ -92,6 +92,7 @@ Json to_json(const ExpertConfig& experts) {
           {"softmax_after_top_k", experts.softmax_after_top_k},
           {"norm_topk_prob", experts.norm_topk_prob},
           {"router_bias", experts.router_bias},
+          {"float_router", experts.float_router},
           {"bias", experts.bias},
           {"sigmoid_scores", experts.sigmoid_scores},
           {"selection_bias", experts.selection_bias},
@@ -249,6 +250,7 @@ Json to_json(const ModelConfig& c) {
           {"lm_head_bias", c.lm_head_bias},
           {"logit_multiplier", c.logit_multiplier},
           {"logit_softcap", c.logit_softcap},
+          {"num_mtp_layers", c.num_mtp_layers},
           {"ropes", ropes},
           {"layers", layers}};
 }

@@ -73,6 +73,7 @@ struct ExpertConfig {
   bool softmax_after_top_k = false;
   bool norm_topk_prob = false;  ///< weights of the best k sum to 1
   bool router_bias = false;
+  bool float_router = false;  ///< its product is taken in float32
   bool bias = false;
   /// sigmoid of each expert's score in place of a softmax, with the best k of score + bias.
   bool sigmoid_scores = false;
@@ -216,6 +217,8 @@ struct ModelConfig {
   bool lm_head_bias = false;
   double logit_multiplier = 1.0;
   double logit_softcap = 0.0;  ///< 0: none
+
+  int64_t num_mtp_layers = 0;  ///< after the last: they predict more tokens, and are passed over
 
   std::vector<RopeConfig> ropes;    ///< the different ones
   std::vector<LayerConfig> layers;  ///< [num_hidden_layers]

@@ -72,6 +72,9 @@ WeightReader::WeightReader(Checkpoint& checkpoint, const ModelConfig& config, at
   if (config.fp8)
     for (const char* suffix : {".activation_scale", ".input_scale"})
       checkpoint_.ignore_suffix(suffix);
+  for (int64_t i = 0; i < config.num_mtp_layers; ++i)
+    checkpoint_.ignore_prefix(prefix_ + "layers." + std::to_string(config.num_hidden_layers + i) +
+                              ".");
   for (const char* part : config.names.other_parts)
     if (part != nullptr) checkpoint_.ignore_prefix(part);
 }
@@ -258,7 +261,10 @@ void WeightReader::read_projections(const LayerConfig& config, DecoderLayer& lay
 void WeightReader::read_attention(const LayerConfig& config, DecoderLayer& layer) {
   const TensorNames& names = config_.names;
   const AttentionSizes& sizes = config.attention;
-  read_projections(config, layer);
+  if (config_.latent.kv_rank > 0)
+    read_latent_attention(sizes, layer);
+  else
+    read_projections(config, layer);
   layer.o_proj =
       linear(layer_ + names.o_proj, config_.hidden_size, sizes.out_size(), config_.o_bias);
   layer.q_norm = qk_norm(names.q_norm, sizes.num_heads, sizes.head_dim);

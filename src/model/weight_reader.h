@@ -57,6 +57,7 @@ class WeightReader {
   Linear tied_lm_head(const std::string& name);
   void read_attention(const LayerConfig& config, DecoderLayer& layer);
   void read_projections(const LayerConfig& config, DecoderLayer& layer);
+  void read_latent_attention(const AttentionSizes& sizes, DecoderLayer& layer);
   void read_gated_queries(const AttentionSizes& sizes, DecoderLayer& layer);
   void read_gated_delta(DecoderLayer& layer);
   void read_delta_projections(DecoderLayer& layer);

@@ -36,8 +36,12 @@ void WeightReader::read_beside_mlp(DecoderLayer& layer) {
 void WeightReader::read_experts(DecoderLayer& layer) {
   const TensorNames& names = config_.names;
   const ExpertConfig& experts = config_.experts;
-  layer.experts.router =
-      linear(layer_ + names.router, experts.num_experts, config_.hidden_size, experts.router_bias);
+  if (experts.float_router)
+    layer.experts.router.weight =
+        float_tensor(layer_ + names.router + ".weight", {experts.num_experts, config_.hidden_size});
+  else
+    layer.experts.router = linear(layer_ + names.router, experts.num_experts, config_.hidden_size,
+                                  experts.router_bias);
   if (experts.selection_bias)
     layer.experts.selection_bias =
         float_tensor(layer_ + names.selection_bias, {experts.num_experts});

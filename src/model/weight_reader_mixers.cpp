@@ -1,11 +1,46 @@
-// The weights of mixers other than attention.
+// The weights of mixers other than plain attention.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+
+#include <utility>
 
 #include "base/error.h"
 #include "model/weight_reader.h"
 
 namespace air {
+
+void WeightReader::read_latent_attention(const AttentionSizes& sizes, DecoderLayer& layer) {
+  const LatentNames& names = config_.names.latent;
+  const LatentConfig& config = config_.latent;
+  const int64_t hidden = config_.hidden_size, rank = config.kv_rank, turning = config.rope_dim,
+                fixed = sizes.head_dim - turning;
+  LatentAttention& latent = layer.latent;
+  int64_t q_input = hidden;
+  std::string q_name = layer_ + config_.names.q_proj;
+  if (config.q_rank > 0) {
+    latent.q_down = linear(layer_ + names.q_down, config.q_rank, hidden, config_.qkv_bias);
+    latent.q_norm = norm(names.q_norm, {config.q_rank});
+    q_input = config.q_rank;
+    q_name = layer_ + names.q_up;
+  }
+  // Rows [begin, begin + length) of each head.
+  const auto of_heads = [&](const std::string& name, int64_t of_head, int64_t input,
+                            std::vector<std::pair<int64_t, int64_t>> parts) {
+    const at::Tensor heads = checkpoint_.view(name, {sizes.num_heads * of_head, input})
+                                 .unflatten(0, {sizes.num_heads, of_head});
+    std::vector<at::Tensor> pieces;
+    for (const auto& [begin, length] : parts) pieces.push_back(heads.narrow(1, begin, length));
+    return Linear{materialize(at::cat(pieces, 1).flatten(0, 1), name, dtype_), {}};
+  };
+  latent.q_up =
+      of_heads(q_name + ".weight", sizes.head_dim, q_input, {{fixed, turning}, {0, fixed}});
+  const std::string down = layer_ + names.kv_down, up = layer_ + names.kv_up + ".weight";
+  latent.kv_down = rows_of(down, {0, rank, rank + turning}, hidden, config_.qkv_bias);
+  latent.k_rope = rows_of(down, {rank, turning, rank + turning}, hidden, config_.qkv_bias);
+  latent.kv_norm = norm(names.kv_norm, {rank});
+  latent.k_up = of_heads(up, fixed + sizes.v_head_dim, rank, {{0, fixed}});
+  latent.v_up = of_heads(up, fixed + sizes.v_head_dim, rank, {{fixed, sizes.v_head_dim}});
+}
 
 void WeightReader::read_delta_projections(DecoderLayer& layer) {
   const GatedDeltaConfig& sizes = config_.gated_delta;

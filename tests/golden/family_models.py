@@ -34,6 +34,10 @@ _GEMMA4_EXPERTS = _GEMMA4_DENSE | {"hidden_size_per_layer_input": 0, "enable_moe
                                    "moe_intermediate_size": 24}
 _GEMMA4_VISION = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
                   "num_key_value_heads": 2, "head_dim": 8, "position_embedding_size": 16}
+# Experts in groups, of which the best ones are open; latent attention.
+_ROUTED = {"n_routed_experts": 6, "num_experts_per_tok": 3, "n_group": 3, "topk_group": 2, "moe_intermediate_size": 24,
+           "n_shared_experts": 2, "routed_scaling_factor": 1.5}
+_LATENT = _MHA | {"q_lora_rank": 20, "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 12, "v_head_dim": 10}
 # Small sides of multimodal models: none of them takes part in a text.
 _PIXTRAL = {"model_type": "pixtral", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
             "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
@@ -238,6 +242,26 @@ FAMILIES = {
         "mha-tied": _MHA | {"head_dim": 12, "attention_bias": False, "tie_word_embeddings": True,
                             "rope_parameters": {"rope_type": "default", "partial_rotary_factor": 1.0}},
     },
+    "glm4_moe": {
+        "groups-bias-norms": _ROUTED | {"head_dim": 16, "attention_bias": True, "use_qk_norm": True},
+        "no-groups-mha-tied": _ROUTED | _MHA | {"n_group": 1, "topk_group": 1, "head_dim": 12, "norm_topk_prob": False,
+                                                "first_k_dense_replace": 0, "tie_word_embeddings": True},
+    },
+    "glm4_moe_lite": {
+        "latent": _ROUTED | _LATENT | {"n_group": 1, "topk_group": 1},
+        "groups-whole-queries": _ROUTED | _LATENT | {"q_lora_rank": None, "rope_interleave": False, "attention_bias": True,
+                                                     "mlp_layer_types": ["sparse", "dense", "sparse"]},
+    },
+    "deepseek_v3": {
+        "groups": _ROUTED | _LATENT | {"first_k_dense_replace": 1},
+        "yarn-whole-queries": _ROUTED | _LATENT | {"first_k_dense_replace": 2, "q_lora_rank": None, "v_head_dim": 24,
+                                                   "rope_parameters": _YARN | {"mscale": 1.0, "mscale_all_dim": 0.7}},
+    },
+    "deepseek_v2": {
+        "greedy": _ROUTED | _LATENT | {"first_k_dense_replace": 1},
+        "groups-yarn": _ROUTED | _LATENT | {"topk_method": "group_limited_greedy", "attention_bias": True,
+                                            "rope_parameters": _YARN | {"mscale": 0.7, "mscale_all_dim": 0.7}},
+    },
     "seed_oss": {
         "gqa": {"head_dim": 16},
         "mha-tied-out_bias": _MHA | {"head_dim": 12, "attention_out_bias": True, "mlp_bias": True,
@@ -365,7 +389,7 @@ def _randomise(model, family, seed):
             else:
                 weight.normal_(0.0, 1.6 / math.sqrt(48), generator=generator)
         for name, buffer in model.named_buffers():
-            if name.endswith("expert_bias"):
+            if name.endswith(("expert_bias", "e_score_correction_bias")):
                 buffer.normal_(0.0, 0.3, generator=generator)
             elif name.endswith("layer_scalar"):
                 buffer.uniform_(0.5, 1.5, generator=generator)

@@ -118,12 +118,13 @@ def test_bfloat16(family, window, table, tmp_path):
     expected = np.concatenate([forward_logits(model, ids, Plan(), "eager") for ids in SEQUENCES])
     difference = np.abs(losses_of(found["nll"][0], SEQUENCES) - nll_of(expected, SEQUENCES)).mean()
     table[family]["bfloat16"] = difference
-    experts = "moe" in family or family in ("mixtral", "gpt_oss", "qwen3_next")
+    experts = "moe" in family or family in ("mixtral", "gpt_oss", "qwen3_next", "deepseek_v2", "deepseek_v3")
     assert difference < (BFLOAT16_EXPERTS_TOLERANCE if experts else BFLOAT16_TOLERANCE)
 
 
 @pytest.mark.parametrize("family,name", [("gemma2", "caps-windows"), ("gpt_oss", "sinks-windows"), ("mistral", "window"),
-                                         ("smollm3", "nope"), ("glm4", "partial"), ("llama", "yarn")])
+                                         ("smollm3", "nope"), ("glm4", "partial"), ("llama", "yarn"), ("gemma4_text", "31B"),
+                                         ("deepseek_v3", "groups")])
 def test_attention_rows(family, name, window, tmp_path):
     make_model(tmp_path / "model", family, name)
     reference = ModelReference(tmp_path / "model")
@@ -191,7 +192,7 @@ def test_chunk_borders(family, name, window, tmp_path):
     assert_whole_texts(tmp_path / "model", window, sequences, [-1] * len(sequences))
 
 
-@pytest.mark.parametrize("family,name", [*HYBRIDS, ("gemma4_text", "E2B")])
+@pytest.mark.parametrize("family,name", [*HYBRIDS, ("gemma4_text", "E2B"), ("deepseek_v3", "yarn-whole-queries")])
 def test_a_shared_prompt(family, name, window, tmp_path):
     """Answers continue one prompt's state, in both variants, as if each text were whole. Prompts shorter than a convolution and
     longer than a chunk."""
@@ -344,6 +345,17 @@ def test_what_layers_do_not_need_is_passed_over(window, tmp_path):
     assert same_logits(window, tmp_path / "model", tmp_path / "more")
     save_file(tensors | {"model.layers.4.self_attn.k_scale": torch.ones(3)}, tmp_path / "unknown" / "model.safetensors")
     assert "k_scale" in window.error(tmp_path / "unknown")
+
+
+def test_layers_that_predict_more_tokens_are_passed_over(window, tmp_path):
+    """They lie after the last layer; a layer after those is an error."""
+    make_model(tmp_path / "model", "deepseek_v3", "groups")
+    tensors = load_file(tmp_path / "model" / "model.safetensors")
+    for copy, layer in {"more": 3, "unknown": 4}.items():
+        shutil.copytree(tmp_path / "model", tmp_path / copy)
+        save_file(tensors | {f"model.layers.{layer}.eh_proj.weight": torch.ones(3)}, tmp_path / copy / "model.safetensors")
+    assert same_logits(window, tmp_path / "model", tmp_path / "more")
+    assert "model.layers.4.eh_proj.weight" in window.error(tmp_path / "unknown")
 
 
 def test_mxfp4_is_unpacked(window, tmp_path):

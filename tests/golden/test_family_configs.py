@@ -48,6 +48,8 @@ TOGETHER = {
     ("gemma4_text", "num_global_key_value_heads"): {"attention_k_eq_v": True},
     ("gemma4_unified_text", "use_double_wide_mlp"): {"num_kv_shared_layers": 6},
     ("gemma4_unified_text", "num_global_key_value_heads"): {"attention_k_eq_v": True},
+    ("deepseek_v2", "n_group"): {"topk_method": "group_limited_greedy", "n_group": 4, "topk_group": 2},
+    ("deepseek_v2", "topk_group"): {"topk_method": "group_limited_greedy", "n_group": 4, "topk_group": 2},
     ("smollm3", "sliding_window"): {"use_sliding_window": True},
     ("smollm3", "use_sliding_window"): {"sliding_window": 5},
     ("phi3", "original_max_position_embeddings"): {"rope_parameters": {
@@ -90,6 +92,8 @@ def plain(config):
 # What a config class has no usable default for.
 NEEDED = {"mistral3": {"text_config": {"model_type": "mistral"}},
           "granitemoehybrid": {"layer_types": ["full_attention"] * 32, "num_local_experts": 0},
+          "deepseek_v2": {"num_experts_per_tok": 6},
+          "glm4_moe": {"head_dim": 128},
           "lfm2_moe": {"layer_types": ["conv", "conv", "full_attention", "conv"] * 8}}
 
 
@@ -259,6 +263,17 @@ def test_unknown_means_error(change, message, window):
     ("llama", {"rope_parameters": {"rope_type": "proportional"}}, 'unknown rope_type "proportional"'),
     ("gemma4_unified_text", {"enable_moe_block": True}, "enable_moe_block"),
     ("gemma4_unified_text", {"hidden_size_per_layer_input": 256}, "hidden_size_per_layer_input"),
+    ("deepseek_v3", {"scoring_func": "softmax"}, "scoring_func"),
+    ("deepseek_v3", {"topk_method": "greedy"}, "topk_method"),
+    ("deepseek_v3", {"num_key_value_heads": 8}, "num_key_value_heads"),
+    ("deepseek_v3", {"n_group": 7}, "n_group"),
+    ("deepseek_v3", {"n_group": 8, "topk_group": 9}, "topk_group"),
+    ("deepseek_v2", {"num_experts_per_tok": 6, "topk_method": "best"}, 'unknown topk_method "best"'),
+    ("deepseek_v2", {"num_experts_per_tok": 6, "topk_method": "group_limited_greedy"}, "n_group"),
+    ("deepseek_v2", {}, "num_experts_per_tok"),
+    ("glm4_moe_lite", {"mlp_layer_types": ["dense", "thick"] + ["sparse"] * 45}, 'unknown type "thick"'),
+    ("glm4_moe_lite", {"first_k_dense_replace": 2}, "first_k_dense_replace"),
+    ("glm4_moe", {"num_nextn_predict_layers": -1}, "num_nextn_predict_layers"),
     ("phi3", {"rope_scaling": {"type": "linear", "factor": 2.0}}, 'rope_type "linear"'),
     ("stablelm", {"head_dim": 7}, "head_dim"),
     ("phi", {"qk_layernorm": True}, "qk_layernorm"),
@@ -323,6 +338,22 @@ PUBLISHED = {
          "layer_types": (["sliding_attention"] * 4 + ["full_attention"]) * 7},
         lambda c: [layer["kv_layer"] for layer in c["layers"][13:20]] == [None, None, 13, 13, 13, 13, 14]
         and [layer["mlp_factor"] for layer in c["layers"][14:16]] == [1, 2] and c["per_layer_input"]["size"] == 256),
+    "GLM-4.7-Flash": (
+        {"model_type": "glm4_moe_lite", "attention_bias": False, "first_k_dense_replace": 1, "n_group": 1, "topk_group": 1,
+         "topk_method": "noaux_tc", "norm_topk_prob": True, "num_nextn_predict_layers": 1, "q_lora_rank": 768, "kv_lora_rank": 512,
+         "qk_nope_head_dim": 192, "qk_rope_head_dim": 64, "v_head_dim": 256, "routed_scaling_factor": 1.8, "rope_theta": 1000000,
+         "rope_scaling": None, "partial_rotary_factor": 1.0, "num_hidden_layers": 47},
+        lambda c: c["layers"][46]["head_dim"] == 256 and c["ropes"][0]["rotary_dim"] == 64 and c["num_mtp_layers"] == 1
+        and [layer["experts"] for layer in c["layers"][:2]] == [False, True]),
+    "DeepSeek-V3": (
+        {"model_type": "deepseek_v3", "aux_loss_alpha": 0.001, "ep_size": 1, "moe_layer_freq": 1, "n_group": 8, "topk_group": 4,
+         "scoring_func": "sigmoid", "seq_aux": True, "topk_method": "noaux_tc", "num_nextn_predict_layers": 1,
+         "max_position_embeddings": 163840, "rope_theta": 10000,
+         "rope_scaling": {"beta_fast": 32, "beta_slow": 1, "factor": 40, "mscale": 1.0, "mscale_all_dim": 1.0,
+                          "original_max_position_embeddings": 4096, "type": "yarn"},
+         "quantization_config": {"activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8", "weight_block_size": [128, 128]}},
+        lambda c: abs(c["attention_scale"] - 192**-0.5 * 1.3688879454113937**2) < 1e-9 and c["ropes"][0]["attention_factor"] == 1.0
+        and c["ropes"][0]["interleaved"] and c["layers"][3]["v_head_dim"] == 128),
     "a small Qwen3.5": (
         {"model_type": "qwen3_5", "image_token_id": 248056, "video_token_id": 248057, "vision_start_token_id": 248053,
          "vision_end_token_id": 248054, "tie_word_embeddings": True, "vision_config": {"depth": 12},

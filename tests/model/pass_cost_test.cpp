@@ -15,6 +15,7 @@
 #include "support/temporary_folder.h"
 #include "support/tiny_gemma4.h"
 #include "support/tiny_hybrid.h"
+#include "support/tiny_latent.h"
 #include "support/tiny_model.h"
 
 namespace air {
@@ -115,6 +116,8 @@ TEST(PassCostTest, OfHeadsOfTwoSizes) { expect_costs(test::TinyGemma4::dense());
 TEST(PassCostTest, OfSharedKeysAndEmbeddingsOfEachLayer) {
   expect_costs(test::TinyGemma4::small());
 }
+
+TEST(PassCostTest, OfLatentAttention) { expect_costs(test::TinyLatent()); }
 
 TEST(PassCostTest, OfExpertsBesideTheMlp) { expect_costs(test::TinyGemma4::experts()); }
 

@@ -11,6 +11,8 @@ namespace air {
 #define AIR_FAMILIES(ROW) \
   ROW(arcee) \
   ROW(cohere2) \
+  ROW(deepseek_v2) \
+  ROW(deepseek_v3) \
   ROW(ernie4_5) \
   ROW(exaone4) \
   ROW(gemma) \
@@ -23,6 +25,8 @@ namespace air {
   ROW(gemma4_unified_text) \
   ROW(glm) \
   ROW(glm4) \
+  ROW(glm4_moe) \
+  ROW(glm4_moe_lite) \
   ROW(gpt_oss) \
   ROW(granite) \
   ROW(granitemoehybrid) \
@@ -164,6 +168,16 @@ void check_experts(const ModelConfig& config, const ConfigReader& reader) {
   if (experts.num_experts_per_tok <= 0 || experts.num_experts_per_tok > experts.num_experts)
     reader.fail("\"num_experts_per_tok\" is " + std::to_string(experts.num_experts_per_tok) +
                 ", there are " + std::to_string(experts.num_experts) + " experts");
+  const int64_t groups = experts.num_groups;
+  if (groups <= 0 || experts.num_experts % groups != 0 ||
+      (groups > 1 && experts.num_experts < 2 * groups))
+    reader.fail("\"n_group\" is " + std::to_string(groups) + ", \"n_routed_experts\" " +
+                std::to_string(experts.num_experts));
+  if (experts.groups_per_tok <= 0 || experts.groups_per_tok > groups ||
+      experts.groups_per_tok * (experts.num_experts / groups) < experts.num_experts_per_tok)
+    reader.fail("\"topk_group\" is " + std::to_string(experts.groups_per_tok) + ", \"n_group\" " +
+                std::to_string(groups) + ", \"num_experts_per_tok\" " +
+                std::to_string(experts.num_experts_per_tok));
 }
 
 }  // namespace
