@@ -80,6 +80,22 @@ def run(command):
     return subprocess.run(command, check=True, capture_output=True, text=True, env=clean_environment()).stdout
 
 
+def score_by_transformers(model, inspected, heads, threads, batch_size=1):
+    return json.loads(run([sys.executable, str(ROOT / "scripts/bench_transformers.py"), str(model), str(inspected), heads,
+                           "--threads", str(threads), "--batch-size", str(batch_size)]))
+
+
+def score_by_air(binary, model, traces, heads, threads, scored):
+    """The manifest of a run, and the sums of its losses."""
+    run([binary, "score", "-q", "--model", str(model), "--heads", heads, "--threads", str(threads), "--device", "cpu",
+         str(traces), "-o", str(scored)])
+    result = json.loads(Path(f"{scored}.manifest.json").read_text())
+    scores = [json.loads(line)["air"] for line in open(scored, encoding="utf-8")]
+    for name in ("base_nll", "ref_nll"):
+        result[name + "_sum"] = sum(score[name] * score["num_tokens"] for score in scores)
+    return result
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("traces", nargs="+", metavar="FILE:N")
@@ -100,17 +116,10 @@ def main():
     (work / "inspected.jsonl").write_text("".join(json.dumps(trace) + "\n" for trace in traces), encoding="utf-8")
 
     def transformers(batch_size):
-        return json.loads(run([sys.executable, str(ROOT / "scripts/bench_transformers.py"), args.model, str(work / "inspected.jsonl"),
-                               args.heads, "--threads", str(args.threads), "--batch-size", str(batch_size)]))
+        return score_by_transformers(args.model, work / "inspected.jsonl", args.heads, args.threads, batch_size)
 
     def air():
-        run([args.air, "score", "-q", "--model", args.model, "--heads", args.heads, "--threads", str(args.threads), "--device", "cpu",
-             str(work / "traces.jsonl"), "-o", str(work / "scored.jsonl")])
-        result = json.loads((work / "scored.jsonl.manifest.json").read_text())
-        scored = [json.loads(line)["air"] for line in open(work / "scored.jsonl", encoding="utf-8")]
-        for name in ("base_nll", "ref_nll"):
-            result[name + "_sum"] = sum(score[name] * score["num_tokens"] for score in scored)
-        return result
+        return score_by_air(args.air, args.model, work / "traces.jsonl", args.heads, args.threads, work / "scored.jsonl")
 
     # Full logits, their log-softmax and the float32 copy that cross_entropy reads: what the padded baseline needs at once.
     padded_gib = 3 * 8 * max(len(trace["ids"]) for trace in traces) * config["vocab_size"] * 4 / 2**30

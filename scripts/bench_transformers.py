@@ -22,9 +22,10 @@ def weaken(model, heads):
     size = weak.config.head_dim
     for layer, head in (map(int, name.split("-")) for name in heads.split(",")):
         proj = weak.model.layers[layer].self_attn.q_proj
-        proj.weight.data[head * size:(head + 1) * size] = 0
+        begin = head * (proj.out_features // weak.config.num_attention_heads)   # after a query comes its gate, if there is one
+        proj.weight.data[begin:begin + size] = 0
         if proj.bias is not None:
-            proj.bias.data[head * size:(head + 1) * size] = 0
+            proj.bias.data[begin:begin + size] = 0
     return weak
 
 

@@ -181,17 +181,20 @@ def make_tokenizer(vocabulary):
     }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+def write_folder(folder, config, vocabulary, weights):
     folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = make_vocabulary()
-    files = {"config.json": make_config(len(vocabulary)), "tokenizer.json": make_tokenizer(vocabulary),
+    files = {"config.json": config, "tokenizer.json": make_tokenizer(vocabulary),
              "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END_OF_TEXT}}
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    save_file(make_weights(len(vocabulary)), folder / "model.safetensors", {"format": "pt"})
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    vocabulary = make_vocabulary()
+    write_folder(parser.parse_args().folder, make_config(len(vocabulary)), vocabulary, make_weights(len(vocabulary)))
 
 
 if __name__ == "__main__":

@@ -23,13 +23,18 @@ constexpr int64_t kContext = 1024;
 constexpr int64_t kBatchTokens = 4096;
 
 /// Layers that are alike: [{"mixer": "attention", "window": 512, "rope": 1, "experts": false,
-/// "num_layers": 5, "layers": [0, …]}, …].
+/// "head_dim": 256, …, "num_layers": 5, "layers": [0, …]}, …].
 Json layer_groups(const ModelConfig& config) {
-  using Kind = std::tuple<Mixer, std::optional<int64_t>, std::optional<int64_t>, bool>;
+  using Optional = std::optional<int64_t>;
+  using Kind =
+      std::tuple<Mixer, Optional, Optional, bool, Optional, bool, int64_t, int64_t, int64_t>;
   std::map<Kind, std::vector<size_t>> groups;
   for (size_t i = 0; i < config.layers.size(); ++i) {
     const LayerConfig& layer = config.layers[i];
-    groups[{layer.mixer, layer.window, layer.rope, layer.experts}].push_back(i);
+    groups[{layer.mixer, layer.window, layer.rope, layer.experts, layer.kv_layer,
+            layer.keys_as_values, layer.mlp_factor, layer.attention.head_dim,
+            layer.attention.num_key_value_heads}]
+        .push_back(i);
   }
   Json list = Json::array();
   for (const auto& [kind, layers] : groups) {
@@ -102,7 +107,19 @@ std::string attention_text(const Json& a) {
   return text;
 }
 
-std::string group_text(const Json& group) {
+/// What a group of layers has otherwise than the line of heads says.
+std::string difference_text(const Json& group, const Json& s) {
+  std::string text;
+  if (group["head_dim"] != s["head_dim"]) text += ", heads " + group["head_dim"].dump() + " wide";
+  if (group["num_key_value_heads"] != s["num_key_value_heads"])
+    text += ", " + group["num_key_value_heads"].dump() + " key/value heads";
+  if (group["keys_as_values"].get<bool>()) text += ", values are keys";
+  if (!group["kv_layer"].is_null())
+    text += ", keys and values of layer " + group["kv_layer"].dump();
+  return text;
+}
+
+std::string group_text(const Json& group, const Json& s) {
   std::string text = std::to_string(group["num_layers"].get<int64_t>()) + " of them: ";
   if (group["mixer"] != "attention") {
     text += group["mixer"] == "gated_delta"  ? "Gated DeltaNet"
@@ -112,6 +129,8 @@ std::string group_text(const Json& group) {
   }
   text += group["window"].is_null() ? "all earlier tokens" : "window of " + group["window"].dump();
   text += group["rope"].is_null() ? ", no positions" : ", RoPE " + group["rope"].dump();
+  text += difference_text(group, s);
+  if (group["mlp_factor"] != 1) text += ", MLP times " + group["mlp_factor"].dump();
   if (group["experts"].get<bool>()) text += ", experts";
   return text;
 }
@@ -155,6 +174,9 @@ int64_t active_parameters(const ModelConfig& config, int64_t num_parameters) {
   for (const LayerConfig& layer : config.layers)
     if (layer.experts)
       num_parameters -= (experts.num_experts - experts.num_experts_per_tok) * one_expert;
+  // Of a table a token takes one row.
+  const PerLayerInputConfig& input = config.per_layer_input;
+  num_parameters -= input.vocab_size * input.size * config.num_hidden_layers;
   return config.tie_word_embeddings ? num_parameters
                                     : num_parameters - config.vocab_size * config.hidden_size;
 }
@@ -185,6 +207,7 @@ Json summarise_model(const ModelSource& source) {
   summary["layer_groups"] = layer_groups(c);
   summary["ropes"] = details["ropes"];
   summary["experts"] = details["experts"];
+  summary["per_layer_input"] = details["per_layer_input"];
   summary["hidden_act"] = details["hidden_act"];
   summary["logit_softcap"] = optional(c.logit_softcap);
   summary["num_parameters"] = model.num_parameters();
@@ -213,7 +236,7 @@ std::string summary_table(const Json& s) {
   line("layers", s["num_hidden_layers"].dump() + ", hidden size " + s["hidden_size"].dump() +
                      ", MLP " + s["intermediate_size"].dump() + " (" +
                      s["hidden_act"].get<std::string>() + ")");
-  for (const Json& group : s["layer_groups"]) line("", group_text(group));
+  for (const Json& group : s["layer_groups"]) line("", group_text(group, s));
   line("heads", heads_text(s));
   line("attention", attention_text(s["attention"]));
   for (size_t i = 0; i < s["ropes"].size(); ++i)
@@ -223,6 +246,10 @@ std::string summary_table(const Json& s) {
     line("experts", s["experts"]["num_experts"].dump() + " of size " +
                         s["experts"]["intermediate_size"].dump() + ", " +
                         s["experts"]["num_experts_per_tok"].dump() + " for each token");
+  if (!s["per_layer_input"].is_null())
+    line("per layer", "an embedding of " + s["per_layer_input"]["size"].dump() +
+                          " numbers of each layer's own, " +
+                          s["per_layer_input"]["vocab_size"].dump() + " tokens");
   line("vocabulary",
        s["vocab_size"].dump() + (s["tie_word_embeddings"].get<bool>() ? ", lm_head tied to it"
                                                                       : ", lm_head of its own"));

@@ -64,6 +64,47 @@ at::Tensor embed(const at::Tensor& embed_tokens, const at::Tensor& ids, const Mo
   return x.mul_(at::scalar_tensor(config.embedding_multiplier, x.options()));
 }
 
+/// What the layers read beside their weights, and change: of all rows.
+struct Rows {
+  at::Tensor x;        ///< [M · N, hidden]
+  TokenInputs tokens;  ///< undefined where no layer reads them
+  std::vector<RopeTable> ropes;
+  PackedSequences sequences;
+  std::optional<ScanPlan> scan;
+  std::vector<KeyValues> lent;  ///< of each layer; undefined where nobody reads them later
+  int64_t num_variants = 1;     ///< M
+
+  /// From here on every variant has its own rows.
+  void fork(int64_t variants, const ModelConfig& config) {
+    const auto repeat = [&](at::Tensor& tensor) {
+      if (!tensor.defined()) return;
+      std::vector<int64_t> times(tensor.dim(), 1);
+      times[0] = variants;
+      tensor = tensor.repeat(times);
+    };
+    for (at::Tensor* tensor : {&x, &tokens.ids, &tokens.embedded}) repeat(*tensor);
+    for (KeyValues& of_layer : lent)
+      for (at::Tensor* tensor : {&of_layer.k, &of_layer.v}) repeat(*tensor);
+    for (RopeTable& rope : ropes) rope = repeated(rope, variants);
+    sequences = with_key_layout(sequences.repeated(variants), x.device());
+    scan = scan_plan_of(config, sequences, x.device());
+    num_variants = variants;
+  }
+};
+
+Rows first_rows(const Batch& batch, const at::Tensor& embed_tokens, const ModelConfig& config) {
+  Rows rows{.x = embed(embed_tokens, batch.ids, config)};
+  // The layers change x in place.
+  if (config.per_layer_input.size > 0) rows.tokens = {batch.ids, rows.x.clone()};
+  for (const RopeConfig& rope : config.ropes)
+    rows.ropes.push_back(
+        make_rope_table(rope, batch.positions, batch.sequences, embed_tokens.scalar_type()));
+  rows.sequences = with_key_layout(batch.sequences, embed_tokens.device());
+  rows.scan = scan_plan_of(config, rows.sequences, embed_tokens.device());
+  rows.lent.resize(config.layers.size());
+  return rows;
+}
+
 }  // namespace
 
 CausalLM CausalLM::load(const ModelSource& source, at::Device device, at::ScalarType dtype) {
@@ -124,28 +165,20 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
   const int64_t fork =
       options.mask != nullptr ? options.mask->fork_layer() : config_.num_hidden_layers;
 
-  at::Tensor x = embed(embed_tokens_, batch.ids, config_);
-  std::vector<RopeTable> ropes;
-  for (const RopeConfig& rope : config_.ropes)
-    ropes.push_back(make_rope_table(rope, batch.positions, batch.sequences, dtype()));
-  PackedSequences sequences = with_key_layout(batch.sequences, device());
-  std::optional<ScanPlan> scan = scan_plan_of(config_, sequences, device());
-  int64_t variants_here = 1;
+  Rows rows = first_rows(batch, embed_tokens_, config_);
   for (int64_t index = 0; index < config_.num_hidden_layers; ++index) {
     const DecoderLayer& layer = layers_[index];
-    if (index == fork && num_variants > 1) {
-      x = x.repeat({num_variants, 1});
-      for (RopeTable& rope : ropes) rope = repeated(rope, num_variants);
-      sequences = with_key_layout(sequences.repeated(num_variants), device());
-      scan = scan_plan_of(config_, sequences, device());
-      variants_here = num_variants;
-    }
-    const std::optional<int64_t> rope = config_.layers[index].rope;
+    if (index == fork && num_variants > 1) rows.fork(num_variants, config_);
+    const std::optional<int64_t> rope = config_.layers[index].rope,
+                                 kv_layer = config_.layers[index].kv_layer;
     LayerContext context{.config = config_,
-                         .sequences = sequences,
-                         .rope = rope ? &ropes[*rope] : nullptr,
-                         .scan = scan ? &*scan : nullptr,
-                         .num_variants = variants_here,
+                         .sequences = rows.sequences,
+                         .rope = rope ? &rows.ropes[*rope] : nullptr,
+                         .scan = rows.scan ? &*rows.scan : nullptr,
+                         .tokens = rows.tokens.ids.defined() ? &rows.tokens : nullptr,
+                         .borrowed = kv_layer ? &rows.lent[*kv_layer] : nullptr,
+                         .lent = config_.lends_keys(index) ? &rows.lent[index] : nullptr,
+                         .num_variants = rows.num_variants,
                          .mask = index >= fork ? options.mask : nullptr,
                          .index = index};
     if (options.observer)
@@ -155,9 +188,10 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
                                                     options.attention_rows,
                                                     attention_spec(layer, config_, index)));
       };
-    apply_decoder_layer(layer, x, context);
+    apply_decoder_layer(layer, rows.x, context);
   }
-  x = x.view({variants_here, batch.num_tokens(), config_.hidden_size});
+  const int64_t variants_here = rows.num_variants;
+  at::Tensor x = rows.x.view({variants_here, batch.num_tokens(), config_.hidden_size});
   if (!options.output_rows.empty()) {
     const at::Tensor rows =
         upload(at::tensor(options.output_rows, at::TensorOptions().dtype(at::kLong)), device());

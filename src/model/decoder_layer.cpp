@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/error.h"
 #include "model/activation.h"
@@ -14,14 +15,22 @@ namespace air {
 
 namespace {
 
-/// Queries, keys and values as the projections put them out, [rows, their size].
+/// Queries, keys and values as the projections put them out, [rows, their size]; undefined where
+/// the layer has no such projection.
 std::array<at::Tensor, 3> project_all(const DecoderLayer& layer, const at::Tensor& x) {
-  if (!layer.qkv_proj.weight.defined())
-    return {apply_linear(layer.q_proj, x), apply_linear(layer.k_proj, x),
-            apply_linear(layer.v_proj, x)};
-  const at::Tensor all = apply_linear(layer.qkv_proj, x);
-  const int64_t q = layer.q_proj.weight.size(0), k = layer.k_proj.weight.size(0);
-  return {all.narrow(1, 0, q), all.narrow(1, q, k), all.narrow(1, q + k, all.size(1) - q - k)};
+  std::array<at::Tensor, 3> projected;
+  const at::Tensor all =
+      layer.qkv_proj.weight.defined() ? apply_linear(layer.qkv_proj, x) : at::Tensor();
+  int64_t begin = 0;
+  for (const auto& [part, to] : {std::pair{&layer.q_proj, &projected[0]},
+                                 {&layer.k_proj, &projected[1]},
+                                 {&layer.v_proj, &projected[2]}}) {
+    if (!part->weight.defined()) continue;
+    const int64_t size = part->weight.size(0);
+    *to = all.defined() ? all.narrow(1, begin, size) : apply_linear(*part, x);
+    begin += size;
+  }
+  return projected;
 }
 
 /// Queries or keys of all heads, [rows, heads, D], normalised as the family does.
@@ -33,6 +42,24 @@ at::Tensor as_heads(at::Tensor projected, const Norm& norm, int64_t head_dim,
   projected = projected.view({projected.size(0), -1, head_dim});
   return config.qk_norm == QkNorm::kProjection ? projected
                                                : apply_norm(projected, norm, config.norm);
+}
+
+/// Queries or keys of rows as attention reads them, [rows, heads, D]: normalised and rotated.
+/// @param rope of these rows; null: they have no positions
+at::Tensor finished_heads(const at::Tensor& projected, const Norm& norm, int64_t head_dim,
+                          const RopeTable* rope, const ModelConfig& config) {
+  const bool norm_last = config.qk_norm_after_rope;
+  at::Tensor heads = as_heads(projected, norm_last ? Norm{} : norm, head_dim, config);
+  if (rope != nullptr) apply_rope(heads, *rope);
+  return norm_last ? apply_norm(heads, norm, config.norm) : heads;
+}
+
+/// Values of all heads, [rows, K, E]. @param projected [rows, K · E]
+at::Tensor finished_values(const DecoderLayer& layer, const at::Tensor& projected,
+                           int64_t v_head_dim, const ModelConfig& config) {
+  at::Tensor v = projected.view({projected.size(0), -1, v_head_dim});
+  if (config.clip_qkv > 0) v.clamp_(-config.clip_qkv, config.clip_qkv);
+  return apply_norm(v, layer.v_norm, config.norm);
 }
 
 /// Puts the rows of a block where they belong. @param whole undefined when the block is all of it
@@ -52,40 +79,52 @@ QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const Laye
   const ModelConfig& config = context.config;
   const AttentionSizes& sizes = context.layer().attention;
   const int64_t rows = x.size(0);
+  const bool own_keys = context.borrowed == nullptr;
   QueryKeyValue all;
   // What the projections put out is as narrow as what is kept: an accelerator needs no blocks here.
   const bool one_block = !x.is_cpu() || is_one_block(rows, x.device());
-  if (!one_block)
-    all = {at::empty({rows, sizes.num_heads, sizes.head_dim}, x.options()),
-           at::empty({rows, sizes.num_key_value_heads, sizes.head_dim}, x.options()),
-           at::empty({rows, sizes.num_key_value_heads, sizes.v_head_dim}, x.options())};
+  if (!one_block) {
+    const auto empty = [&](int64_t heads, int64_t head_dim) {
+      return at::empty({rows, heads, head_dim}, x.options());
+    };
+    all.q = empty(sizes.num_heads, sizes.head_dim);
+    if (own_keys) {
+      all.k = empty(sizes.num_key_value_heads, sizes.head_dim);
+      all.v = empty(sizes.num_key_value_heads, sizes.v_head_dim);
+    }
+  }
   const auto project_rows = [&](int64_t begin, int64_t length) {
     const at::Tensor normed =
         apply_norm(x.narrow(0, begin, length), layer.attention_norm, config.norm);
-    const bool norm_last = config.qk_norm_after_rope;
-    const auto [projected_q, projected_k, projected_v] = project_all(layer, normed);
-    at::Tensor q = as_heads(projected_q, norm_last ? Norm{} : layer.q_norm, sizes.head_dim, config);
-    at::Tensor k = as_heads(projected_k, norm_last ? Norm{} : layer.k_norm, sizes.head_dim, config);
-    at::Tensor v = projected_v.view({length, -1, sizes.v_head_dim});
-    if (config.clip_qkv > 0) v.clamp_(-config.clip_qkv, config.clip_qkv);
-    if (context.rope != nullptr) {
-      const RopeTable rope = rows_of(*context.rope, begin, length);
-      apply_rope(q, rope);
-      apply_rope(k, rope);
-      if (rope.query_scale.defined()) q.mul_(rope.query_scale);
+    const RopeTable table =
+        context.rope != nullptr ? rows_of(*context.rope, begin, length) : RopeTable{};
+    if (layer.latent.defined()) {
+      const KeyValues keys = latent_keys(layer.latent, normed, sizes, config.latent, table);
+      store(all.q, latent_queries(layer.latent, normed, sizes, config.latent, table), begin);
+      store(all.k, keys.k, begin);
+      store(all.v, keys.v, begin);
+      return;
     }
-    if (norm_last) {
-      q = apply_norm(q, layer.q_norm, config.norm);
-      k = apply_norm(k, layer.k_norm, config.norm);
-    }
-    store(all.q, q, begin);
-    store(all.k, k, begin);
-    store(all.v, v, begin);
+    const auto [q, k, v] = project_all(layer, normed);
+    const RopeTable* rope = context.rope != nullptr ? &table : nullptr;
+    const at::Tensor queries = finished_heads(q, layer.q_norm, sizes.head_dim, rope, config);
+    if (table.query_scale.defined()) queries.mul_(table.query_scale);
+    store(all.q, queries, begin);
+    if (!own_keys) return;
+    // Before the keys, which are rotated in place where they have no norm.
+    AIR_CHECK(v.defined() || layer.v_norm.defined());
+    store(all.v, finished_values(layer, v.defined() ? v : k, sizes.v_head_dim, config), begin);
+    store(all.k, finished_heads(k, layer.k_norm, sizes.head_dim, rope, config), begin);
   };
   if (one_block)
     project_rows(0, rows);
   else
     for_row_blocks(rows, x.device(), project_rows);
+  if (!own_keys) {
+    all.k = context.borrowed->k;
+    all.v = context.borrowed->v;
+  }
+  if (context.lent != nullptr) *context.lent = {all.k, all.v};
   return all;
 }
 
@@ -178,15 +217,41 @@ at::Tensor mixer_output(const DecoderLayer& layer, const at::Tensor& mixed, cons
   return apply_linear(layer.o_proj, output);
 }
 
+/// What a layer with experts beside its MLP adds, before the norm after both.
+at::Tensor mlp_and_experts(const DecoderLayer& layer, const at::Tensor& x, const at::Tensor& input,
+                           const ModelConfig& config) {
+  const at::Tensor of_mlp =
+      apply_norm(apply_mlp(layer.mlp, input, config), layer.mlp_out_norm, config.norm);
+  const Routing routing =
+      route(layer.experts, apply_norm(x, layer.router_norm, config.norm), config.experts);
+  const at::Tensor of_experts =
+      apply_mixture(layer.experts, apply_norm(x, layer.expert_norm, config.norm), routing, config);
+  return of_mlp + apply_norm(of_experts, layer.expert_out_norm, config.norm);
+}
+
+at::Tensor feed_forward(const DecoderLayer& layer, const at::Tensor& x, const at::Tensor& input,
+                        const ModelConfig& config) {
+  if (layer.experts.experts.empty()) return apply_mlp(layer.mlp, input, config);
+  if (config.experts.beside_mlp) return mlp_and_experts(layer, x, input, config);
+  return apply_mixture(layer.experts, input, config);
+}
+
 /// Adds the feed-forward part to rows of x. @param normed what a parallel block reads in place of
 /// x's own norm; or undefined
 void add_mlp(const DecoderLayer& layer, at::Tensor& x, const at::Tensor& normed,
              const ModelConfig& config) {
   const at::Tensor input = normed.defined() ? normed : apply_norm(x, layer.mlp_norm, config.norm);
-  const at::Tensor output = layer.experts.experts.empty()
-                                ? apply_mlp(layer.mlp, input, config)
-                                : apply_mixture(layer.experts, input, config);
+  const at::Tensor output = feed_forward(layer, x, input, config);
   x.add_(apply_norm(output, layer.mlp_post_norm, config.norm), config.residual_multiplier);
+}
+
+/// What comes after the feed-forward part of rows [begin, …) of the batch.
+void finish_rows(const DecoderLayer& layer, at::Tensor& x, int64_t begin,
+                 const LayerContext& context) {
+  if (layer.per_layer_input.defined())
+    x.add_(per_layer_addition(layer.per_layer_input, x, context.tokens->rows(begin, x.size(0)),
+                              context.config));
+  if (layer.scalar.defined()) x.mul_(layer.scalar);
 }
 
 }  // namespace
@@ -212,7 +277,9 @@ void apply_decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerCo
       rows.add_(apply_norm(added, layer.attention_post_norm, config.norm),
                 config.residual_multiplier);
     }
-    if (!has_experts) add_mlp(layer, rows, normed, config);
+    if (has_experts) return;
+    add_mlp(layer, rows, normed, config);
+    finish_rows(layer, rows, begin, context);
   });
   // An expert gets few rows of a block, so a mixture takes many at once and leaves the threads to
   // its products.
@@ -220,6 +287,7 @@ void apply_decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerCo
   for (int64_t begin = 0; has_experts && begin < x.size(0); begin += step) {
     at::Tensor rows = x.narrow(0, begin, std::min(step, x.size(0) - begin));
     add_mlp(layer, rows, {}, config);
+    finish_rows(layer, rows, begin, context);
   }
 }
 

@@ -46,14 +46,28 @@ double attention_flops_of(const ModelConfig& config, const LayerConfig& layer,
          visible_pairs(sequences, layer.window);
 }
 
+/// Multiplications of one token in the projections of latent attention.
+double latent_products(const ModelConfig& config, const AttentionSizes& sizes) {
+  const LatentConfig& latent = config.latent;
+  const int64_t hidden = config.hidden_size, heads = sizes.num_heads,
+                fixed = sizes.head_dim - latent.rope_dim;
+  const int64_t queries =
+      latent.q_rank > 0 ? latent.q_rank * (hidden + sizes.q_size()) : hidden * sizes.q_size();
+  const int64_t keys = hidden * (latent.kv_rank + latent.rope_dim) +
+                       latent.kv_rank * heads * (fixed + sizes.v_head_dim);
+  return static_cast<double>(queries + keys + hidden * sizes.out_size());
+}
+
 /// Rows and columns of a mixer's projections, other than hidden_size, in sum.
 int64_t mixer_width(const ModelConfig& config, const LayerConfig& layer) {
   const AttentionSizes& sizes = layer.attention;
   const GatedDeltaConfig& delta = config.gated_delta;
   switch (layer.mixer) {
-    case Mixer::kAttention:
-      return sizes.q_size() + sizes.k_size() + sizes.v_size() +
-             (config.attention_gate ? 2 : 1) * sizes.out_size();
+    case Mixer::kAttention: {
+      const int64_t keys = layer.kv_layer ? 0 : sizes.k_size();
+      const int64_t values = layer.kv_layer || layer.keys_as_values ? 0 : sizes.v_size();
+      return sizes.q_size() + keys + values + (config.attention_gate ? 2 : 1) * sizes.out_size();
+    }
     case Mixer::kGatedDelta:
       return delta.channels() + 2 * delta.num_value_heads + 2 * delta.value_size();
     case Mixer::kShortConv:
@@ -67,16 +81,22 @@ int64_t mixer_width(const ModelConfig& config, const LayerConfig& layer) {
 /// Of one token in one layer, attention's scores and values apart.
 double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
   const auto hidden = static_cast<double>(config.hidden_size);
-  const double mixer = hidden * static_cast<double>(mixer_width(config, layer));
+  const double mixer = layer.has_heads() && config.latent.kv_rank > 0
+                           ? latent_products(config, layer.attention)
+                           : hidden * static_cast<double>(mixer_width(config, layer));
   const double matrices = config.mlp_gate ? 3 : 2;
   const ExpertConfig& experts = config.experts;
-  const double mlp =
-      layer.experts ? hidden * (static_cast<double>(experts.num_experts) +
-                                matrices * static_cast<double>(experts.num_experts_per_tok *
-                                                                   experts.intermediate_size +
-                                                               experts.shared_intermediate_size))
-                    : matrices * hidden * static_cast<double>(config.intermediate_size);
-  return 2 * (mixer + mlp);
+  double mlp = 0;
+  if (layer.experts)
+    mlp += hidden *
+           (static_cast<double>(experts.num_experts) +
+            matrices * static_cast<double>(experts.num_experts_per_tok * experts.intermediate_size +
+                                           experts.shared_intermediate_size));
+  if (!layer.experts || experts.beside_mlp)
+    mlp += matrices * hidden * static_cast<double>(layer.mlp_factor * config.intermediate_size);
+  // The projection of the model's embedding, the gate, the projection back.
+  const double per_layer_input = 3 * hidden * static_cast<double>(config.per_layer_input.size);
+  return 2 * (mixer + mlp + per_layer_input);
 }
 
 }  // namespace

@@ -109,17 +109,36 @@ int64_t delta_buffers(const ModelConfig& config, c10::Device device) {
 }
 
 /// Numbers of a token in attention.
-int64_t attention_row(const ModelConfig& config, const AttentionSizes& sizes, c10::Device device,
+int64_t attention_row(const ModelConfig& config, const LayerConfig& layer, c10::Device device,
                       c10::ScalarType dtype) {
-  // Keys and values, and their copies: with the rows of a head together on the CPU, with those of
-  // prefixes in between on an accelerator, whose kernel for float32 has them once for each query
-  // head beside that.
-  int64_t keys = 2 * (sizes.k_size() + sizes.v_size());
+  const AttentionSizes& sizes = layer.attention;
+  // Keys and values, unless they are another layer's, and their copies: with the rows of a head
+  // together on the CPU, with those of prefixes in between on an accelerator, whose kernel for
+  // float32 has them once for each query head beside that.
+  int64_t keys = (layer.kv_layer ? 1 : 2) * (sizes.k_size() + sizes.v_size());
   if (!device.is_cpu() && dtype == c10::kFloat)
     keys += sizes.num_heads * (sizes.head_dim + sizes.v_head_dim);
   // States; queries; what is attended, or before it the rows that the projections read.
   return config.hidden_size + sizes.q_size() + std::max(sizes.out_size(), config.hidden_size) +
          keys;
+}
+
+/// The most numbers of a token in a layer with attention, with what earlier layers lend.
+int64_t widest_attention_row(const ModelConfig& config, c10::Device device, c10::ScalarType dtype) {
+  int64_t widest = 0, lent = 0;
+  for (const int64_t index : config.attention_layers()) {
+    const LayerConfig& layer = config.layers[index];
+    widest = std::max(widest, lent + attention_row(config, layer, device, dtype));
+    if (config.lends_keys(index)) lent += layer.attention.k_size() + layer.attention.v_size();
+  }
+  return widest;
+}
+
+/// Numbers of a row in the MLP, of any layer.
+int64_t mlp_row(const ModelConfig& config) {
+  int64_t factor = 1;
+  for (const LayerConfig& layer : config.layers) factor = std::max(factor, layer.mlp_factor);
+  return (config.mlp_gate ? 2 : 1) * factor * config.intermediate_size;
 }
 
 /// Numbers of a token in the products of a mixture, each for all k experts.
@@ -137,16 +156,15 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
   const int64_t size = c10::elementSize(dtype);
   // After the last layer: states, those of the output rows, and their norm.
   int64_t row = 3 * config.hidden_size;
-  for (const int64_t index : config.attention_layers())
-    row = std::max(row, attention_row(config, config.layers[index].attention, device, dtype));
+  row = std::max(row, widest_attention_row(config, device, dtype));
   if (config.has_mixer(Mixer::kGatedDelta)) row = std::max(row, delta_row(config, size));
   if (config.has_mixer(Mixer::kShortConv)) row = std::max(row, 4 * config.hidden_size);
   for (const RopeConfig& rope : config.ropes) row += rope.rotary_dim;
-  const int64_t inner = config.mlp_gate ? 2 * config.intermediate_size : config.intermediate_size;
+  if (config.per_layer_input.size > 0) row += config.hidden_size;  // the model's embedding
   const int64_t shared_inner = 2 * config.experts.shared_intermediate_size;
   // A row of the MLP, with what goes in and out of it.
-  const int64_t wide_row =
-      std::max({inner, mixture_row(config, device), shared_inner}) + 4 * config.hidden_size;
+  const int64_t wide_row = std::max({mlp_row(config), mixture_row(config, device), shared_inner}) +
+                           4 * config.hidden_size;
   PassMemory memory;
   if (config.has_mixer(Mixer::kGatedDelta)) memory.fixed += delta_buffers(config, device);
   memory.per_token = size * num_variants * row;

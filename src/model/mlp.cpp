@@ -6,12 +6,15 @@
 #include <ATen/ops/argsort.h>
 #include <ATen/ops/bincount.h>
 #include <ATen/ops/gather.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/searchsorted.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/topk.h>
 #include <ATen/ops/zeros_like.h>
+
+#include <limits>
 
 #include "model/activation.h"
 
@@ -29,8 +32,24 @@ at::Tensor apply_mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& con
   return apply_linear(mlp.down_proj, hidden);
 }
 
+namespace {
+
+/// Scores of the experts, −∞ for those outside a token's best groups. @param ranked [N, E]
+at::Tensor of_best_groups(const at::Tensor& ranked, const ExpertConfig& config) {
+  const at::Tensor groups = ranked.unflatten(1, {config.num_groups, -1});  // [N, G, E / G]
+  const at::Tensor of_group = config.best_expert_ranks_group
+                                  ? groups.amax(-1)
+                                  : std::get<0>(at::topk(groups, 2, -1)).sum(-1);
+  const at::Tensor best = std::get<1>(at::topk(of_group, config.groups_per_tok, -1));
+  const at::Tensor left_out = at::ones_like(of_group, at::kBool).scatter_(1, best, false);
+  return groups.masked_fill(left_out.unsqueeze(-1), -std::numeric_limits<float>::infinity())
+      .flatten(1);
+}
+
+}  // namespace
+
 Routing route(const ExpertMixture& mixture, const at::Tensor& x, const ExpertConfig& config) {
-  const at::Tensor logits = apply_linear(mixture.router, x);
+  const at::Tensor logits = apply_linear(mixture.router, x.to(mixture.router.weight.scalar_type()));
   const int64_t k = config.num_experts_per_tok;
   if (config.softmax_after_top_k) {
     const auto [best, experts] = at::topk(logits, k, -1);
@@ -38,13 +57,15 @@ Routing route(const ExpertMixture& mixture, const at::Tensor& x, const ExpertCon
   }
   const at::Tensor shares =
       config.sigmoid_scores ? at::sigmoid(logits) : at::softmax(logits, -1, at::kFloat);
-  const at::Tensor ranked =
-      mixture.selection_bias.defined() ? shares + mixture.selection_bias : shares;
+  at::Tensor ranked = mixture.selection_bias.defined() ? shares + mixture.selection_bias : shares;
+  if (config.groups_per_tok < config.num_groups) ranked = of_best_groups(ranked, config);
   const at::Tensor experts = std::get<1>(at::topk(ranked, k, -1));
   at::Tensor weights = shares.gather(1, experts);
   if (config.norm_topk_prob)
     weights = weights / (weights.sum(-1, /*keepdim=*/true) + config.norm_eps);
   if (config.routed_multiplier != 1.0) weights = weights * config.routed_multiplier;
+  if (mixture.expert_scale.defined())
+    weights = weights * mixture.expert_scale.index_select(0, experts.flatten()).view_as(weights);
   return {experts, weights.to(x.scalar_type())};
 }
 
@@ -138,13 +159,20 @@ at::Tensor each_expert(const ExpertMixture& mixture, const at::Tensor& x, const 
 
 at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x,
                          const ModelConfig& config) {
-  const Routing routing = route(mixture, x, config.experts);
+  return apply_mixture(mixture, x, route(mixture, x, config.experts), config);
+}
+
+at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x, const Routing& routing,
+                         const ModelConfig& config) {
   at::Tensor out = mixture.stacked.up_proj.weight.defined()
                        ? grouped_experts(mixture, x, routing, config)
                        : each_expert(mixture, x, routing, config);
-  if (mixture.shared.up_proj.weight.defined())
-    out.addcmul_(apply_mlp(mixture.shared, x, config),
-                 apply_linear(mixture.shared_gate, x).sigmoid_());
+  if (!mixture.shared.up_proj.weight.defined()) return out;
+  const at::Tensor shared = apply_mlp(mixture.shared, x, config);
+  if (mixture.shared_gate.weight.defined())
+    out.addcmul_(shared, apply_linear(mixture.shared_gate, x).sigmoid_());
+  else
+    out.add_(shared);
   return out;
 }
 

@@ -20,9 +20,10 @@ struct Mlp {
 struct ExpertMixture {
   Linear router;  ///< [E, hidden]
   at::Tensor
-      selection_bias;        ///< [E] float32, or undefined: added to the scores for the choice only
-  Mlp shared;                ///< passed by every token; undefined where the family has none
-  Linear shared_gate;        ///< [1, hidden]
+      selection_bias;       ///< [E] float32, or undefined: added to the scores for the choice only
+  at::Tensor expert_scale;  ///< [E] float32, or undefined: what an expert's weight is multiplied by
+  Mlp shared;               ///< passed by every token; undefined where the family has none
+  Linear shared_gate;       ///< [1, hidden], or undefined
   std::vector<Mlp> experts;  ///< E of them; empty: the layer has one plain Mlp
   /// The same, each part of all experts in one tensor, [E, out, in] and [E, out]; undefined: they
   /// are taken one by one.
@@ -46,10 +47,14 @@ struct Routing {
 /// @param x [N, hidden]
 Routing route(const ExpertMixture& mixture, const at::Tensor& x, const ExpertConfig& config);
 
+/// As route and the mixture below, in one.
+at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x,
+                         const ModelConfig& config);
+
 /// Rows are gathered expert by expert, so that each expert's weights are read once. What a token's
 /// experts say is added in the order of its choices.
 /// @param x [N, hidden]   @return [N, hidden]
-at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x,
+at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x, const Routing& routing,
                          const ModelConfig& config);
 
 }  // namespace air

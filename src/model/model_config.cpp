@@ -65,6 +65,7 @@ Json to_json(const RopeConfig& rope) {
     json["max_position_embeddings"] = rope.max_position_embeddings;
   if (rope.original_max_position_embeddings > 0)
     json["original_max_position_embeddings"] = rope.original_max_position_embeddings;
+  if (rope.type == RopeType::kProportional) json["turning_pairs"] = rope.turning_pairs;
   if (rope.type == RopeType::kLlama3) {
     json["low_freq_factor"] = rope.low_freq_factor;
     json["high_freq_factor"] = rope.high_freq_factor;
@@ -91,12 +92,30 @@ Json to_json(const ExpertConfig& experts) {
           {"softmax_after_top_k", experts.softmax_after_top_k},
           {"norm_topk_prob", experts.norm_topk_prob},
           {"router_bias", experts.router_bias},
+          {"float_router", experts.float_router},
           {"bias", experts.bias},
           {"sigmoid_scores", experts.sigmoid_scores},
           {"selection_bias", experts.selection_bias},
           {"norm_eps", experts.norm_eps},
           {"routed_multiplier", experts.routed_multiplier},
+          {"num_groups", experts.num_groups},
+          {"groups_per_tok", experts.groups_per_tok},
+          {"best_expert_ranks_group", experts.best_expert_ranks_group},
+          {"beside_mlp", experts.beside_mlp},
           {"shared_intermediate_size", experts.shared_intermediate_size}};
+}
+
+Json to_json(const LatentConfig& latent) {
+  if (latent.kv_rank == 0) return nullptr;
+  return {{"kv_rank", latent.kv_rank},
+          {"q_rank", latent.q_rank},
+          {"rope_dim", latent.rope_dim},
+          {"norm_eps", latent.norm_eps}};
+}
+
+Json to_json(const PerLayerInputConfig& input) {
+  if (input.size == 0) return nullptr;
+  return {{"size", input.size}, {"vocab_size", input.vocab_size}};
 }
 
 Json to_json(const GatedDeltaConfig& delta) {
@@ -131,6 +150,8 @@ const char* name_of(RopeType type) {
       return "yarn";
     case RopeType::kLongrope:
       return "longrope";
+    case RopeType::kProportional:
+      return "proportional";
   }
   return "";
 }
@@ -139,10 +160,20 @@ Json to_json(const LayerConfig& layer) {
   const auto or_null = [](const std::optional<int64_t>& value) {
     return value ? Json(*value) : Json(nullptr);
   };
-  return {{"mixer", name_of(layer.mixer)},
-          {"window", or_null(layer.window)},
-          {"rope", or_null(layer.rope)},
-          {"experts", layer.experts}};
+  Json json = {{"mixer", name_of(layer.mixer)},
+               {"window", or_null(layer.window)},
+               {"rope", or_null(layer.rope)},
+               {"experts", layer.experts},
+               {"mlp_factor", layer.mlp_factor}};
+  if (!layer.has_heads()) return json;
+  const AttentionSizes& sizes = layer.attention;
+  json["num_heads"] = sizes.num_heads;
+  json["num_key_value_heads"] = sizes.num_key_value_heads;
+  json["head_dim"] = sizes.head_dim;
+  json["v_head_dim"] = sizes.v_head_dim;
+  json["kv_layer"] = or_null(layer.kv_layer);
+  json["keys_as_values"] = layer.keys_as_values;
+  return json;
 }
 
 std::vector<int64_t> ModelConfig::attention_layers() const {
@@ -162,6 +193,11 @@ int64_t ModelConfig::conv_width() const {
   if (has_mixer(Mixer::kGatedDelta)) width = gated_delta.conv_width;
   if (has_mixer(Mixer::kShortConv)) width = std::max(width, short_conv_width);
   return width;
+}
+
+bool ModelConfig::lends_keys(int64_t layer) const {
+  return std::any_of(layers.begin(), layers.end(),
+                     [&](const LayerConfig& other) { return other.kv_layer == layer; });
 }
 
 HeadGrid ModelConfig::head_grid() const {
@@ -196,6 +232,8 @@ Json to_json(const ModelConfig& c) {
           {"clip_qkv", c.clip_qkv},
           {"attention_gate", c.attention_gate},
           {"qk_norm", name_of(c.qk_norm)},
+          {"v_norm", c.v_norm},
+          {"latent", to_json(c.latent)},
           {"gated_delta", to_json(c.gated_delta)},
           {"short_conv_width", c.short_conv_width},
           {"short_conv_bias", c.short_conv_bias},
@@ -206,10 +244,13 @@ Json to_json(const ModelConfig& c) {
           {"mlp_gate", c.mlp_gate},
           {"mlp_bias", c.mlp_bias},
           {"experts", to_json(c.experts)},
+          {"per_layer_input", to_json(c.per_layer_input)},
+          {"layer_scalar", c.layer_scalar},
           {"embedding_multiplier", c.embedding_multiplier},
           {"lm_head_bias", c.lm_head_bias},
           {"logit_multiplier", c.logit_multiplier},
           {"logit_softcap", c.logit_softcap},
+          {"num_mtp_layers", c.num_mtp_layers},
           {"ropes", ropes},
           {"layers", layers}};
 }

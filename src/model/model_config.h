@@ -15,7 +15,7 @@
 namespace air {
 
 /// How a rotary embedding is stretched to longer contexts.
-enum class RopeType { kDefault, kLinear, kDynamic, kLlama3, kYarn, kLongrope };
+enum class RopeType { kDefault, kLinear, kDynamic, kLlama3, kYarn, kLongrope, kProportional };
 
 /// "default", …: as config.json spells it.
 const char* name_of(RopeType type);
@@ -26,7 +26,7 @@ struct RopeConfig {
   double theta = 10000.0;
   int64_t rotary_dim = 0;    ///< leading dimensions of a head that are rotated
   bool interleaved = false;  ///< pairs (0, 1), (2, 3), … instead of (0, d/2), (1, d/2 + 1), …
-  double factor = 1.0;       ///< linear, dynamic, llama3, yarn
+  double factor = 1.0;       ///< linear, dynamic, llama3, yarn, proportional
   double attention_factor = 1.0;        ///< yarn, longrope: cosines and sines are multiplied by it
   int64_t max_position_embeddings = 0;  ///< dynamic: longer sequences change the frequencies
   int64_t original_max_position_embeddings = 0;  ///< llama3, yarn, longrope
@@ -37,6 +37,7 @@ struct RopeConfig {
   bool truncate = true;                          ///< yarn
   std::vector<double> short_factor;              ///< longrope, [rotary_dim / 2]
   std::vector<double> long_factor;               ///< longrope, [rotary_dim / 2]
+  int64_t turning_pairs = 0;                     ///< proportional: the first; others stand still
   /// Queries are multiplied by 1 + beta · ln(1 + ⌊position / original_max_position_embeddings⌋)
   /// after they were rotated; 0: not.
   double query_scale_beta = 0.0;
@@ -72,14 +73,24 @@ struct ExpertConfig {
   bool softmax_after_top_k = false;
   bool norm_topk_prob = false;  ///< weights of the best k sum to 1
   bool router_bias = false;
+  bool float_router = false;  ///< its product is taken in float32
   bool bias = false;
   /// sigmoid of each expert's score in place of a softmax, with the best k of score + bias.
   bool sigmoid_scores = false;
   bool selection_bias = false;
   double norm_eps = 0;             ///< added to the sum that the weights are divided by
   double routed_multiplier = 1.0;  ///< of the chosen experts' weights
-  /// Of an MLP that every token passes, times sigmoid(its gate · x); 0: there is none.
+  /// Of an MLP that every token passes, times sigmoid(its gate · x) where it has a gate; 0: there
+  /// is none.
   int64_t shared_intermediate_size = 0;
+  /// Experts lie in so many groups; only those of the best groups can be chosen. A group is as good
+  /// as its two best experts together, or as its best one.
+  int64_t num_groups = 1;
+  int64_t groups_per_tok = 1;
+  bool best_expert_ranks_group = false;
+  /// A layer with experts has its MLP too, and norms for what each of the two reads and adds; the
+  /// router has a norm of its own, each expert a factor.
+  bool beside_mlp = false;
 };
 
 /// What lets the tokens of a layer see each other.
@@ -101,6 +112,20 @@ struct AttentionSizes {
   int64_t k_size() const { return num_key_value_heads * head_dim; }
   int64_t v_size() const { return num_key_value_heads * v_head_dim; }
   int64_t out_size() const { return num_heads * v_head_dim; }
+};
+
+/// Keys and values of all heads as projections of a short vector (multi-head latent attention).
+struct LatentConfig {
+  int64_t kv_rank = 0;   ///< of that vector; 0: keys and values are projected as usual
+  int64_t q_rank = 0;    ///< the same of queries; 0: they are projected as usual
+  int64_t rope_dim = 0;  ///< of a head's key: the rotated part, which all heads share
+  double norm_eps = 0;   ///< of the norms of both vectors
+};
+
+/// An embedding of each layer's own, which the layer adds to its output (Gemma 4 E2B, E4B).
+struct PerLayerInputConfig {
+  int64_t size = 0;  ///< of a token in a layer; 0: there is none
+  int64_t vocab_size = 0;
 };
 
 /// The Gated DeltaNet of the layers that have one.
@@ -129,7 +154,11 @@ struct LayerConfig {
   std::optional<int64_t>
       window;                   ///< a key at distance < window is visible; none: every earlier one
   std::optional<int64_t> rope;  ///< index into ModelConfig::ropes; none: no positions (NoPE)
-  bool experts = false;         ///< a mixture instead of one MLP
+  bool experts = false;         ///< a mixture instead of one MLP, or beside it
+  /// The earlier layer whose keys and values it reads; none: it has its own.
+  std::optional<int64_t> kv_layer;
+  bool keys_as_values = false;  ///< values are what the keys' projection puts out
+  int64_t mlp_factor = 1;       ///< the MLP is so many times intermediate_size wide
 
   bool has_heads() const { return mixer == Mixer::kAttention; }
 };
@@ -167,6 +196,8 @@ struct ModelConfig {
   bool attention_gate = false;     ///< a head's output × sigmoid(gate · x), a gate per dimension
   QkNorm qk_norm = QkNorm::kNone;
   bool qk_norm_after_rope = false;
+  bool v_norm = false;  ///< values are normalised too, each head, without a weight
+  LatentConfig latent;
 
   GatedDeltaConfig gated_delta;
   int64_t short_conv_width = 0;  ///< kShortConv
@@ -178,12 +209,16 @@ struct ModelConfig {
   bool mlp_gate = true;       ///< down(act(gate(x)) · up(x)); false: down(act(up(x)))
   bool mlp_bias = false;
   ExpertConfig experts;
+  PerLayerInputConfig per_layer_input;
+  bool layer_scalar = false;  ///< a layer's output is multiplied by a number of its own
 
   double embedding_multiplier = 1.0;
   bool round_embedding_multiplier = false;  ///< Gemma rounds it to the model's dtype first
   bool lm_head_bias = false;
   double logit_multiplier = 1.0;
   double logit_softcap = 0.0;  ///< 0: none
+
+  int64_t num_mtp_layers = 0;  ///< after the last: they predict more tokens, and are passed over
 
   std::vector<RopeConfig> ropes;    ///< the different ones
   std::vector<LayerConfig> layers;  ///< [num_hidden_layers]
@@ -195,6 +230,8 @@ struct ModelConfig {
   bool has_mixer(Mixer mixer) const;
   /// Tokens that a layer's convolution sees, at most; 0: no layer has one.
   int64_t conv_width() const;
+  /// Whether a later layer reads this one's keys and values.
+  bool lends_keys(int64_t layer) const;
   /// The query heads of all layers.
   HeadGrid head_grid() const;
 };

@@ -110,6 +110,10 @@ at::Tensor inverse_frequencies(const RopeConfig& config, int64_t length) {
   if (config.type == RopeType::kLinear) frequencies.div_(config.factor);
   if (config.type == RopeType::kLlama3) stretch_llama3(config, frequencies);
   if (config.type == RopeType::kYarn) stretch_yarn(config, powers, frequencies);
+  if (config.type == RopeType::kProportional) {
+    frequencies.div_(config.factor);
+    frequencies.slice(0, config.turning_pairs).zero_();
+  }
   if (config.type == RopeType::kLongrope) stretch_longrope(config, length, powers, frequencies);
   return frequencies;
 }

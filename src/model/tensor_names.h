@@ -37,6 +37,35 @@ struct ShortConvNames {
   const char* out_proj = "conv.out_proj";
 };
 
+/// The parts of latent attention, as TensorNames.
+struct LatentNames {
+  const char* q_down = "self_attn.q_a_proj";
+  const char* q_norm = "self_attn.q_a_layernorm";
+  const char* q_up = "self_attn.q_b_proj";
+  const char* kv_down = "self_attn.kv_a_proj_with_mqa";
+  const char* kv_norm = "self_attn.kv_a_layernorm";
+  const char* kv_up = "self_attn.kv_b_proj";
+};
+
+/// What a layer with experts beside its MLP has besides, as TensorNames.
+struct BesideMlpNames {
+  const char* mlp_out_norm = nullptr;
+  const char* expert_norm = nullptr;
+  const char* expert_out_norm = nullptr;
+  const char* router_scale = nullptr;  ///< in full: the weight of the router's norm
+  const char* expert_scale = nullptr;  ///< in full
+};
+
+/// The parts of an embedding of each layer's own; the first three are not in a layer.
+struct PerLayerInputNames {
+  const char* embed_tokens = "embed_tokens_per_layer";
+  const char* model_proj = "per_layer_model_projection";
+  const char* norm = "per_layer_projection_norm";
+  const char* gate = "per_layer_input_gate";
+  const char* out_proj = "per_layer_projection";
+  const char* out_norm = "post_per_layer_input_norm";
+};
+
 /// Names without the part in front (`prefixes`, then "layers.N.") and without ".weight". Null: the
 /// family has no such tensor.
 struct TensorNames {
@@ -65,6 +94,7 @@ struct TensorNames {
   const char* k_norm = "self_attn.k_norm";
   const char* sinks = nullptr;
 
+  LatentNames latent;
   GatedDeltaNames delta;
   ShortConvNames short_conv;
 
@@ -76,7 +106,7 @@ struct TensorNames {
   const char* router = "mlp.gate";
   const char* selection_bias = "mlp.gate.e_score_correction_bias";  ///< in full
   const char* shared_expert = "mlp.shared_expert";                  ///< + ".gate_proj" …
-  const char* shared_gate = "mlp.shared_expert_gate";
+  const char* shared_gate = "mlp.shared_expert_gate";               ///< null: it has no gate
   /// Expert N is experts + ".N." + one of the three names.
   const char* experts = "mlp.experts";
   const char* expert_gate_proj = "gate_proj";
@@ -85,6 +115,10 @@ struct TensorNames {
   /// All experts in one tensor, [E, in, 2 · intermediate] with gate and up interleaved (gpt_oss),
   /// or MXFP4 blocks of it.
   bool interleaved_experts = false;
+  BesideMlpNames beside_mlp;
+
+  PerLayerInputNames per_layer_input;
+  const char* layer_scalar = "layer_scalar";  ///< in full
 };
 
 }  // namespace air

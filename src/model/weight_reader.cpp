@@ -3,11 +3,13 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
 
 #include <spdlog/spdlog.h>
 
 #include <array>
+#include <utility>
 
 #include "base/error.h"
 #include "model/mxfp4.h"
@@ -70,6 +72,9 @@ WeightReader::WeightReader(Checkpoint& checkpoint, const ModelConfig& config, at
   if (config.fp8)
     for (const char* suffix : {".activation_scale", ".input_scale"})
       checkpoint_.ignore_suffix(suffix);
+  for (int64_t i = 0; i < config.num_mtp_layers; ++i)
+    checkpoint_.ignore_prefix(prefix_ + "layers." + std::to_string(config.num_hidden_layers + i) +
+                              ".");
   for (const char* part : config.names.other_parts)
     if (part != nullptr) checkpoint_.ignore_prefix(part);
 }
@@ -117,6 +122,12 @@ Norm WeightReader::norm(const char* part, at::IntArrayRef shape) {
   if (config_.norm.bias)
     norm.bias = materialize(checkpoint_.view(name + ".bias", shape), name + ".bias", dtype);
   return norm;
+}
+
+// Of a norm without a weight.
+at::Tensor WeightReader::norm_of_ones(int64_t size) const {
+  const at::ScalarType dtype = config_.norm.in_float32 ? at::kFloat : dtype_;
+  return at::ones({size}, at::TensorOptions().dtype(dtype).device(device_));
 }
 
 Norm WeightReader::each_head_norm(const char* part, int64_t heads, int64_t head_dim) {
@@ -194,7 +205,7 @@ DecoderLayer WeightReader::layer(int64_t index) {
         !checkpoint_.has(layer_ + post + ".weight"))
       post = names.delta.mlp_norm;
     layer.attention_post_norm = norm(post, {config_.hidden_size});
-    read_attention(layer_config.attention, layer);
+    read_attention(layer_config, layer);
   } else if (layer_config.mixer == Mixer::kGatedDelta) {
     const char* own = names.delta.layer_norm;
     layer.attention_norm = norm(own != nullptr ? own : names.attention_norm, {config_.hidden_size});
@@ -209,15 +220,18 @@ DecoderLayer WeightReader::layer(int64_t index) {
     if (!config_.parallel_blocks) layer.mlp_norm = norm(names.mlp_norm, {config_.hidden_size});
     layer.mlp_post_norm = norm(names.mlp_post_norm, {config_.hidden_size});
   }
-  if (layer_config.experts)
-    read_experts(layer);
-  else
-    read_mlp(layer);
+  if (layer_config.experts) read_experts(layer);
+  if (layer_config.experts && config_.experts.beside_mlp) read_beside_mlp(layer);
+  if (!layer_config.experts || config_.experts.beside_mlp)
+    read_mlp(layer_config.mlp_factor * config_.intermediate_size, layer);
+  if (config_.per_layer_input.size > 0) read_per_layer_input(index, layer);
+  if (config_.layer_scalar) layer.scalar = tensor(layer_ + names.layer_scalar, {1});
   return layer;
 }
 
-void WeightReader::read_attention(const AttentionSizes& sizes, DecoderLayer& layer) {
+void WeightReader::read_projections(const LayerConfig& config, DecoderLayer& layer) {
   const TensorNames& names = config_.names;
+  const AttentionSizes& sizes = config.attention;
   const int64_t hidden = config_.hidden_size;
   const int64_t q = sizes.q_size(), k = sizes.k_size(), v = sizes.v_size();
   if (names.qkv_proj != nullptr) {
@@ -232,13 +246,36 @@ void WeightReader::read_attention(const AttentionSizes& sizes, DecoderLayer& lay
       read_gated_queries(sizes, layer);
     else
       layer.q_proj = linear(layer_ + names.q_proj, q, hidden, config_.qkv_bias);
-    layer.k_proj = linear(layer_ + names.k_proj, k, hidden, config_.qkv_bias);
-    layer.v_proj = linear(layer_ + names.v_proj, v, hidden, config_.qkv_bias);
+    if (!config.kv_layer) {
+      layer.k_proj = linear(layer_ + names.k_proj, k, hidden, config_.qkv_bias);
+      if (!config.keys_as_values)
+        layer.v_proj = linear(layer_ + names.v_proj, v, hidden, config_.qkv_bias);
+    }
   }
-  if (!device_.is_cpu()) layer.qkv_proj = joined({&layer.q_proj, &layer.k_proj, &layer.v_proj});
-  layer.o_proj = linear(layer_ + names.o_proj, hidden, sizes.out_size(), config_.o_bias);
+  std::vector<Linear*> parts;
+  for (Linear* part : {&layer.q_proj, &layer.k_proj, &layer.v_proj})
+    if (part->weight.defined()) parts.push_back(part);
+  if (!device_.is_cpu()) layer.qkv_proj = joined(parts);
+}
+
+void WeightReader::read_attention(const LayerConfig& config, DecoderLayer& layer) {
+  const TensorNames& names = config_.names;
+  const AttentionSizes& sizes = config.attention;
+  if (config_.latent.kv_rank > 0)
+    read_latent_attention(sizes, layer);
+  else
+    read_projections(config, layer);
+  layer.o_proj =
+      linear(layer_ + names.o_proj, config_.hidden_size, sizes.out_size(), config_.o_bias);
   layer.q_norm = qk_norm(names.q_norm, sizes.num_heads, sizes.head_dim);
-  layer.k_norm = qk_norm(names.k_norm, sizes.num_key_value_heads, sizes.head_dim);
+  if (config.kv_layer) {
+    // Some checkpoints hold what a layer would need that had its own.
+    for (const char* part : {names.k_proj, names.v_proj, names.k_norm})
+      checkpoint_.ignore_prefix(layer_ + part + ".");
+  } else {
+    layer.k_norm = qk_norm(names.k_norm, sizes.num_key_value_heads, sizes.head_dim);
+    if (config_.v_norm) layer.v_norm.weight = norm_of_ones(sizes.v_head_dim);
+  }
   if (config_.attention_sinks) layer.sinks = tensor(layer_ + names.sinks, {sizes.num_heads});
 }
 
@@ -266,123 +303,9 @@ at::Tensor WeightReader::float_tensor(const std::string& name, at::IntArrayRef s
   return materialize(checkpoint_.view(name, shape), name, at::kFloat);
 }
 
-void WeightReader::read_delta_projections(DecoderLayer& layer) {
-  const GatedDeltaConfig& sizes = config_.gated_delta;
-  const GatedDeltaNames& names = config_.names.delta;
-  const auto part = [&](const char* name, int64_t rows) {
-    return linear(layer_ + name, rows, config_.hidden_size, false);
-  };
-  if (names.qkv_proj != nullptr)
-    layer.delta.qkv_proj = part(names.qkv_proj, sizes.channels());
-  else
-    layer.delta.qkv_proj.weight = at::cat({part(names.q_proj, sizes.key_size()).weight,
-                                           part(names.k_proj, sizes.key_size()).weight,
-                                           part(names.v_proj, sizes.value_size()).weight});
-  layer.output_gate = part(names.z_proj, sizes.value_size());
-  layer.delta.rates_proj.weight = at::cat({part(names.b_proj, sizes.num_value_heads).weight,
-                                           part(names.a_proj, sizes.num_value_heads).weight});
-}
-
-// qwen3_next: of each key head its query, its key, its values and their gates; of each key head the
-// betas of its value heads, then their decays.
-void WeightReader::read_interleaved_delta(DecoderLayer& layer) {
-  const GatedDeltaConfig& sizes = config_.gated_delta;
-  const int64_t heads = sizes.num_key_heads, hidden = config_.hidden_size, dk = sizes.key_head_dim,
-                r = sizes.group_size(), values = r * sizes.value_head_dim;
-  const std::string qkvz_name = layer_ + config_.names.delta.qkvz_proj + ".weight",
-                    ba_name = layer_ + config_.names.delta.ba_proj + ".weight";
-  const auto of_heads = [&](const at::Tensor& all, int64_t begin, int64_t rows) {
-    return all.unflatten(0, {heads, -1}).narrow(1, begin, rows).flatten(0, 1);
-  };
-  const at::Tensor qkvz =
-      checkpoint_.view(qkvz_name, {sizes.channels() + sizes.value_size(), hidden});
-  layer.delta.qkv_proj.weight = materialize(
-      at::cat({of_heads(qkvz, 0, dk), of_heads(qkvz, dk, dk), of_heads(qkvz, 2 * dk, values)}),
-      qkvz_name, dtype_);
-  layer.output_gate.weight =
-      materialize(of_heads(qkvz, 2 * dk + values, values), qkvz_name, dtype_);
-  const at::Tensor ba = checkpoint_.view(ba_name, {2 * sizes.num_value_heads, hidden});
-  layer.delta.rates_proj.weight =
-      materialize(at::cat({of_heads(ba, 0, r), of_heads(ba, r, r)}), ba_name, dtype_);
-}
-
-// transformers cuts the three convolutions of olmo_hybrid into thirds where it saves them: only
-// their sum is what config.json says.
-at::Tensor WeightReader::delta_conv() {
-  const GatedDeltaConfig& sizes = config_.gated_delta;
-  const GatedDeltaNames& names = config_.names.delta;
-  if (names.conv != nullptr)
-    return tensor(layer_ + names.conv + ".weight", {sizes.channels(), 1, sizes.conv_width});
-  std::vector<at::Tensor> parts;
-  int64_t channels = 0;
-  for (const char* part : names.qkv_convs) {
-    const std::string name = layer_ + part + ".weight";
-    const std::vector<int64_t> shape = checkpoint_.shape_of(name);
-    const int64_t rows = shape.empty() ? 0 : shape.front();
-    parts.push_back(tensor(name, {rows, 1, sizes.conv_width}));
-    channels += rows;
-  }
-  if (channels != sizes.channels())
-    throw Error(ErrorKind::kModel, checkpoint_.folder().string(),
-                "the convolutions of \"" + layer_ + "\" have " + std::to_string(channels) +
-                    " channels, config.json asks for " + std::to_string(sizes.channels()));
-  return at::cat(parts);
-}
-
-void WeightReader::read_gated_delta(DecoderLayer& layer) {
-  const GatedDeltaConfig& sizes = config_.gated_delta;
-  const GatedDeltaNames& names = config_.names.delta;
-  const int64_t heads = sizes.num_key_heads;
-  const int64_t keys = sizes.key_size(), values = sizes.value_size();
-  GatedDelta& delta = layer.delta;
-  if (names.qkvz_proj != nullptr)
-    read_interleaved_delta(layer);
-  else
-    read_delta_projections(layer);
-  const at::Tensor conv = delta_conv().squeeze(1).to(at::kFloat);
-  const auto by_key_head = [&](int64_t begin, int64_t rows) {
-    return conv.narrow(0, begin, rows).unflatten(0, {heads, rows / heads});
-  };
-  delta.conv =
-      at::cat({by_key_head(0, keys), by_key_head(keys, keys), by_key_head(2 * keys, values)}, 1)
-          .transpose(1, 2)
-          .contiguous();
-  delta.a_log = float_tensor(layer_ + names.a_log, {sizes.num_value_heads});
-  delta.dt_bias = float_tensor(layer_ + names.dt_bias, {sizes.num_value_heads});
-  delta.out_norm.weight = float_tensor(layer_ + names.out_norm + ".weight", {sizes.value_head_dim});
-  layer.o_proj = linear(layer_ + names.out_proj, config_.hidden_size, values, false);
-}
-
-void WeightReader::read_short_conv(DecoderLayer& layer) {
-  const ShortConvNames& names = config_.names.short_conv;
-  const int64_t hidden = config_.hidden_size, width = config_.short_conv_width;
-  const bool bias = config_.short_conv_bias;
-  const auto third = [&](int64_t index) {
-    return rows_of(layer_ + names.in_proj, {index * hidden, hidden, 3 * hidden}, hidden, bias);
-  };
-  layer.short_conv.b_proj = third(0);
-  layer.output_gate = third(1);
-  layer.short_conv.x_proj = third(2);
-  const std::string name = layer_ + names.conv;
-  layer.short_conv.conv =
-      tensor(name + ".weight", {hidden, 1, width}).squeeze(1).t().to(at::kFloat).contiguous();
-  if (bias) layer.short_conv.conv_bias = tensor(name + ".bias", {hidden}).to(at::kFloat);
-  layer.o_proj = linear(layer_ + names.out_proj, hidden, hidden, bias);
-}
-
-void WeightReader::read_shared_expert(DecoderLayer& layer) {
+void WeightReader::read_mlp(int64_t inner, DecoderLayer& layer) {
   const TensorNames& names = config_.names;
-  const int64_t hidden = config_.hidden_size, inner = config_.experts.shared_intermediate_size;
-  const std::string name = layer_ + names.shared_expert + ".";
-  layer.experts.shared = {linear(name + names.expert_gate_proj, inner, hidden, false),
-                          linear(name + names.expert_up_proj, inner, hidden, false),
-                          linear(name + names.expert_down_proj, hidden, inner, false)};
-  layer.experts.shared_gate = linear(layer_ + names.shared_gate, 1, hidden, false);
-}
-
-void WeightReader::read_mlp(DecoderLayer& layer) {
-  const TensorNames& names = config_.names;
-  const int64_t hidden = config_.hidden_size, inner = config_.intermediate_size;
+  const int64_t hidden = config_.hidden_size;
   if (names.gate_up_proj != nullptr) {
     layer.mlp.gate_proj =
         rows_of(layer_ + names.gate_up_proj, {0, inner, 2 * inner}, hidden, config_.mlp_bias);
@@ -396,98 +319,25 @@ void WeightReader::read_mlp(DecoderLayer& layer) {
   layer.mlp.down_proj = linear(layer_ + names.down_proj, hidden, inner, config_.mlp_bias);
 }
 
-void WeightReader::read_experts(DecoderLayer& layer) {
-  const TensorNames& names = config_.names;
-  const ExpertConfig& experts = config_.experts;
-  layer.experts.router =
-      linear(layer_ + names.router, experts.num_experts, config_.hidden_size, experts.router_bias);
-  if (experts.selection_bias)
-    layer.experts.selection_bias =
-        float_tensor(layer_ + names.selection_bias, {experts.num_experts});
-  if (experts.shared_intermediate_size > 0) read_shared_expert(layer);
-  layer.experts.experts.reserve(experts.num_experts);
-  const std::string name = layer_ + names.experts;
-  if (checkpoint_.has(name + ".gate_up_proj_blocks"))
-    read_mxfp4_experts(name, layer);
-  else if (names.interleaved_experts)
-    read_interleaved_experts(name, layer);
-  else if (checkpoint_.has(name + ".gate_up_proj"))
-    read_stacked_experts(name, layer);
-  else
-    for (int64_t i = 0; i < experts.num_experts; ++i)
-      layer.experts.experts.push_back(expert(name, i));
-  if (device_.is_cuda() && dtype_ == at::kBFloat16) stack_experts(layer.experts);
-}
-
-Mlp WeightReader::expert(const std::string& name, int64_t index) {
-  const TensorNames& names = config_.names;
-  const int64_t hidden = config_.hidden_size, inner = config_.experts.intermediate_size;
-  const std::string own_name = name + "." + std::to_string(index) + ".";
-  return {linear(own_name + names.expert_gate_proj, inner, hidden, config_.experts.bias),
-          linear(own_name + names.expert_up_proj, inner, hidden, config_.experts.bias),
-          linear(own_name + names.expert_down_proj, hidden, inner, config_.experts.bias)};
-}
-
-// transformers 5 can save all experts of a layer in one tensor: [E, 2 · inner, hidden], gates
-// before ups.
-void WeightReader::read_stacked_experts(const std::string& name, DecoderLayer& layer) {
-  const int64_t hidden = config_.hidden_size, inner = config_.experts.intermediate_size,
-                count = config_.experts.num_experts;
-  const std::string gate_up_name = name + ".gate_up_proj", down_name = name + ".down_proj";
-  const at::Tensor gate_up = checkpoint_.view(gate_up_name, {count, 2 * inner, hidden});
-  const at::Tensor down = checkpoint_.view(down_name, {count, hidden, inner});
-  for (int64_t i = 0; i < count; ++i)
-    layer.experts.experts.push_back(
-        {{materialize(gate_up[i].narrow(0, 0, inner), gate_up_name, dtype_), {}},
-         {materialize(gate_up[i].narrow(0, inner, inner), gate_up_name, dtype_), {}},
-         {materialize(down[i], down_name, dtype_), {}}});
-}
-
-// gpt_oss: input before output, [E, hidden, 2 · inner], gate and up taking turns.
-void WeightReader::read_interleaved_experts(const std::string& name, DecoderLayer& layer) {
-  const int64_t hidden = config_.hidden_size, inner = config_.experts.intermediate_size,
-                count = config_.experts.num_experts;
-  const std::string gate_up_name = name + ".gate_up_proj", down_name = name + ".down_proj";
-  const at::Tensor gate_up = checkpoint_.view(gate_up_name, {count, hidden, 2 * inner});
-  const at::Tensor down = checkpoint_.view(down_name, {count, inner, hidden});
-  const at::Tensor gate_up_bias = checkpoint_.view(gate_up_name + "_bias", {count, 2 * inner});
-  const at::Tensor down_bias = checkpoint_.view(down_name + "_bias", {count, hidden});
-  for (int64_t i = 0; i < count; ++i) {
-    const at::Tensor both = gate_up[i].t();  // [2 · inner, hidden]
-    layer.experts.experts.push_back(
-        {{materialize(both.slice(0, 0, 2 * inner, 2), gate_up_name, dtype_),
-          materialize(gate_up_bias[i].slice(0, 0, 2 * inner, 2), gate_up_name + "_bias", dtype_)},
-         {materialize(both.slice(0, 1, 2 * inner, 2), gate_up_name, dtype_),
-          materialize(gate_up_bias[i].slice(0, 1, 2 * inner, 2), gate_up_name + "_bias", dtype_)},
-         {materialize(down[i].t(), down_name, dtype_),
-          materialize(down_bias[i], down_name + "_bias", dtype_)}});
+void WeightReader::read_per_layer_input(int64_t index, DecoderLayer& layer) {
+  const PerLayerInputNames& names = config_.names.per_layer_input;
+  const int64_t hidden = config_.hidden_size, size = config_.per_layer_input.size,
+                of_all = config_.num_hidden_layers * size;
+  if (!per_layer_input_.defined()) {
+    per_layer_input_.embed_tokens = tensor(prefix_ + names.embed_tokens + ".weight",
+                                           {config_.per_layer_input.vocab_size, of_all});
+    const std::string of_layer = std::exchange(layer_, prefix_);
+    per_layer_input_.norm = norm(names.norm, {size});
+    layer_ = of_layer;
   }
-}
-
-// gpt_oss as published: [E, out, in / 32] blocks of 32 four-bit numbers with a scale each, output
-// before input.
-void WeightReader::read_mxfp4_experts(const std::string& name, DecoderLayer& layer) {
-  const int64_t hidden = config_.hidden_size, inner = config_.experts.intermediate_size,
-                count = config_.experts.num_experts;
-  const Mxfp4Matrix gate_up =
-      mxfp4_matrix(checkpoint_, name + ".gate_up_proj", count, 2 * inner, hidden);
-  const Mxfp4Matrix down = mxfp4_matrix(checkpoint_, name + ".down_proj", count, hidden, inner);
-  const std::string gate_up_bias_name = name + ".gate_up_proj_bias",
-                    down_bias_name = name + ".down_proj_bias";
-  const at::Tensor gate_up_bias = checkpoint_.view(gate_up_bias_name, {count, 2 * inner});
-  const at::Tensor down_bias = checkpoint_.view(down_bias_name, {count, hidden});
-  const auto unpacked = [&](const Mxfp4Matrix& matrix, int64_t expert, int64_t first,
-                            int64_t step) {
-    const at::Tensor wide = unpack_mxfp4(matrix, expert, first, step, device_);
-    return materialize(wide, matrix.name + "_blocks", dtype_);
-  };
-  for (int64_t i = 0; i < count; ++i)
-    layer.experts.experts.push_back(
-        {{unpacked(gate_up, i, 0, 2),
-          materialize(gate_up_bias[i].slice(0, 0, 2 * inner, 2), gate_up_bias_name, dtype_)},
-         {unpacked(gate_up, i, 1, 2),
-          materialize(gate_up_bias[i].slice(0, 1, 2 * inner, 2), gate_up_bias_name, dtype_)},
-         {unpacked(down, i, 0, 1), materialize(down_bias[i], down_bias_name, dtype_)}});
+  PerLayerInput& input = layer.per_layer_input;
+  input.embed_tokens = per_layer_input_.embed_tokens.narrow(1, index * size, size);
+  input.norm = per_layer_input_.norm;
+  input.model_proj =
+      rows_of(prefix_ + names.model_proj, {index * size, size, of_all}, hidden, false);
+  input.gate = linear(layer_ + names.gate, size, hidden, false);
+  input.out_proj = linear(layer_ + names.out_proj, hidden, size, false);
+  input.out_norm = norm(names.out_norm, {hidden});
 }
 
 void WeightReader::finish() { checkpoint_.finish(); }

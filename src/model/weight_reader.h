@@ -51,10 +51,13 @@ class WeightReader {
   };
   Linear rows_of(const std::string& name, RowRange rows, int64_t in, bool bias);
   Norm norm(const char* part, at::IntArrayRef shape);
+  at::Tensor norm_of_ones(int64_t size) const;
   Norm each_head_norm(const char* part, int64_t heads, int64_t head_dim);
   Norm qk_norm(const char* part, int64_t heads, int64_t head_dim);
   Linear tied_lm_head(const std::string& name);
-  void read_attention(const AttentionSizes& sizes, DecoderLayer& layer);
+  void read_attention(const LayerConfig& config, DecoderLayer& layer);
+  void read_projections(const LayerConfig& config, DecoderLayer& layer);
+  void read_latent_attention(const AttentionSizes& sizes, DecoderLayer& layer);
   void read_gated_queries(const AttentionSizes& sizes, DecoderLayer& layer);
   void read_gated_delta(DecoderLayer& layer);
   void read_delta_projections(DecoderLayer& layer);
@@ -63,7 +66,9 @@ class WeightReader {
   void read_short_conv(DecoderLayer& layer);
   void read_shared_expert(DecoderLayer& layer);
   at::Tensor float_tensor(const std::string& name, at::IntArrayRef shape);
-  void read_mlp(DecoderLayer& layer);
+  void read_mlp(int64_t inner, DecoderLayer& layer);
+  void read_beside_mlp(DecoderLayer& layer);
+  void read_per_layer_input(int64_t index, DecoderLayer& layer);
   void read_experts(DecoderLayer& layer);
   Mlp expert(const std::string& name, int64_t index);
   void read_stacked_experts(const std::string& name, DecoderLayer& layer);
@@ -74,8 +79,9 @@ class WeightReader {
   const ModelConfig& config_;
   at::ScalarType dtype_;
   at::Device device_;
-  std::string prefix_;  // of the decoder
-  std::string layer_;   // prefix of the layer that is being read
+  std::string prefix_;             // of the decoder
+  std::string layer_;              // prefix of the layer that is being read
+  PerLayerInput per_layer_input_;  // what all layers share: the whole table, and a norm
   int64_t num_parameters_ = 0;
   int64_t num_bytes_ = 0;
 };

@@ -22,6 +22,22 @@ _LFM2_EXPERTS = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_s
                  "num_hidden_layers": 4, "layer_types": ["conv", "full_attention"] * 2}
 _QWEN35_VISION = {"hidden_size": 16, "depth": 1, "num_heads": 2, "intermediate_size": 16, "out_hidden_size": 48,
                 "num_position_embeddings": 16}
+# Heads of two sizes; where there is no window, values are keys and heads fewer (31B, 12B); embeddings of each layer, keys and
+# values of earlier layers, MLPs of two widths (E2B, E4B); experts beside the MLP (26B-A4B).
+_GEMMA4 = {"head_dim": 16, "global_head_dim": 32, "sliding_window": 8, "num_hidden_layers": 4,
+           "layer_types": ["sliding_attention", "full_attention"] * 2}
+_GEMMA4_DENSE = _GEMMA4 | {"num_global_key_value_heads": 1, "attention_k_eq_v": True, "final_logit_softcapping": 5.0}
+_GEMMA4_SMALL = _GEMMA4 | {"num_hidden_layers": 6, "num_kv_shared_layers": 3, "use_double_wide_mlp": True,
+                           "layer_types": ["sliding_attention"] * 2 + ["full_attention", "sliding_attention"] + ["full_attention"] * 2,
+                           "hidden_size_per_layer_input": 8, "vocab_size_per_layer_input": VOCAB_SIZE}
+_GEMMA4_EXPERTS = _GEMMA4_DENSE | {"hidden_size_per_layer_input": 0, "enable_moe_block": True, "num_experts": 5, "top_k_experts": 2,
+                                   "moe_intermediate_size": 24}
+_GEMMA4_VISION = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+                  "num_key_value_heads": 2, "head_dim": 8, "position_embedding_size": 16}
+# Experts in groups, of which the best ones are open; latent attention.
+_ROUTED = {"n_routed_experts": 6, "num_experts_per_tok": 3, "n_group": 3, "topk_group": 2, "moe_intermediate_size": 24,
+           "n_shared_experts": 2, "routed_scaling_factor": 1.5}
+_LATENT = _MHA | {"q_lora_rank": 20, "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 12, "v_head_dim": 10}
 # Small sides of multimodal models: none of them takes part in a text.
 _PIXTRAL = {"model_type": "pixtral", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
             "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
@@ -54,7 +70,7 @@ def _by_layer_type(full, sliding):
 
 
 # Text parts of models that also see images, saved as the whole. Gemma 3's is saved from the text model.
-WRAPPERS = {"qwen3_5", "qwen3_5_moe"}
+WRAPPERS = {"qwen3_5", "qwen3_5_moe", "gemma4", "gemma4_unified"}
 
 # family: {name of the configuration: keys away from _SIZES}
 FAMILIES = {
@@ -158,6 +174,27 @@ FAMILIES = {
                                         "num_attention_heads": 2, "image_size": 28, "patch_size": 14},
                       "mm_tokens_per_image": 4, "image_token_index": 95, "boi_token_index": 94, "eoi_token_index": 93},
     },
+    "gemma4_text": {
+        "31B": _GEMMA4_DENSE | {"hidden_size_per_layer_input": 0},
+        "E2B": _GEMMA4_SMALL,
+        "26B-A4B": _GEMMA4_EXPERTS,
+        "untied-bias-mha": _GEMMA4 | _MHA | {"hidden_size_per_layer_input": 0, "tie_word_embeddings": False, "attention_bias": True}
+                           | _by_layer_type({"rope_type": "proportional", "partial_rotary_factor": 0.6, "rope_theta": 500.0, "factor": 2.0},
+                                            {"rope_type": "default", "rope_theta": 100.0}),
+    },
+    "gemma4": {
+        "E2B": {"text_config": _SIZES | _GEMMA4_SMALL, "vision_config": _GEMMA4_VISION},
+        "26B-A4B": {"text_config": _SIZES | _GEMMA4_EXPERTS | {"use_bidirectional_attention": "vision"},
+                    "vision_config": _GEMMA4_VISION},
+    },
+    "gemma4_unified_text": {
+        "12B": _GEMMA4_DENSE,
+        "shared-keys": _GEMMA4 | {"num_kv_shared_layers": 2, "use_double_wide_mlp": True},
+    },
+    "gemma4_unified": {
+        "12B": {"text_config": _SIZES | _GEMMA4_DENSE,
+                "vision_config": {"patch_size": 4, "mm_embed_dim": 48, "mm_posemb_size": 8, "output_proj_dims": 48}},
+    },
     "phi3": {
         "default": _MHA,
         "gqa-window-tied": {"sliding_window": 10, "tie_word_embeddings": True},
@@ -204,6 +241,26 @@ FAMILIES = {
         "partial": {"head_dim": 16},
         "mha-tied": _MHA | {"head_dim": 12, "attention_bias": False, "tie_word_embeddings": True,
                             "rope_parameters": {"rope_type": "default", "partial_rotary_factor": 1.0}},
+    },
+    "glm4_moe": {
+        "groups-bias-norms": _ROUTED | {"head_dim": 16, "attention_bias": True, "use_qk_norm": True},
+        "no-groups-mha-tied": _ROUTED | _MHA | {"n_group": 1, "topk_group": 1, "head_dim": 12, "norm_topk_prob": False,
+                                                "first_k_dense_replace": 0, "tie_word_embeddings": True},
+    },
+    "glm4_moe_lite": {
+        "latent": _ROUTED | _LATENT | {"n_group": 1, "topk_group": 1},
+        "groups-whole-queries": _ROUTED | _LATENT | {"q_lora_rank": None, "rope_interleave": False, "attention_bias": True,
+                                                     "mlp_layer_types": ["sparse", "dense", "sparse"]},
+    },
+    "deepseek_v3": {
+        "groups": _ROUTED | _LATENT | {"first_k_dense_replace": 1},
+        "yarn-whole-queries": _ROUTED | _LATENT | {"first_k_dense_replace": 2, "q_lora_rank": None, "v_head_dim": 24,
+                                                   "rope_parameters": _YARN | {"mscale": 1.0, "mscale_all_dim": 0.7}},
+    },
+    "deepseek_v2": {
+        "greedy": _ROUTED | _LATENT | {"first_k_dense_replace": 1},
+        "groups-yarn": _ROUTED | _LATENT | {"topk_method": "group_limited_greedy", "attention_bias": True,
+                                            "rope_parameters": _YARN | {"mscale": 0.7, "mscale_all_dim": 0.7}},
     },
     "seed_oss": {
         "gqa": {"head_dim": 16},
@@ -312,13 +369,16 @@ def make_config(family, name, **more):
 def _randomise(model, family, seed):
     """Weights are drawn wide, so that attention is far from uniform and losses far from log V."""
     generator = torch.Generator().manual_seed(seed)
-    minus_one = family.startswith(("gemma", "qwen3_5", "qwen3_next"))     # these keep a norm's weight - 1
+    # these keep a norm's weight - 1
+    minus_one = family.startswith(("gemma", "qwen3_5", "qwen3_next")) and not family.startswith("gemma4")
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if name.endswith("sinks"):
                 weight.normal_(1.0, 1.0, generator=generator)
             elif name.endswith("A_log"):
                 weight.normal_(-1.5, 1.0, generator=generator)      # from fast to slow decay
+            elif name.endswith(("router.scale", "per_expert_scale")):
+                weight.uniform_(0.5, 1.5, generator=generator)
             elif "conv" in name:
                 weight.normal_(0.0, 0.6, generator=generator)
             elif weight.dim() == 1 and name.endswith("weight"):
@@ -329,8 +389,10 @@ def _randomise(model, family, seed):
             else:
                 weight.normal_(0.0, 1.6 / math.sqrt(48), generator=generator)
         for name, buffer in model.named_buffers():
-            if name.endswith("expert_bias"):
+            if name.endswith(("expert_bias", "e_score_correction_bias")):
                 buffer.normal_(0.0, 0.3, generator=generator)
+            elif name.endswith("layer_scalar"):
+                buffer.uniform_(0.5, 1.5, generator=generator)
 
 
 def make_model(folder, family, name, seed=0, dtype=torch.float32, config=None, **save):

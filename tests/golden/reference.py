@@ -201,7 +201,7 @@ class ModelReference:
         recall = float((log_probs.argmax(-1) == torch.tensor(answer)).double().mean())
         needle = set(ids[probe["needle_begin"]:probe["needle_end"]])
         scores = np.zeros((self.num_layers, self.num_heads))
-        for layer, peaks in enumerate(plan.peaks):
+        for layer, peaks in zip(self.attention_layers, plan.peaks, strict=True):
             for head in range(self.num_heads):
                 copied = {token for token, peak in zip(answer, peaks[head])
                           if token in needle and ids[peak] == token

@@ -73,10 +73,12 @@ def losses_of(nll, sequences):
     return nll[keep]
 
 
-def compare(window, folder, mode="uniform", sequences=SEQUENCES, **more):
-    """Largest differences (logits base, logits masked, losses) between air, packed, and transformers, one by one."""
+def compare(window, folder, mode="uniform", sequences=SEQUENCES, masked=None, **more):
+    """Largest differences (logits base, logits masked, losses) between air, packed, and transformers, one by one.
+
+    masked: heads in place of those of masks()."""
     reference = ModelReference(folder)
-    variants = masks(reference.attention_layers, reference.num_heads)
+    variants = [[], masked] if masked else masks(reference.attention_layers, reference.num_heads)
     found = window.run(folder, sequences, variants, mode, **more)
     differences, base = [], None
     for variant, logits, nll in zip(variants, found["logits"], found["nll"], strict=True):
@@ -116,12 +118,13 @@ def test_bfloat16(family, window, table, tmp_path):
     expected = np.concatenate([forward_logits(model, ids, Plan(), "eager") for ids in SEQUENCES])
     difference = np.abs(losses_of(found["nll"][0], SEQUENCES) - nll_of(expected, SEQUENCES)).mean()
     table[family]["bfloat16"] = difference
-    experts = "moe" in family or family in ("mixtral", "gpt_oss", "qwen3_next")
+    experts = "moe" in family or family in ("mixtral", "gpt_oss", "qwen3_next", "deepseek_v2", "deepseek_v3")
     assert difference < (BFLOAT16_EXPERTS_TOLERANCE if experts else BFLOAT16_TOLERANCE)
 
 
 @pytest.mark.parametrize("family,name", [("gemma2", "caps-windows"), ("gpt_oss", "sinks-windows"), ("mistral", "window"),
-                                         ("smollm3", "nope"), ("glm4", "partial"), ("llama", "yarn")])
+                                         ("smollm3", "nope"), ("glm4", "partial"), ("llama", "yarn"), ("gemma4_text", "31B"),
+                                         ("deepseek_v3", "groups")])
 def test_attention_rows(family, name, window, tmp_path):
     make_model(tmp_path / "model", family, name)
     reference = ModelReference(tmp_path / "model")
@@ -189,7 +192,7 @@ def test_chunk_borders(family, name, window, tmp_path):
     assert_whole_texts(tmp_path / "model", window, sequences, [-1] * len(sequences))
 
 
-@pytest.mark.parametrize("family,name", HYBRIDS)
+@pytest.mark.parametrize("family,name", [*HYBRIDS, ("gemma4_text", "E2B"), ("deepseek_v3", "yarn-whole-queries")])
 def test_a_shared_prompt(family, name, window, tmp_path):
     """Answers continue one prompt's state, in both variants, as if each text were whole. Prompts shorter than a convolution and
     longer than a chunk."""
@@ -201,6 +204,12 @@ def test_a_shared_prompt(family, name, window, tmp_path):
         sequences += [random.integers(2, VOCAB_SIZE - 4, length).tolist() for length in [prompt, *lengths]]
         prefix += [-1] + [first] * len(lengths)
     assert_whole_texts(tmp_path / "model", window, sequences, prefix)
+
+
+def test_keys_from_below_the_first_masked_layer(window, tmp_path):
+    """Layers 3 to 5 read the keys and values of 1 and 2: masked above those, both models read the same ones."""
+    make_model(tmp_path / "model", "gemma4_text", "E2B")
+    assert max(compare(window, tmp_path / "model", masked=[(3, 1), (4, 0), (5, 2)])) < TOLERANCE
 
 
 # Names and packagings of the same weights.
@@ -322,6 +331,31 @@ def test_experts_in_one_tensor(family, window, tmp_path):
     (out / "config.json").write_bytes((folder / "config.json").read_bytes())
     save_file(stacked, out / "model.safetensors")
     assert same_logits(window, folder, out)
+
+
+def test_what_layers_do_not_need_is_passed_over(window, tmp_path):
+    """Keys and values of layers that read those of others, as Gemma 4's hub files hold them."""
+    make_model(tmp_path / "model", "gemma4_text", "E2B")
+    for copy in ("more", "unknown"):
+        shutil.copytree(tmp_path / "model", tmp_path / copy)
+    tensors = load_file(tmp_path / "model" / "model.safetensors")
+    assert "model.layers.4.self_attn.k_proj.weight" not in tensors
+    extra = {f"model.layers.4.self_attn.{part}.weight": torch.ones(3) for part in ("k_proj", "v_proj", "k_norm")}
+    save_file(tensors | extra, tmp_path / "more" / "model.safetensors")
+    assert same_logits(window, tmp_path / "model", tmp_path / "more")
+    save_file(tensors | {"model.layers.4.self_attn.k_scale": torch.ones(3)}, tmp_path / "unknown" / "model.safetensors")
+    assert "k_scale" in window.error(tmp_path / "unknown")
+
+
+def test_layers_that_predict_more_tokens_are_passed_over(window, tmp_path):
+    """They lie after the last layer; a layer after those is an error."""
+    make_model(tmp_path / "model", "deepseek_v3", "groups")
+    tensors = load_file(tmp_path / "model" / "model.safetensors")
+    for copy, layer in {"more": 3, "unknown": 4}.items():
+        shutil.copytree(tmp_path / "model", tmp_path / copy)
+        save_file(tensors | {f"model.layers.{layer}.eh_proj.weight": torch.ones(3)}, tmp_path / copy / "model.safetensors")
+    assert same_logits(window, tmp_path / "model", tmp_path / "more")
+    assert "model.layers.4.eh_proj.weight" in window.error(tmp_path / "unknown")
 
 
 def test_mxfp4_is_unpacked(window, tmp_path):

@@ -16,6 +16,7 @@ HARMLESS = {
     "residual_dropout", "hidden_dropout", "output_router_logits", "router_aux_loss_coef", "router_jitter_noise",
     "id2label", "label2id", "problem_type", "pretraining_tp", "vision_config", "mm_tokens_per_image", "boi_token_index",
     "eoi_token_index", "image_token_index", "image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id",
+    "audio_config", "audio_token_id", "boi_token_id", "eoi_token_id", "boa_token_id", "eoa_token_index",
 }
 # For decoding to an end, and of the Mamba-2 layers that a dense Granite 4 does not have.
 HARMLESS_OF = {
@@ -26,6 +27,7 @@ HARMLESS_OF = {
 # Read, and used by no layer: shared_intermediate_size is the one of the MLP.
 UNUSED = {("granitemoehybrid", "intermediate_size")}
 WITH_TEXT_CONFIG = WRAPPERS | {"gemma3", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl"}
+_GEMMA4_EXPERTS = {"enable_moe_block": True, "num_experts": 4, "top_k_experts": 2, "moe_intermediate_size": 8}
 # Used only beside another key: (family, key) -> that key and value.
 TOGETHER = {
     ("qwen2", "max_window_layers"): {"use_sliding_window": True, "sliding_window": 5},
@@ -39,6 +41,15 @@ TOGETHER = {
     ("qwen2_moe", "max_window_layers"): {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 4},
     ("qwen2_moe", "sliding_window"): {"use_sliding_window": True, "sliding_window": 5},
     ("qwen2_moe", "use_sliding_window"): {"sliding_window": 5},
+    ("gemma4_text", "num_experts"): _GEMMA4_EXPERTS,
+    ("gemma4_text", "top_k_experts"): _GEMMA4_EXPERTS,
+    ("gemma4_text", "moe_intermediate_size"): _GEMMA4_EXPERTS,
+    ("gemma4_text", "use_double_wide_mlp"): {"num_kv_shared_layers": 6},
+    ("gemma4_text", "num_global_key_value_heads"): {"attention_k_eq_v": True},
+    ("gemma4_unified_text", "use_double_wide_mlp"): {"num_kv_shared_layers": 6},
+    ("gemma4_unified_text", "num_global_key_value_heads"): {"attention_k_eq_v": True},
+    ("deepseek_v2", "n_group"): {"topk_method": "group_limited_greedy", "n_group": 4, "topk_group": 2},
+    ("deepseek_v2", "topk_group"): {"topk_method": "group_limited_greedy", "n_group": 4, "topk_group": 2},
     ("smollm3", "sliding_window"): {"use_sliding_window": True},
     ("smollm3", "use_sliding_window"): {"sliding_window": 5},
     ("phi3", "original_max_position_embeddings"): {"rope_parameters": {
@@ -59,6 +70,10 @@ OTHER_VALUES_OF = {
                                         "llama_4_scaling_beta": 0.2},
     **{("rope_parameters", family): {"full_attention": {"rope_type": "linear", "factor": 3.0}}
        for family in ("gemma3_text", "olmo3")},
+    **{("rope_parameters", family): {"full_attention": {"rope_type": "proportional", "rope_theta": 7.0},
+                                     "sliding_attention": {"rope_type": "default"}}
+       for family in ("gemma4_text", "gemma4_unified_text")},
+    ("num_experts", "gemma4_text"): 6,
 }
 
 
@@ -77,6 +92,8 @@ def plain(config):
 # What a config class has no usable default for.
 NEEDED = {"mistral3": {"text_config": {"model_type": "mistral"}},
           "granitemoehybrid": {"layer_types": ["full_attention"] * 32, "num_local_experts": 0},
+          "deepseek_v2": {"num_experts_per_tok": 6},
+          "glm4_moe": {"head_dim": 128},
           "lfm2_moe": {"layer_types": ["conv", "conv", "full_attention", "conv"] * 8}}
 
 
@@ -112,13 +129,15 @@ def other_value(family, key, value, config):
         return not value
     if isinstance(value, (int, float)):
         # the rotated part of a head must stay even
-        return value + {"hidden_size": 8 * config["num_attention_heads"], "head_dim": 8}.get(key, 1)
+        return value + {"hidden_size": 8 * config["num_attention_heads"], "head_dim": 8, "global_head_dim": 8}.get(key, 1)
     return 1
 
 
 @pytest.mark.parametrize("family", [family for family in FAMILIES if family not in WITH_TEXT_CONFIG])
 def test_every_key_is_used_or_refused_or_known_to_be_harmless(family, window):
     config = defaults(family)
+    if config.pop("per_layer_config", None):        # as the hub's files say it
+        config |= {"global_head_dim": 512, "num_global_key_value_heads": None}
     silent, wrong = [], []
     for key, value in config.items():
         if key in HARMLESS | HARMLESS_OF.get(family, set()) or (family, key) in UNUSED:
@@ -185,7 +204,7 @@ def test_transformers_4_wrote_the_same_in_other_keys(family, name, window):
         pytest.skip("transformers 4 had one rope_theta for all layers")
     if (family, name) == ("gpt_oss", "mha-tied"):
         pytest.skip("a rope_scaling of null is the family's YaRN, here and in transformers")
-    if (family, name) == ("olmo_hybrid", "no-positions-bias"):
+    if family.startswith("gemma4") or (family, name) == ("olmo_hybrid", "no-positions-bias"):
         pytest.skip("transformers 4 does not have this type")
     config = plain(make_config(family, name))
     assert understood(window, as_transformers_4(config)) == understood(window, config)
@@ -228,6 +247,33 @@ def test_unknown_means_error(change, message, window):
     ("gemma3_text", {"use_bidirectional_attention": True}, "use_bidirectional_attention"),
     ("gemma3_text", {"attn_logit_softcapping": 50.0}, "attn_logit_softcapping"),
     ("gemma3_text", {"rope_parameters": {"rope_type": "default"}}, 'unknown config key "rope_type"'),
+    ("gemma3_text", {"per_layer_config": {"5": {"head_dim": 64}}}, "per_layer_config"),
+    ("gemma4_text", {"per_layer_config": {"30": {"head_dim": 64}}}, 'the key "30"'),
+    ("gemma4_text", {"per_layer_config": {"5": {"sliding_window": 64}}}, 'unknown config key "sliding_window"'),
+    ("gemma4_text", {"per_layer_config": {"5": {"head_dim": 64}}}, 'layers of type "full_attention" differ in head_dim'),
+    ("gemma4_text", {"use_bidirectional_attention": "all"}, "use_bidirectional_attention"),
+    ("gemma4_text", {"num_kv_shared_layers": 30}, "num_kv_shared_layers"),
+    ("gemma4_text", {"num_kv_shared_layers": 25}, "num_kv_shared_layers"),
+    ("gemma4_text", {"num_kv_shared_layers": 31}, "num_kv_shared_layers"),
+    ("gemma4_text", {"enable_moe_block": True, "num_experts": 4}, "top_k_experts"),
+    ("gemma4_text", {"vocab_size_per_layer_input": 100}, "vocab_size_per_layer_input"),
+    ("gemma4_text", {"rope_parameters": {"full_attention": {"rope_type": "default"}}}, 'no "sliding_attention"'),
+    ("gemma4_text", {"rope_parameters": {"full_attention": {"rope_type": "yarn", "factor": 2.0, "partial_rotary_factor": 0.25},
+                                         "sliding_attention": {"rope_type": "default"}}}, "partial_rotary_factor"),
+    ("llama", {"rope_parameters": {"rope_type": "proportional"}}, 'unknown rope_type "proportional"'),
+    ("gemma4_unified_text", {"enable_moe_block": True}, "enable_moe_block"),
+    ("gemma4_unified_text", {"hidden_size_per_layer_input": 256}, "hidden_size_per_layer_input"),
+    ("deepseek_v3", {"scoring_func": "softmax"}, "scoring_func"),
+    ("deepseek_v3", {"topk_method": "greedy"}, "topk_method"),
+    ("deepseek_v3", {"num_key_value_heads": 8}, "num_key_value_heads"),
+    ("deepseek_v3", {"n_group": 7}, "n_group"),
+    ("deepseek_v3", {"n_group": 8, "topk_group": 9}, "topk_group"),
+    ("deepseek_v2", {"num_experts_per_tok": 6, "topk_method": "best"}, 'unknown topk_method "best"'),
+    ("deepseek_v2", {"num_experts_per_tok": 6, "topk_method": "group_limited_greedy"}, "n_group"),
+    ("deepseek_v2", {}, "num_experts_per_tok"),
+    ("glm4_moe_lite", {"mlp_layer_types": ["dense", "thick"] + ["sparse"] * 45}, 'unknown type "thick"'),
+    ("glm4_moe_lite", {"first_k_dense_replace": 2}, "first_k_dense_replace"),
+    ("glm4_moe", {"num_nextn_predict_layers": -1}, "num_nextn_predict_layers"),
     ("phi3", {"rope_scaling": {"type": "linear", "factor": 2.0}}, 'rope_type "linear"'),
     ("stablelm", {"head_dim": 7}, "head_dim"),
     ("phi", {"qk_layernorm": True}, "qk_layernorm"),
@@ -272,6 +318,42 @@ PUBLISHED = {
                          "rope_scaling": {"factor": 8.0, "rope_type": "linear"}}},
         lambda c: c["ropes"][0]["factor"] == 8.0 and c["ropes"][1]["rope_type"] == "default"
         and [layer["window"] for layer in c["layers"][4:7]] == [1024, None, 1024] and c["vocab_size"] == 262208),
+    "Gemma 4 31B": (
+        {"model_type": "gemma4", "boi_token_id": 255999, "eoi_token_id": 258882, "image_token_id": 258880, "video_token_id": 258884,
+         "vision_soft_tokens_per_image": 280, "audio_config": None, "vision_config": {"model_type": "gemma4_vision"},
+         "text_config": {"model_type": "gemma4_text", "hidden_size": 5376, "intermediate_size": 21504, "num_hidden_layers": 60,
+                         "num_attention_heads": 32, "num_key_value_heads": 16, "num_global_key_value_heads": 4, "head_dim": 256,
+                         "global_head_dim": 512, "attention_k_eq_v": True, "final_logit_softcapping": 30.0, "sliding_window": 1024,
+                         "hidden_size_per_layer_input": 0, "vocab_size_per_layer_input": 262144, "enable_moe_block": False,
+                         "num_experts": None, "use_bidirectional_attention": "vision", "num_kv_shared_layers": 0,
+                         "rope_parameters": {"full_attention": {"partial_rotary_factor": 0.25, "rope_theta": 1000000.0,
+                                                                "rope_type": "proportional"},
+                                             "sliding_attention": {"rope_theta": 10000.0, "rope_type": "default"}}}},
+        lambda c: [(layer["head_dim"], layer["num_key_value_heads"], layer["keys_as_values"], layer["window"])
+                   for layer in c["layers"][4:6]] == [(256, 16, False, 1024), (512, 4, True, None)]
+        and c["ropes"][0]["turning_pairs"] == 64 and c["ropes"][0]["rotary_dim"] == 512 and c["tie_word_embeddings"]),
+    "Gemma 4 E2B": (
+        {"model_type": "gemma4_text", "hidden_size": 1536, "num_hidden_layers": 35, "num_attention_heads": 8, "num_key_value_heads": 1,
+         "num_kv_shared_layers": 20, "use_double_wide_mlp": True, "intermediate_size": 6144,
+         "layer_types": (["sliding_attention"] * 4 + ["full_attention"]) * 7},
+        lambda c: [layer["kv_layer"] for layer in c["layers"][13:20]] == [None, None, 13, 13, 13, 13, 14]
+        and [layer["mlp_factor"] for layer in c["layers"][14:16]] == [1, 2] and c["per_layer_input"]["size"] == 256),
+    "GLM-4.7-Flash": (
+        {"model_type": "glm4_moe_lite", "attention_bias": False, "first_k_dense_replace": 1, "n_group": 1, "topk_group": 1,
+         "topk_method": "noaux_tc", "norm_topk_prob": True, "num_nextn_predict_layers": 1, "q_lora_rank": 768, "kv_lora_rank": 512,
+         "qk_nope_head_dim": 192, "qk_rope_head_dim": 64, "v_head_dim": 256, "routed_scaling_factor": 1.8, "rope_theta": 1000000,
+         "rope_scaling": None, "partial_rotary_factor": 1.0, "num_hidden_layers": 47},
+        lambda c: c["layers"][46]["head_dim"] == 256 and c["ropes"][0]["rotary_dim"] == 64 and c["num_mtp_layers"] == 1
+        and [layer["experts"] for layer in c["layers"][:2]] == [False, True]),
+    "DeepSeek-V3": (
+        {"model_type": "deepseek_v3", "aux_loss_alpha": 0.001, "ep_size": 1, "moe_layer_freq": 1, "n_group": 8, "topk_group": 4,
+         "scoring_func": "sigmoid", "seq_aux": True, "topk_method": "noaux_tc", "num_nextn_predict_layers": 1,
+         "max_position_embeddings": 163840, "rope_theta": 10000,
+         "rope_scaling": {"beta_fast": 32, "beta_slow": 1, "factor": 40, "mscale": 1.0, "mscale_all_dim": 1.0,
+                          "original_max_position_embeddings": 4096, "type": "yarn"},
+         "quantization_config": {"activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8", "weight_block_size": [128, 128]}},
+        lambda c: abs(c["attention_scale"] - 192**-0.5 * 1.3688879454113937**2) < 1e-9 and c["ropes"][0]["attention_factor"] == 1.0
+        and c["ropes"][0]["interleaved"] and c["layers"][3]["v_head_dim"] == 128),
     "a small Qwen3.5": (
         {"model_type": "qwen3_5", "image_token_id": 248056, "video_token_id": 248057, "vision_start_token_id": 248053,
          "vision_end_token_id": 248054, "tie_word_embeddings": True, "vision_config": {"depth": 12},
@@ -305,7 +387,7 @@ PUBLISHED = {
          "order_of_interleaved_layers": "local_attn_first", "position_embedding_type": "rope_gptj", "rotary_pct": 1.0,
          "use_embedding_sharing": True, "use_gated_activation": True, "use_parallel_block": True,
          "use_parallel_embedding": True, "cache_implementation": "hybrid", "rope_theta": 50000, "rope_scaling": None},
-        lambda c: c["layers"][3] == {"mixer": "attention", "window": None, "rope": None, "experts": False} and c["layers"][2]["rope"] == 0),
+        lambda c: c["layers"][3]["window"] is None and c["layers"][3]["rope"] is None and c["layers"][2]["rope"] == 0),
     "StarCoder2": (
         {"model_type": "starcoder2", "activation_function": "gelu", "norm_type": "layer_norm", "mlp_type": "default",
          "layer_norm_epsilon": 1e-5, "attention_softmax_in_fp32": True, "scale_attn_weights": True,

@@ -13,7 +13,9 @@
 #include "model/flops.h"
 #include "model/memory_plan.h"
 #include "support/temporary_folder.h"
+#include "support/tiny_gemma4.h"
 #include "support/tiny_hybrid.h"
+#include "support/tiny_latent.h"
 #include "support/tiny_model.h"
 
 namespace air {
@@ -108,6 +110,16 @@ void expect_costs(const Tiny& tiny) {
 }
 
 TEST(PassCostTest, OfARecurrentModel) { expect_costs(test::TinyHybrid()); }
+
+TEST(PassCostTest, OfHeadsOfTwoSizes) { expect_costs(test::TinyGemma4::dense()); }
+
+TEST(PassCostTest, OfSharedKeysAndEmbeddingsOfEachLayer) {
+  expect_costs(test::TinyGemma4::small());
+}
+
+TEST(PassCostTest, OfLatentAttention) { expect_costs(test::TinyLatent()); }
+
+TEST(PassCostTest, OfExpertsBesideTheMlp) { expect_costs(test::TinyGemma4::experts()); }
 
 }  // namespace
 }  // namespace air

@@ -5,7 +5,7 @@
 
 namespace air {
 
-void pass_harmless_keys(ConfigReader& reader) {
+void pass_harmless_keys(ConfigReader& reader, bool has_per_layer_config) {
   // about the file, its tools and its tokenizer
   reader.harmless({"model_type",
                    "architectures",
@@ -103,7 +103,7 @@ void pass_harmless_keys(ConfigReader& reader) {
   reader.expect("is_encoder_decoder", false);
   reader.expect("add_cross_attention", false);
   reader.expect("pruned_heads", Json::object());
-  reader.expect("per_layer_config", nullptr);
+  if (!has_per_layer_config) reader.expect("per_layer_config", nullptr);
   // text generation, which older versions wrote here
   reader.harmless({"max_length",
                    "min_length",
@@ -147,7 +147,7 @@ void pass_harmless_keys(ConfigReader& reader) {
 }
 
 ModelConfig read_sizes(ConfigReader& reader, const SizeDefaults& defaults) {
-  pass_harmless_keys(reader);
+  pass_harmless_keys(reader, defaults.has_per_layer_config);
   ModelConfig config;
   config.vocab_size = reader.integer("vocab_size", defaults.vocab_size);
   config.hidden_size = reader.integer("hidden_size", defaults.hidden_size);

@@ -20,6 +20,8 @@ struct SizeDefaults {
   std::optional<int64_t> num_key_value_heads;  ///< none: as many as query heads
   std::optional<int64_t> head_dim;             ///< none: hidden_size / num_attention_heads
   int64_t max_position_embeddings;
+  /// The family reads `per_layer_config` itself.
+  bool has_per_layer_config = false;
 };
 
 /// A key that two versions of transformers spell in two ways.
@@ -39,7 +41,7 @@ ExpertConfig read_shared_experts(ConfigReader& reader, const SharedExpertDefault
 void read_sparse_layers(ConfigReader& reader, ModelConfig& config);
 
 /// Keys that every config.json may carry and that do not change the losses.
-void pass_harmless_keys(ConfigReader& reader);
+void pass_harmless_keys(ConfigReader& reader, bool has_per_layer_config = false);
 
 /// Reads the sizes and what is harmless in every family, and sets what most families have: all
 /// layers alike, no biases, an attention scale of 1/√D.
@@ -92,6 +94,10 @@ struct RopeDefaults {
   bool scales_queries = false;
   /// `dynamic` with an `alpha` is a larger base for all lengths.
   bool has_alpha = false;
+  /// `proportional` is one of the types.
+  bool has_proportional = false;
+  /// Of the layers that it is for, where they differ in it.
+  std::optional<int64_t> head_dim = std::nullopt;
 };
 
 /// One rotary embedding for all layers: `rope_theta` and `rope_scaling` (transformers 4) or
@@ -103,6 +109,12 @@ RopeConfig read_rope(ConfigReader& reader, const ModelConfig& config, const Rope
 /// transformers 5 an object for each layer type.
 std::vector<RopeConfig> read_ropes_by_layer_type(ConfigReader& reader, const ModelConfig& config,
                                                  double full_theta, double sliding_theta);
+
+/// The embedding of one layer type: its object in `rope_parameters`; where there is no
+/// rope_parameters at all, the default parameters.
+/// @throws Error(kModel) when rope_parameters has no such object.
+RopeConfig read_rope_of_type(ConfigReader& reader, const ModelConfig& config,
+                             const std::string& type, const RopeDefaults& defaults);
 
 /// Each layer takes the rotary embedding of its type. @param ropes [full, sliding]
 void set_ropes(ModelConfig& config, std::vector<RopeConfig> ropes);

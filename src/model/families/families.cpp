@@ -11,14 +11,22 @@ namespace air {
 #define AIR_FAMILIES(ROW) \
   ROW(arcee) \
   ROW(cohere2) \
+  ROW(deepseek_v2) \
+  ROW(deepseek_v3) \
   ROW(ernie4_5) \
   ROW(exaone4) \
   ROW(gemma) \
   ROW(gemma2) \
   ROW(gemma3) \
   ROW(gemma3_text) \
+  ROW(gemma4) \
+  ROW(gemma4_text) \
+  ROW(gemma4_unified) \
+  ROW(gemma4_unified_text) \
   ROW(glm) \
   ROW(glm4) \
+  ROW(glm4_moe) \
+  ROW(glm4_moe_lite) \
   ROW(gpt_oss) \
   ROW(granite) \
   ROW(granitemoehybrid) \
@@ -101,6 +109,23 @@ std::optional<Fp8Blocks> read_quantization(ConfigReader& reader, const std::stri
               "AutoModelForCausalLM.from_pretrained(DIR).dequantize().save_pretrained(OUT)");
 }
 
+/// A layer with attention, where layers differ.
+void check_layer(const ModelConfig& config, int64_t index, const ConfigReader& reader) {
+  const LayerConfig& layer = config.layers[index];
+  const AttentionSizes& sizes = layer.attention;
+  const std::string of_layer = " of layer " + std::to_string(index);
+  if (sizes.num_key_value_heads <= 0 || sizes.num_heads % sizes.num_key_value_heads != 0)
+    reader.fail("num_attention_heads " + std::to_string(sizes.num_heads) + of_layer +
+                " is not a multiple of num_key_value_heads " +
+                std::to_string(sizes.num_key_value_heads));
+  if (sizes.head_dim <= 0 || sizes.v_head_dim <= 0)
+    reader.fail("\"head_dim\"" + of_layer + " must be positive");
+  if (layer.rope && config.ropes[*layer.rope].rotary_dim > sizes.head_dim)
+    reader.fail("the rotated part of a head, " +
+                std::to_string(config.ropes[*layer.rope].rotary_dim) +
+                ", must be at most head_dim " + std::to_string(sizes.head_dim) + of_layer);
+}
+
 void check_sizes(const ModelConfig& config, const ConfigReader& reader) {
   const auto positive = [&](int64_t value, const char* key) {
     if (value <= 0)
@@ -124,9 +149,10 @@ void check_sizes(const ModelConfig& config, const ConfigReader& reader) {
                 " is not a multiple of num_key_value_heads " +
                 std::to_string(config.num_key_value_heads));
   for (const RopeConfig& rope : config.ropes)
-    if (rope.rotary_dim <= 0 || rope.rotary_dim % 2 != 0 || rope.rotary_dim > config.head_dim)
+    if (rope.rotary_dim <= 0 || rope.rotary_dim % 2 != 0)
       reader.fail("the rotated part of a head, " + std::to_string(rope.rotary_dim) +
-                  ", must be even and at most head_dim");
+                  " of head_dim, must be even and positive");
+  for (const int64_t layer : config.attention_layers()) check_layer(config, layer, reader);
 }
 
 void check_experts(const ModelConfig& config, const ConfigReader& reader) {
@@ -142,6 +168,16 @@ void check_experts(const ModelConfig& config, const ConfigReader& reader) {
   if (experts.num_experts_per_tok <= 0 || experts.num_experts_per_tok > experts.num_experts)
     reader.fail("\"num_experts_per_tok\" is " + std::to_string(experts.num_experts_per_tok) +
                 ", there are " + std::to_string(experts.num_experts) + " experts");
+  const int64_t groups = experts.num_groups;
+  if (groups <= 0 || experts.num_experts % groups != 0 ||
+      (groups > 1 && experts.num_experts < 2 * groups))
+    reader.fail("\"n_group\" is " + std::to_string(groups) + ", \"n_routed_experts\" " +
+                std::to_string(experts.num_experts));
+  if (experts.groups_per_tok <= 0 || experts.groups_per_tok > groups ||
+      experts.groups_per_tok * (experts.num_experts / groups) < experts.num_experts_per_tok)
+    reader.fail("\"topk_group\" is " + std::to_string(experts.groups_per_tok) + ", \"n_group\" " +
+                std::to_string(groups) + ", \"num_experts_per_tok\" " +
+                std::to_string(experts.num_experts_per_tok));
 }
 
 }  // namespace

@@ -69,8 +69,10 @@ RopeType read_rope_type(ConfigReader& reader, const RopeDefaults& defaults) {
   for (const std::string& alias : defaults.default_aliases)
     if (name == alias) return RopeType::kDefault;
   std::string known;
-  for (const RopeType type : {RopeType::kDefault, RopeType::kLinear, RopeType::kDynamic,
-                              RopeType::kLlama3, RopeType::kYarn, RopeType::kLongrope}) {
+  for (const RopeType type :
+       {RopeType::kDefault, RopeType::kLinear, RopeType::kDynamic, RopeType::kLlama3,
+        RopeType::kYarn, RopeType::kLongrope, RopeType::kProportional}) {
+    if (type == RopeType::kProportional && !defaults.has_proportional) continue;
     if (name == name_of(type)) return type;
     known += (known.empty() ? "" : ", ") + std::string(name_of(type));
   }
@@ -123,6 +125,9 @@ void read_stretch(ConfigReader& reader, const ModelConfig& config, const OuterRo
     case RopeType::kLongrope:
       read_original();
       return read_longrope(reader, rope);
+    case RopeType::kProportional:
+      rope.factor = reader.number("factor", 1.0);
+      return;
   }
 }
 
@@ -148,10 +153,18 @@ RopeConfig read_parameters(ConfigReader& reader, const ModelConfig& config,
   if (rope.theta <= 0) reader.fail("\"rope_theta\" must be positive");
   const double share =
       reader.number("partial_rotary_factor", outer.partial_rotary_factor.value_or(1.0));
-  if (!defaults.partial_rotary_factor && share != 1.0)
-    reader.fail("\"partial_rotary_factor\" is " + std::to_string(share) +
-                ", this model type rotates whole heads");
-  rope.rotary_dim = static_cast<int64_t>(static_cast<double>(config.head_dim) * share);
+  const auto head_dim = static_cast<double>(defaults.head_dim.value_or(config.head_dim));
+  if (rope.type == RopeType::kProportional) {
+    // Whole heads, of which some pairs stand still.
+    if (share <= 0 || share > 1) reader.fail("\"partial_rotary_factor\" is not a share");
+    rope.rotary_dim = static_cast<int64_t>(head_dim);
+    rope.turning_pairs = static_cast<int64_t>(std::floor(head_dim * share / 2));
+  } else {
+    if (!defaults.partial_rotary_factor && share != 1.0)
+      reader.fail("\"partial_rotary_factor\" is " + std::to_string(share) +
+                  ", this model type rotates whole heads");
+    rope.rotary_dim = static_cast<int64_t>(head_dim * share);
+  }
   for (const char* key : defaults.harmless_keys) reader.harmless({key});
   if (defaults.has_alpha) read_alpha(reader, rope);
   read_stretch(reader, config, outer, rope);
@@ -229,6 +242,17 @@ std::vector<RopeConfig> read_ropes_by_layer_type(ConfigReader& reader, const Mod
     ropes.push_back(read_parameters(nested, config, {}, {part.theta, std::nullopt, std::nullopt}));
   }
   return ropes;
+}
+
+RopeConfig read_rope_of_type(ConfigReader& reader, const ModelConfig& config,
+                             const std::string& type, const RopeDefaults& defaults) {
+  const Json& object = reader.raw("rope_parameters");
+  const std::string where = reader.where() + ": rope_parameters";
+  if (!object.is_null() && (!object.is_object() || !object.contains(type)))
+    reader.fail("rope_parameters has no \"" + type + "\"");
+  const Json& parameters = object.is_null() ? defaults.parameters : object[type];
+  ConfigReader nested(parameters, where + "." + type, reader.ignored());
+  return read_parameters(nested, config, defaults, {defaults.theta, std::nullopt, std::nullopt});
 }
 
 void set_ropes(ModelConfig& config, std::vector<RopeConfig> ropes) {
