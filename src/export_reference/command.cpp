@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "cli/head_flags.h"
 #include "cli/help.h"
 #include "cli/shared_flags.h"
@@ -79,9 +80,9 @@ void run(const ExportFlags& flags) {
   const Json note = note_of(flags, model, heads, parts);
   write_reference(checkpoint, parts, note, output);
   output.commit();
-  spdlog::info("{}: {} with {} of {} heads masked ({}), {} tensors changed", flags.output,
+  spdlog::info("{}: {} with {} of {} heads masked ({}), {} changed", flags.output,
                model.config().model_type, heads.size(), model.config().head_grid().total(),
-               flags.mask, note["changed_tensors"].size());
+               flags.mask, counted(static_cast<int64_t>(note["changed_tensors"].size()), "tensor"));
 }
 
 }  // namespace
