@@ -29,6 +29,7 @@
 #include "cli/shared_flags.h"
 #include "cli/suggestion.h"
 #include "cli/version.h"
+#include "export_reference/command.h"
 #include "find_heads/command.h"
 #include "inspect/command.h"
 #include "model/torch_error.h"
@@ -240,9 +241,10 @@ int parse_and_run(int argc, char** argv) {
       ->type_name("WHAT");
   root.require_subcommand(1);
   root.failure_message(CLI::FailureMessage::simple);
-  const std::vector<air::Verb> verbs = {air::add_find_heads(root), air::add_score(root),
-                                        air::add_select(root),     air::add_report(root),
-                                        air::add_show(root),       air::add_inspect(root)};
+  const std::vector<air::Verb> verbs = {
+      air::add_find_heads(root),      air::add_score(root), air::add_select(root),
+      air::add_report(root),          air::add_show(root),  air::add_inspect(root),
+      air::add_export_reference(root)};
   std::vector<std::string> arguments(argv + 1, argv + argc);
   if (!arguments.empty() && arguments.front() == "help") {  // air help [VERB]
     arguments.erase(arguments.begin());

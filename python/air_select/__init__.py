@@ -6,7 +6,7 @@
     scored = air_select.score("traces.jsonl", "HuggingFaceTB/SmolLM2-135M-Instruct", heads)
     best = air_select.select(scored, top_k=100)
 
-docs/python.md describes the functions: find_heads, score, select, report and load.
+docs/python.md describes the functions: find_heads, score, export_reference, select, report and load.
 
 The program looks for torch in the package beside this one. Where torch lies elsewhere (another
 folder of sys.path), it is told by LD_LIBRARY_PATH; of a pyarrow that lies elsewhere, by AIR_PYARROW.
@@ -19,11 +19,11 @@ import sys
 TYPE_CHECKING = False  # as of typing, which would have to be imported
 if TYPE_CHECKING:
     from .errors import AirError, InputError, ModelError, ResourceError, UsageError
-    from .verbs import find_heads, load, report, score, select
+    from .verbs import export_reference, find_heads, load, report, score, select
 
 EXIT_RESOURCE = 5  # as in the program: a library or device that is missing
 _MODULES = {
-    **dict.fromkeys(("find_heads", "score", "select", "report", "load"), "verbs"),
+    **dict.fromkeys(("find_heads", "score", "export_reference", "select", "report", "load"), "verbs"),
     **dict.fromkeys(("AirError", "UsageError", "InputError", "ModelError", "ResourceError"), "errors"),
 }
 __all__ = list(_MODULES)

@@ -43,6 +43,19 @@ def score(inputs, model, heads, output=None, **flags):
     return _run("score", inputs, output, {"model": model, "heads": heads, **flags})
 
 
+def export_reference(model, heads, output, **flags):
+    """The weakened model as an ordinary folder: `air export-reference --model MODEL --heads HEADS -o OUTPUT`.
+
+    model: the model's folder, or its name on the Hub.
+    heads: as of score().
+    output: the folder to make; it must not exist, or be empty.
+    flags: as of `air export-reference --help`: mask="zero", force=True.
+    Returns the path of the folder, which transformers' from_pretrained() takes.
+    Raises UsageError, ModelError, ResourceError (AirError); KeyboardInterrupt.
+    """
+    return _run("export-reference", None, output, {"model": model, "heads": heads, **flags})
+
+
 def select(scored, output=None, **flags):
     """Cuts a training set out of scored traces: `air select SCORED`.
 

@@ -1,7 +1,6 @@
 #include "base/output_file.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,7 +8,7 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "base/strings.h"
+#include "base/temporary_name.h"
 
 namespace air {
 
@@ -33,29 +32,6 @@ std::string resolved_path(const std::string& path) {
   if (!std::filesystem::is_symlink(path, error)) return path;
   const auto resolved = std::filesystem::weakly_canonical(path, error);
   return error ? path : resolved.string();
-}
-
-/// A name beside `path` that nobody can guess, and that runs with the same process id (in two
-/// containers) don't share.
-std::string random_name(const std::string& path) {
-  uint64_t number = 0;
-  while (::getrandom(&number, sizeof number, 0) != sizeof number)
-    if (errno != EINTR) throw_open_error(path);
-  return path + ".tmp." + hex16(number);
-}
-
-std::string folder_of(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  return folder.empty() ? "." : folder;
-}
-
-/// After a power loss the folder may still hold what it held before, unless it reached the disk
-/// too.
-void sync_folder(const std::string& path) {
-  const int fd = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);  // some file systems can't: they write folders at once, or never promise to
-  ::close(fd);
 }
 
 }  // namespace
@@ -91,9 +67,9 @@ OutputFile::OutputFile(const std::string& path, EmptyOutput empty) : path_(path)
 void OutputFile::open_beside() {
   // An unnamed file gets its name by way of /proc.
   if (::access("/proc/self/fd", X_OK) == 0)
-    fd_ = ::open(folder_of(path_).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    fd_ = ::open(parent_folder(path_).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
   while (fd_ < 0) {
-    temporary_ = random_name(path_);
+    temporary_ = temporary_name(path_);
     fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd_ < 0 && errno != EEXIST && errno != EINTR) throw_open_error(path_);
   }
@@ -109,7 +85,7 @@ void OutputFile::keep_mode() const {
 void OutputFile::name_it() {
   const std::string unnamed = "/proc/self/fd/" + std::to_string(fd_);
   while (temporary_.empty()) {
-    std::string name = random_name(path_);
+    std::string name = temporary_name(path_);
     if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0)
       temporary_ = std::move(name);
     else if (errno != EEXIST && errno != EINTR)
@@ -172,7 +148,7 @@ void OutputFile::commit() {
     ::unlink(temporary_.c_str());
     throw_write_error(path_, error);
   }
-  sync_folder(path_);
+  sync_folder(parent_folder(path_));
 }
 
 void write_file(const std::string& path, std::string_view bytes) {

@@ -151,6 +151,19 @@ std::vector<int64_t> Checkpoint::shape_of(const std::string& name) const {
   return it->second->entries().at(name).shape;
 }
 
+std::vector<std::shared_ptr<const SafetensorsFile>> Checkpoint::files() const {
+  std::map<std::filesystem::path, std::shared_ptr<const SafetensorsFile>> by_path;
+  for (const auto& [name, file] : file_of_) by_path.emplace(file->path(), file);
+  std::vector<std::shared_ptr<const SafetensorsFile>> files;
+  for (const auto& [path, file] : by_path) files.push_back(file);
+  return files;
+}
+
+std::optional<std::filesystem::path> Checkpoint::index() const {
+  if (std::filesystem::exists(folder_ / kSingle)) return std::nullopt;
+  return folder_ / kIndex;
+}
+
 at::Tensor Checkpoint::stored_view(const std::string& name, at::IntArrayRef shape) {
   const auto it = file_of_.find(name);
   const bool is_fp8 =

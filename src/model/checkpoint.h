@@ -78,6 +78,10 @@ class Checkpoint {
   /// config.json's style.
   const std::string& fingerprint() const { return fingerprint_; }
   const std::filesystem::path& folder() const { return folder_; }
+  /// The files that hold the tensors, each once, in the order of their names.
+  std::vector<std::shared_ptr<const SafetensorsFile>> files() const;
+  /// The index that lists them; none: the only file needs no index.
+  std::optional<std::filesystem::path> index() const;
 
  private:
   at::Tensor checked_view(const std::string& name, at::IntArrayRef shape, bool floating);

@@ -7,6 +7,7 @@
 #include "base/byte_source.h"
 #include "base/error.h"
 #include "base/output_file.h"
+#include "cli/head_flags.h"
 #include "cli/inputs.h"
 #include "cli/outputs.h"
 #include "cli/validators.h"
@@ -78,9 +79,7 @@ void check_resume(const ScoreFlags& flags, const ScoreOptions& options) {
 
 void add_score_group(CLI::App& verb, ScoreFlags& flags) {
   const std::string scores = "Scores";
-  verb.add_option("--mask", flags.mask, "What masked heads do: attend uniformly, or put out zero")
-      ->check(CLI::IsMember({"uniform", "zero"}))
-      ->group(scores);
+  add_mask_flag(verb, flags.mask)->group(scores);
   verb.add_option("--influence", flags.influence,
                   "What ranks: relative = divergence / base loss, absolute = divergence")
       ->check(CLI::IsMember({"relative", "absolute"}))
@@ -93,6 +92,12 @@ void add_score_group(CLI::App& verb, ScoreFlags& flags) {
   verb.add_option("--controls", flags.controls,
                   "Also score under N random head sets of the same layers")
       ->check(from_to(0, 1000))
+      ->group(scores)
+      ->type_name("N");
+  verb.add_option("--exclude-copies", flags.exclude_copies,
+                  "Leave tokens out of all means that, with the N tokens before them, repeat what "
+                  "the response said before; 8 is a good N, 0: none")
+      ->check(from_to(0, 1'000'000))
       ->group(scores)
       ->type_name("N");
   verb.add_flag("--token-losses", flags.token_losses)
@@ -193,9 +198,7 @@ void add_run_group(CLI::App& verb, ScoreFlags& flags) {
   verb.add_flag("--overwrite", flags.overwrite)
       ->description("Replace a key \"air\" that records already have")
       ->group(run);
-  verb.add_flag("--force", flags.force)
-      ->description("Accept heads that were found for another model")
-      ->group(run);
+  add_force_flag(verb, flags.force)->group(run);
 }
 
 }  // namespace
@@ -209,8 +212,7 @@ void add_score_flags(CLI::App& verb, ScoreFlags& flags) {
   add_shared_flags(verb, flags.shared, {.model = true, .compute = true, .seed = true});
   verb.get_option("--device")
       ->description("auto, cpu, cuda or cuda:N; several: cuda:0,1,2, all (GPUs) or cpu,cpu");
-  verb.add_option("--heads", flags.heads, "Heads file of air find-heads, a list 12-7,18-0, or none")
-      ->type_name("FILE|LIST");
+  add_heads_flag(verb, flags.heads);
   verb.add_option("-o,--output", flags.output,
                   "Where the scored traces go: lines of JSON, or Parquet for x.parquet; -, the "
                   "default, is stdout")
@@ -223,8 +225,7 @@ void add_score_flags(CLI::App& verb, ScoreFlags& flags) {
 
 ScoreOptions check(const ScoreFlags& flags) {
   require_flag(flags.shared.model, "--model", "the folder of a Hugging Face model");
-  require_flag(flags.heads, "--heads",
-               "a file that air find-heads wrote, a list 12-7,18-0, or none");
+  require_heads(flags.heads);
   ScoreOptions options;
   options.source.inputs = checked_inputs(flags.records.inputs, kTracesHint);
   options.source.fields = flags.records.fields;
@@ -244,6 +245,7 @@ ScoreOptions check(const ScoreFlags& flags) {
   options.style.weighting.kind = StepWeighting::parse_kind(flags.step_weights);
   in_context("--weight-high, --weight-low", [&] { options.style.weighting.check(); });
   options.style.token_losses = flags.token_losses;
+  options.style.exclude_copies = flags.exclude_copies;
   if (flags.stream) check_stream(flags);
   if (flags.plan) check_plan(flags);
   options.output = flags.output;

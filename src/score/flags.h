@@ -24,6 +24,7 @@ struct ScoreFlags {
   std::string influence = "relative";
   double loss_floor = 0.05;
   int64_t controls = 0;
+  int64_t exclude_copies = 0;
   std::string step_weights = "softmax";
   StepWeighting weighting;
   int64_t max_batch_tokens = 0;

@@ -81,6 +81,7 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
             {"top_share", flags.weighting.top_share},
             {"high", flags.weighting.high},
             {"low", flags.weighting.low}}},
+          {"exclude_copies", flags.exclude_copies},
           {"token_losses", flags.token_losses},
           {"max_length", options.source.max_length},
           {"overlong", flags.records.overlong},

@@ -15,6 +15,20 @@ double mean(const std::vector<double>& values, int64_t begin, int64_t end) {
          static_cast<double>(end - begin);
 }
 
+/// The tokens that are left of a span.
+TokenScores without(const TokenScores& tokens, int64_t begin, int64_t end,
+                    const std::vector<bool>& excluded) {
+  const auto left = [&](const std::vector<double>& values) {
+    std::vector<double> kept;
+    if (values.empty()) return kept;  // no controls
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
+      if (!excluded[i]) kept.push_back(values[i]);
+    return kept;
+  };
+  return {left(tokens.base_nll), left(tokens.ref_nll), left(tokens.entropy),
+          left(tokens.control_nll)};
+}
+
 }  // namespace
 
 double SpanScore::influence(double loss_floor) const {
@@ -48,6 +62,17 @@ SpanScore mean_over(const TokenScores& tokens, int64_t begin, int64_t end) {
   score.ref_nll = mean(tokens.ref_nll, begin, end);
   score.entropy = mean(tokens.entropy, begin, end);
   if (!tokens.control_nll.empty()) score.control_nll = mean(tokens.control_nll, begin, end);
+  return score;
+}
+
+SpanScore mean_over(const TokenScores& tokens, int64_t begin, int64_t end,
+                    const std::vector<bool>& excluded) {
+  AIR_CHECK(begin < end && end <= static_cast<int64_t>(excluded.size()));
+  const TokenScores kept = without(tokens, begin, end, excluded);
+  const auto count = static_cast<int64_t>(kept.base_nll.size());
+  SpanScore score;
+  if (count > 0) score = mean_over(kept, 0, count);
+  score.num_excluded = end - begin - count;
   return score;
 }
 

@@ -20,7 +20,8 @@ enum class InfluenceKind { kRelative, kAbsolute };
 
 /// Means over a span of tokens (docs/method.md section 3; AIR, arXiv:2512.13279).
 struct SpanScore {
-  int64_t num_tokens = 0;
+  int64_t num_tokens = 0;    ///< that the means are over
+  int64_t num_excluded = 0;  ///< tokens of the span that were left out of them
   double base_nll = 0;
   double ref_nll = 0;
   double entropy = 0;
@@ -45,5 +46,10 @@ SpanScore shrunk_towards(const SpanScore& step, const SpanScore& trace, double n
 
 /// Means over tokens [begin, end), begin < end.
 SpanScore mean_over(const TokenScores& tokens, int64_t begin, int64_t end);
+
+/// The same without some tokens; all of a span may be left out, and its means are 0 then.
+/// @param excluded  one a token of the whole trace.
+SpanScore mean_over(const TokenScores& tokens, int64_t begin, int64_t end,
+                    const std::vector<bool>& excluded);
 
 }  // namespace air

@@ -42,22 +42,6 @@ InfluenceKind kind_by_ranks(const std::vector<RankKey>& rows) {
              : InfluenceKind::kRelative;
 }
 
-/// Ranks from 1; ties share the mean of their ranks.
-std::vector<double> average_ranks(const std::vector<double>& values) {
-  std::vector<size_t> order(values.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] < values[b]; });
-  std::vector<double> ranks(values.size());
-  for (size_t first = 0; first < order.size();) {
-    size_t last = first;
-    while (last < order.size() && values[order[last]] == values[order[first]]) ++last;
-    for (size_t i = first; i < last; ++i)
-      ranks[order[i]] = 0.5 * static_cast<double>(first + 1 + last);
-    first = last;
-  }
-  return ranks;
-}
-
 }  // namespace
 
 double ranking_score(const RankKey& key, InfluenceKind kind) {
@@ -88,6 +72,21 @@ std::vector<int64_t> joined_ranks(const std::vector<RankKey>& rows,
   });
   std::vector<int64_t> ranks(rows.size());
   for (size_t i = 0; i < order.size(); ++i) ranks[order[i]] = static_cast<int64_t>(i) + 1;
+  return ranks;
+}
+
+std::vector<double> average_ranks(const std::vector<double>& values) {
+  std::vector<size_t> order(values.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (size_t first = 0; first < order.size();) {
+    size_t last = first;
+    while (last < order.size() && values[order[last]] == values[order[first]]) ++last;
+    for (size_t i = first; i < last; ++i)
+      ranks[order[i]] = 0.5 * static_cast<double>(first + 1 + last);
+    first = last;
+  }
   return ranks;
 }
 

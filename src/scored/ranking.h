@@ -35,6 +35,9 @@ bool are_unranked(const std::vector<RankKey>& rows);
 std::vector<int64_t> joined_ranks(const std::vector<RankKey>& rows,
                                   std::optional<InfluenceKind> kind = std::nullopt);
 
+/// Ranks from 1 for the smallest; ties share the mean of theirs.
+std::vector<double> average_ranks(const std::vector<double>& values);
+
 /// Spearman's rank correlation with average ranks for ties; 0 when a side is constant or there are
 /// fewer than 2 items.
 double rank_correlation(const std::vector<double>& a, const std::vector<double>& b);

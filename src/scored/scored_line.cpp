@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/json_writer.h"
 #include "base/strings.h"
+#include "data/copies.h"
 #include "data/field_path.h"
 #include "data/record_value.h"
 
@@ -38,6 +39,7 @@ void write_steps(JsonWriter& json, const ScoredResult& result, double loss_floor
     json.begin_object();
     json.member("begin", step.bytes.begin).member("end", step.bytes.end);
     json.member("num_tokens", step.num_tokens);
+    if (!result.score.excluded.empty()) json.member("num_excluded", score.num_excluded);
     write_losses(json, score, !result.tokens.control_nll.empty());
     json.member("influence", score.influence(loss_floor));
     json.member("divergence", score.divergence());
@@ -47,7 +49,9 @@ void write_steps(JsonWriter& json, const ScoredResult& result, double loss_floor
   json.end_list();
 }
 
-void write_tokens(JsonWriter& json, const Trace& trace, const TokenScores& tokens) {
+void write_tokens(JsonWriter& json, const ScoredResult& result) {
+  const Trace& trace = result.trace;
+  const TokenScores& tokens = result.tokens;
   const std::vector<int32_t> ids(trace.ids.begin() + trace.response_begin, trace.ids.end());
   std::vector<int64_t> begin(trace.begin.begin() + trace.response_begin, trace.begin.end());
   for (int64_t& byte : begin) byte -= trace.response_byte;
@@ -55,6 +59,9 @@ void write_tokens(JsonWriter& json, const Trace& trace, const TokenScores& token
   json.list("ids", ids).list("begin", begin);
   json.list("base_nll", tokens.base_nll).list("ref_nll", tokens.ref_nll);
   json.list("entropy", tokens.entropy);
+  const std::vector<bool>& excluded = result.score.excluded;
+  if (!excluded.empty())
+    json.list("excluded", std::vector<int32_t>(excluded.begin(), excluded.end()));
   json.end_object();
 }
 
@@ -77,11 +84,27 @@ size_t end_of_object(std::string_view text, size_t at) {
   return text.size();
 }
 
+/// The step as it is; one without tokens is its trace's average.
+SpanScore step_score(const SpanScore& step, const SpanScore& trace) {
+  if (step.num_tokens > 0) return step;
+  SpanScore score = trace;
+  score.num_tokens = 0;
+  score.num_excluded = step.num_excluded;
+  return score;
+}
+
 }  // namespace
 
 TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const RecordStyle& style) {
   TraceScore score;
-  score.total = mean_over(tokens, 0, trace.num_response_tokens());
+  const std::span<const int32_t> response =
+      std::span(trace.ids).subspan(static_cast<size_t>(trace.response_begin));
+  if (style.exclude_copies > 0) score.excluded = copied_tokens(response, style.exclude_copies);
+  const auto mean_of = [&](int64_t from, int64_t to) {
+    return score.excluded.empty() ? mean_over(tokens, from, to)
+                                  : mean_over(tokens, from, to, score.excluded);
+  };
+  score.total = mean_of(0, trace.num_response_tokens());
   if (!std::isfinite(score.total.base_nll) || !std::isfinite(score.total.ref_nll) ||
       !std::isfinite(score.total.entropy))
     throw Error(ErrorKind::kModel, "", "the model gives a loss that is not a finite number",
@@ -90,7 +113,7 @@ TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const Reco
   std::vector<int64_t> num_tokens;
   int64_t begin = 0;
   for (const Step& step : trace.steps) {
-    score.steps.push_back(mean_over(tokens, begin, begin + step.num_tokens));
+    score.steps.push_back(step_score(mean_of(begin, begin + step.num_tokens), score.total));
     begin += step.num_tokens;
     const SpanScore shrunk =
         shrunk_towards(score.steps.back(), score.total, style.weighting.shrinkage);
@@ -113,13 +136,14 @@ std::string air_object(const ScoredResult& result, const RecordStyle& style) {
   json.member("divergence", total.divergence());
   write_losses(json, total, !result.tokens.control_nll.empty());
   json.member("num_tokens", trace.num_response_tokens());
+  if (!result.score.excluded.empty()) json.member("num_excluded", total.num_excluded);
   json.member("num_prompt_tokens", trace.response_begin);
   json.member("num_steps", trace.steps.size());
   json.member("repetition", trace.repetition);
   if (trace.truncated) json.member("truncated", true);
   if (trace.joined_response) json.member("response", *trace.joined_response);
   write_steps(json, result, style.loss_floor);
-  if (style.token_losses) write_tokens(json, trace, result.tokens);
+  if (style.token_losses) write_tokens(json, result);
   json.end_object();
   return out;
 }

@@ -20,6 +20,7 @@ struct RecordStyle {
   double loss_floor = 0.05;  ///< nats per token
   StepWeighting weighting;
   bool token_losses = false;
+  int64_t exclude_copies = 0;  ///< tokens of context that make a token a copy; 0: none is left out
 };
 
 /// The scores of a trace and of its steps.
@@ -27,10 +28,12 @@ struct TraceScore {
   SpanScore total;
   std::vector<SpanScore> steps;
   std::vector<double> weights;  ///< one a step
+  std::vector<bool> excluded;   ///< which tokens were left out; empty: --exclude-copies is off
 };
 
-/// Sums a trace's token scores up to its steps. @throws Error(kModel) when a loss is not a finite
-/// number.
+/// Sums a trace's token scores up to its steps. A step all of whose tokens are left out has its
+/// trace's means: what shrinking gives a step without tokens. @throws Error(kModel) when a loss is
+/// not a finite number.
 TraceScore score_trace(const Trace& trace, const TokenScores& tokens, const RecordStyle& style);
 
 /// A scored trace: what the value of its key `air` is made of.

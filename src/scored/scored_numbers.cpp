@@ -20,7 +20,7 @@ struct TraceNumber {
   std::optional<double> ScoredNumbers::*number;
 };
 
-constexpr std::array<TraceNumber, 13> kTraceNumbers{{
+constexpr std::array<TraceNumber, 14> kTraceNumbers{{
     {"line", &ScoredNumbers::line},
     {"trace", &ScoredNumbers::trace},
     {"rank", &ScoredNumbers::rank},
@@ -33,6 +33,7 @@ constexpr std::array<TraceNumber, 13> kTraceNumbers{{
     {"num_tokens", &ScoredNumbers::num_tokens},
     {"num_prompt_tokens", &ScoredNumbers::num_prompt_tokens},
     {"num_steps", &ScoredNumbers::num_steps},
+    {"num_excluded", &ScoredNumbers::num_excluded},
     {"repetition", &ScoredNumbers::repetition},
 }};
 
@@ -63,6 +64,7 @@ int64_t whole(double number, std::string_view name) {
 /// What writes a number that may be missing.
 const char* hint_for(std::string_view name) {
   if (name == "controlled") return "air score --controls N writes it";
+  if (name == "num_excluded") return "air score --exclude-copies N writes it";
   if (name == "repetition") return "this version of air score writes it: score the traces again";
   return "";
 }

@@ -30,7 +30,7 @@ struct ScoredStep {
 struct ScoredNumbers {
   std::optional<double> line, trace, rank;
   std::optional<double> influence, divergence, base_nll, ref_nll, entropy, controlled;
-  std::optional<double> num_tokens, num_prompt_tokens, num_steps, repetition;
+  std::optional<double> num_tokens, num_prompt_tokens, num_steps, num_excluded, repetition;
   bool truncated = false;  ///< `air score --overlong truncate` cut the trace
   /// The response as it was joined, where the record keeps its parts apart.
   std::optional<std::string> response;

@@ -54,6 +54,8 @@ struct Pool {
   std::vector<double> base_nll;     ///< of each candidate, for the summary
   std::vector<double> repetition;   ///< likewise; NaN where the file does not say
   std::vector<std::string> groups;  ///< names, by Candidate::group
+  /// What the value is a residual after, a column of all candidates for each; empty: of nothing.
+  std::vector<std::vector<double>> after;
 };
 
 /// What stands for the text that --dedup compares: its 128-bit hash as bytes.
@@ -75,6 +77,7 @@ bool thinking_never_ends(std::string_view response) {
 /// Reads all inputs through once.
 void read_pool(const SelectOptions& options, const ScoredReading& reading, Pool& pool) {
   Interner groups, prompts, texts;
+  pool.after.resize(options.fields.by.after.size());
   for (const std::string& input : options.inputs) {
     pool.store.add(input, [&](std::string_view line, const std::string&) {
       const ScoredRow row = read_scored_row(line, options.fields);
@@ -93,6 +96,7 @@ void read_pool(const SelectOptions& options, const ScoredReading& reading, Pool&
         candidate.truncated = candidate.truncated || thinking_never_ends(trace.response);
       }
       pool.candidates.push_back(candidate);
+      for (size_t i = 0; i < row.after.size(); ++i) pool.after[i].push_back(row.after[i]);
       pool.ranked.push_back(row.rank_key());
       pool.base_nll.push_back(row.numbers.base_nll.value_or(0));
       pool.repetition.push_back(row.numbers.repetition.value_or(std::nan("")));
@@ -100,6 +104,16 @@ void read_pool(const SelectOptions& options, const ScoredReading& reading, Pool&
   }
   if (!options.fields.group.empty())
     spdlog::info("{} groups by {}", groups.size(), options.fields.group);
+}
+
+/// The candidates' values after the others that --by names were accounted for, over all of them.
+void take_residuals(const ScoreChoice& by, Pool& pool) {
+  if (by.after.empty()) return;
+  std::vector<double> values;
+  for (const Candidate& row : pool.candidates) values.push_back(row.value);
+  const std::vector<double> residuals = rank_residuals(values, pool.after, by);
+  for (size_t i = 0; i < residuals.size(); ++i) pool.candidates[i].value = residuals[i];
+  pool.after.clear();
 }
 
 /// Line breaks and tabs as spaces, so that a row of a table stays one.
@@ -166,7 +180,7 @@ void print_summary(const Pool& pool, const Selection& selection) {
 /// What --dry-run writes: the kept records, then what would stay at other thresholds.
 std::string preview(const Pool& pool, const Selection& selection, const SelectOptions& options,
                     const ScoredReading& reading) {
-  const std::string& by = options.fields.by;
+  const std::string by = options.fields.by.text();
   std::vector<TableRow> table{{"rank", "id", by, "tokens"}};
   std::vector<bool> left{false, true, false, false};
   const bool has_groups = !options.fields.group.empty();
@@ -226,6 +240,7 @@ void run(const SelectFlags& flags, const SelectOptions& options) {
                 is_read_once(options.inputs.front())
                     ? "did the program that writes into the pipe fail?"
                     : "");
+  take_residuals(options.fields.by, pool);
   const std::vector<int64_t> ranks =
       joined_ranks(pool.ranked, manifest ? manifest->influence() : std::nullopt);
   for (size_t i = 0; i < ranks.size(); ++i) pool.candidates[i].rank = ranks[i];

@@ -86,8 +86,10 @@ std::optional<int64_t> with_old_name(const std::optional<int64_t>& value, const 
 
 void add_order(CLI::App& verb, SelectFlags& flags) {
   const std::string group = "What comes first";
-  verb.add_option("--by", flags.by, "Value to select by: " + join(known_measures(), ", "))
-      ->check(known_measure())
+  verb.add_option("--by", flags.by,
+                  "Value to select by: " + join(known_measures(), ", ") +
+                      "; or residual:NAME,…, what of the influence these do not explain, and "
+                      "residual(SCORE):NAME,… of another score")
       ->group(group)
       ->type_name("NAME")
       ->default_str("influence");
@@ -257,9 +259,10 @@ void add_select_flags(CLI::App& verb, SelectFlags& flags) {
 }
 
 SelectOptions check(const SelectFlags& flags) {
-  if (flags.bins && !flags.stratify_by)
+  // The defaults, which --print-config writes, ask for nothing.
+  if (flags.bins.value_or(kDefaultBins) != kDefaultBins && !flags.stratify_by)
     throw Error(ErrorKind::kUsage, "--bins", "needs --stratify-by");
-  if (flags.group_quota && !flags.group_by)
+  if (flags.group_quota.value_or("each") != "each" && !flags.group_by)
     throw Error(ErrorKind::kUsage, "--group-quota", "needs --group-by");
   if (keeps_all(flags) && flags.inputs.size() < 2)
     throw Error(ErrorKind::kUsage, "", "nothing says how much to keep",
@@ -274,7 +277,7 @@ SelectOptions check(const SelectFlags& flags) {
   options.output = flags.output;
   check_files(flags, options.inputs);
   options.dry_run = flags.dry_run;
-  options.fields.by = flags.by.value_or("influence");
+  options.fields.by = ScoreChoice::parse(flags.by.value_or("influence"), known_measures());
   options.fields.group = flags.group_by.value_or("");
   options.fields.best_of = flags.best_of.value_or("");
   options.fields.stratify_by = flags.stratify_by.value_or("");

@@ -60,8 +60,8 @@ RankKey ScoredRow::rank_key() const {
 
 const std::vector<std::string>& known_measures() {
   static const std::vector<std::string> measures = {
-      "influence",  "divergence", "controlled",        "base_nll",   "ref_nll",  "entropy",
-      "num_tokens", "num_steps",  "num_prompt_tokens", "repetition", kPerplexity};
+      "influence",  "divergence", "controlled",        "base_nll",     "ref_nll",    "entropy",
+      "num_tokens", "num_steps",  "num_prompt_tokens", "num_excluded", "repetition", kPerplexity};
   return measures;
 }
 
@@ -78,7 +78,9 @@ ScoredRow read_scored_row(std::string_view line, const RowFields& fields) {
   ScoredRow row;
   row.numbers = read_scored_numbers(air_value_of(line));
   require_integer(row.numbers, "num_tokens");
-  row.value = measure_of(row.numbers, fields.by);
+  row.value = measure_of(row.numbers, fields.by.score);
+  for (const std::string& name : fields.by.after)
+    row.after.push_back(measure_of(row.numbers, name));
   if (!fields.stratify_by.empty()) row.stratum = measure_of(row.numbers, fields.stratify_by);
   const auto needs_record = [](const Condition& condition) { return !condition.is_of_scores(); };
   RecordValue record;

@@ -10,12 +10,13 @@
 #include "scored/ranking.h"
 #include "scored/scored_numbers.h"
 #include "select/condition.h"
+#include "select/residual.h"
 
 namespace air {
 
 /// What rows are selected by.
 struct RowFields {
-  std::string by = "influence";  ///< a key of `air`, or "ppl": e^base_nll
+  ScoreChoice by;  ///< of keys of `air`, or "ppl": e^base_nll
   std::string
       group;  ///< a field of the record, dots lead into objects ("meta.domain"); empty: none
   std::string best_of;                ///< likewise
@@ -26,8 +27,9 @@ struct RowFields {
 
 /// One scored record.
 struct ScoredRow {
-  double value = 0;    ///< of `by`
-  double stratum = 0;  ///< of `stratify_by`
+  double value = 0;           ///< of `by`, before the others are accounted for
+  std::vector<double> after;  ///< of the others that `by` names
+  double stratum = 0;         ///< of `stratify_by`
   ScoredNumbers numbers;
   std::string group;  ///< the field's text, or its JSON when it is not a string
   std::string best_of;
@@ -38,7 +40,7 @@ struct ScoredRow {
   int64_t num_tokens() const { return require_integer(numbers, "num_tokens"); }
 };
 
-/// Names that `--by` takes.
+/// Numbers that `--by` names.
 const std::vector<std::string>& known_measures();
 
 /// One of them. @throws Error(kInput) when the line lacks it.

@@ -12,7 +12,7 @@ import pytest
 from air_runner import air_binary, clean_environment, fail, run, succeed
 
 USAGE = 2
-VERBS = ["find-heads", "score", "select", "report", "show", "inspect"]
+VERBS = ["find-heads", "score", "select", "report", "show", "inspect", "export-reference"]
 # Words of the command line's parser, which say nothing to a user.
 NOISE = re.compile(r"INT in|NONNEGATIVE|POSITIVE|\[OPTIONS\]|:\{|=\[|Excludes:|TEXT:|REQUIRED|Needs:|SUBCOMMAND")
 

@@ -4,6 +4,7 @@ import io
 import json
 import random
 
+import numpy as np
 import pytest
 from air_runner import fail, records, run, succeed
 
@@ -128,3 +129,43 @@ def test_what_repeats_itself_is_seen(scored):
     repeats = run("select", scored, "--by", "repetition", "--top-k", "10").stderr.decode()
     assert "most of what is kept repeats itself: 10 of 10" in repeats and "repetition " in repeats
     assert "most of what is kept" not in run("select", scored, "--where", "repetition<4.5").stderr.decode()
+
+
+def ranks(values):
+    """(rank - 1/2) / n, ties sharing their mean."""
+    values = np.asarray(values, float)
+    below, equal = (values[:, None] > values).sum(1), (values[:, None] == values).sum(1)
+    return (below + equal / 2) / len(values)
+
+
+@pytest.mark.parametrize("by,score,others", [("residual:base_nll,repetition", "influence", ["base_nll", "repetition"]),
+                                             ("residual(divergence):num_tokens", "divergence", ["num_tokens"])])
+def test_residuals_are_those_of_numpys_least_squares(by, score, others, scored):
+    lines = {record["id"]: record["air"] for record in records(scored.read_bytes())}
+    column = lambda name: ranks([air[name] for air in lines.values()])
+    design = np.stack([np.ones(len(lines)), *map(column, others)], 1)
+    rest = column(score) - design @ np.linalg.lstsq(design, column(score), rcond=None)[0]
+    (_, *rows), thresholds = tables(succeed("select", scored, "--by", by, "--top-k", "200", "--dry-run"))
+    expected = dict(zip(lines, rest, strict=True))
+    assert [row[1] for row in rows] == sorted(lines, key=expected.get, reverse=True) and len(rows) == 120
+    np.testing.assert_allclose([float(row[2]) for row in rows], sorted(rest, reverse=True), atol=6e-5)
+    kept = records(succeed("select", scored, "--by", by, "--min-score", "0.1"))
+    assert {record["id"] for record in kept} == {name for name, value in expected.items() if value >= 0.1}
+    # The fit is over all records, whatever the rules leave.
+    kept = [record["id"] for record in records(succeed("select", scored, "--by", by, "--where", "num_tokens<30", "--top-k", "9"))]
+    assert kept == [name for name in sorted(lines, key=expected.get, reverse=True) if lines[name]["num_tokens"] < 30][:9]
+
+
+def test_residuals_that_say_nothing_are_errors_by_name(scored, tmp_path):
+    assert '"nothing"' in fail(2, "select", scored, "--top-k", "3", "--by", "residual:nothing")
+    assert '"base_nll" twice' in fail(2, "select", scored, "--top-k", "3", "--by", "residual:base_nll,base_nll")
+    assert '"num_steps" is the same' in fail(3, "select", scored, "--top-k", "3", "--by", "residual:num_steps")
+    assert '"ppl" orders' in fail(3, "select", scored, "--top-k", "3", "--by", "residual:base_nll,ppl")
+    assert '"controlled"' in fail(3, "select", scored, "--top-k", "3", "--by", "residual:controlled")
+    assert "exclude-copies" in fail(3, "select", scored, "--top-k", "3", "--by", "residual:num_excluded")
+
+
+def test_a_residual_in_a_config_file(scored, tmp_path):
+    config = tmp_path / "air.toml"
+    config.write_text(succeed("select", scored, "--top-k", "5", "--by", "residual:base_nll,repetition", "--print-config").decode())
+    assert succeed("select", "--config", config) == succeed("select", scored, "--top-k", "5", "--by", "residual:base_nll,repetition")

@@ -69,6 +69,15 @@ def test_from_heads_to_the_page(model, traces, tmp_path):
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
 
 
+def test_the_reference_is_a_folder(model, tmp_path):
+    folder = air_select.export_reference(model, ["1-5", "1-12"], tmp_path / "reference", mask="zero")
+    assert folder == str(tmp_path / "reference")
+    note = json.loads((tmp_path / "reference" / "air_reference.json").read_text())
+    assert note["heads"] == ["1-5", "1-12"] and note["mask"] == "zero"
+    with pytest.raises(air_select.UsageError, match="not empty"):
+        air_select.export_reference(model, "1-5", folder)
+
+
 def test_the_order_of_records_is_kept_also_of_many(model):
     many = [{"id": number, "prompt": "p", "response": "r"} for number in range(300)]
     answers = air_select.score(many, model, "1-5", order="input")

@@ -50,9 +50,9 @@ TEST(ScoredRowTest, TheLastStepsEndIsTheStepsAloneInWhateverOrder) {
 }
 
 TEST(ScoredRowTest, ReadsAnyMeasure) {
-  EXPECT_EQ(read(line_with(R"("id":1)"), {.by = "divergence"}).value, 0.1);
-  EXPECT_EQ(read(line_with(R"("id":1)"), {.by = "num_prompt_tokens"}).value, 43);
-  EXPECT_DOUBLE_EQ(read(line_with(R"("id":1)"), {.by = "ppl"}).value, std::exp(2.0));
+  EXPECT_EQ(read(line_with(R"("id":1)"), {.by = {"divergence"}}).value, 0.1);
+  EXPECT_EQ(read(line_with(R"("id":1)"), {.by = {"num_prompt_tokens"}}).value, 43);
+  EXPECT_DOUBLE_EQ(read(line_with(R"("id":1)"), {.by = {"ppl"}}).value, std::exp(2.0));
 }
 
 TEST(ScoredRowTest, FindsScoresWhereverAnotherProgramPutThem) {
@@ -78,7 +78,8 @@ TEST(ScoredRowTest, NamesTheLineAndWhatItLacks) {
   EXPECT_THAT(error_of(R"({"prompt":"p"})"), HasSubstr("no field \"air\""));
   EXPECT_THAT(error_of(R"({"air":{"schema":"air.score/9","influence":1,"num_tokens":1}})"),
               HasSubstr("air.score/9"));
-  EXPECT_THAT(error_of(line_with(R"("id":1)"), {.by = "controlled"}), HasSubstr("\"controlled\""));
+  EXPECT_THAT(error_of(line_with(R"("id":1)"), {.by = {"controlled"}}),
+              HasSubstr("\"controlled\""));
   EXPECT_THAT(error_of(R"({"air":{"schema":"air.score/1","influence":1}})"),
               HasSubstr("\"num_tokens\""));
   EXPECT_THAT(error_of(line_with(R"("id":1)"), {.group = "domain"}),
