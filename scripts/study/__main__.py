@@ -97,8 +97,9 @@ def parse():
     command = commands.add_parser("planted", help="scores of traces made to need retrieval, or not")
     command.add_argument("--model", type=Path, required=True)
     command.add_argument("--heads", required=True, help="heads file or list, as air score takes it")
-    command.add_argument("--text", choices=("words", "bytes"), default="words")
-    command.add_argument("--traces", type=int, default=120, help="of each condition, half of them "
+    command.add_argument("--text", choices=("facts", "words"), default="facts",
+                         help="words: for the model of make_planted_model.py")
+    command.add_argument("--traces", type=int, default=40, help="of each condition, half of them "
                          "needing retrieval")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("-o", "--output", type=Path, help="JSON")
