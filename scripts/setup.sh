@@ -189,6 +189,7 @@ prepare_python() {
     install_torch --importable
     pip_install requirements-test.txt
     pip_install requirements-trainers.txt
+    pip_install requirements-study.txt
     pip_install requirements-loaders.txt --no-deps
     [ $with_engines = 0 ] || pip_install requirements-engines.txt
   fi
