@@ -80,13 +80,31 @@ def test_other_json_that_is_nested_deep(score, model, tmp_path):
     refused(USAGE, *score(model), "-o", tmp_path / "out.jsonl", "--resume", says="out.jsonl.partial")
 
 
-def test_many_tensors_take_no_time_that_grows_with_their_square(folder):
+def many_tensors(path, count=60_000):
+    """Tensors without elements. Returns their names."""
     entry = '"t%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
-    header = ("{" + ",".join(entry % i for i in range(60_000)) + "}").encode()
-    replace(folder / "model.safetensors", len(header).to_bytes(8, "little") + header)
+    header = ("{" + ",".join(entry % i for i in range(count)) + "}").encode()
+    replace(path, len(header).to_bytes(8, "little") + header)
+    return [f"t{i}" for i in range(count)]
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_many_tensors_take_no_time_that_grows_with_their_square(folder, sharded):
+    names = many_tensors(folder / "model.safetensors")
+    if sharded:
+        (folder / "model.safetensors").rename(folder / "a.safetensors")
+        index = {"weight_map": dict.fromkeys(names, "a.safetensors")}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     started = time.monotonic()
-    refused(MODEL, "inspect", "--model", folder)
+    message = refused(MODEL, "inspect", "--model", folder)
     assert time.monotonic() - started < 5
+    assert "a.safetensors" in message or not sharded
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_objects_of_very_many_keys(score, folder, name):
+    replace(folder / name, json.dumps({f"key{i}": 0 for i in range(200_000)}))
+    assert "too many keys" in refused(MODEL, *score(folder), says=name)
 
 
 # Files that are no files
