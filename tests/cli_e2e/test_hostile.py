@@ -2,6 +2,7 @@
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -191,3 +192,64 @@ def test_a_weight_that_float32_does_not_hold(model, traces, tmp_path):
     line["air"]["steps"][0]["weight"] = 1e300
     path = write_records(tmp_path / "scored.jsonl", [line])
     refused(INPUT, "select", path, "--format", "openweights", "--top-k", "1", says="scored.jsonl:1")
+
+
+# Names that lead out of the folder
+
+@pytest.fixture
+def outside(tmp_path, model):
+    """What no file of the model's folder may make air open."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    shutil.copy(model / "model.safetensors", outside / "a.safetensors")
+    for name in ("t.jinja", "modeling.py", "tokenizer.json", "config.json", "spm.model", "image.png"):
+        (outside / name).write_text("{}")
+    return outside
+
+
+def names_everything(folder, outside):
+    """Every key that other programs take for a path, in files of the model's folder."""
+    def add(name, **keys):
+        path = folder / name
+        before = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps(before | keys))
+
+    add("config.json", _name_or_path=str(outside), auto_map={"AutoModelForCausalLM": "../outside/modeling.py--Model"})
+    add("tokenizer_config.json", name_or_path=str(outside), tokenizer_file="../outside/tokenizer.json", vocab_file="../outside/spm.model",
+        auto_map={"AutoTokenizer": ["../outside/modeling.py", None]}, chat_template=[
+            {"name": "../outside/t.jinja", "template": "{{ x }}"}, {"name": "default", "template": "{% include '../outside/t.jinja' %}"}])
+    (folder / "modeling.py").write_text("raise SystemExit")
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x02cos\nsystem\n")
+
+
+def opened_files(tmp_path, *arguments):
+    """(result, the paths that were opened, links resolved)"""
+    trace = tmp_path / "trace"
+    result = subprocess.run(["strace", "-f", "-y", "-e", "trace=open,openat", "-o", trace, air_binary(), *map(str, arguments)],
+                            stdin=subprocess.DEVNULL, capture_output=True, env=clean_environment(), timeout=60)
+    return result, set(re.findall(r"= \d+<(.*?)>$", trace.read_text(errors="replace"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("how", ["names", "index", "template", "adapter", "record"])
+def test_no_name_leads_out_of_the_folder(folder, outside, traces, tmp_path, model, how):
+    if shutil.which("strace") is None or subprocess.run(["strace", "-f", "true"], capture_output=True).returncode != 0:
+        pytest.skip("no strace, or no leave to trace")
+    flags = ["--chat-template", "none"]
+    if how == "names":
+        names_everything(folder, outside)
+    elif how == "template":
+        names_everything(folder, outside)
+        flags = []
+    elif how == "index":
+        (folder / "model.safetensors").unlink()
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"t": "../outside/a.safetensors"}}))
+    elif how == "adapter":  # its base is the model that it lies beside
+        (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "base_model_name_or_path": str(outside), "r": 1}))
+    else:
+        traces.write_text(json.dumps({"prompt": f"{{% include '{outside}/t.jinja' %}} file://{outside}/image.png", "response": "a",
+                                      "images": [f"{outside}/image.png"], "path": f"../{outside.name}/t.jinja"}) + "\n")
+    result, opened = opened_files(tmp_path, "score", "--model", folder, "--heads", "1-5", traces, *flags, *FLAGS)
+    assert result.returncode == (0 if how in ("names", "record") else MODEL), result.stderr.decode()
+    assert {str(folder / "config.json"), str(folder / "tokenizer_config.json")} & opened, "the folder was looked at"
+    assert not [path for path in opened if path.startswith(str(outside))]
+    assert not {str(folder / "modeling.py"), str(folder / "pytorch_model.bin")} & opened
