@@ -1,19 +1,29 @@
 #!/usr/bin/env python3
-"""Makes system calls fail one by one under every verb, and checks how the run ends. Needs strace.
+"""Makes system calls fail, stop short or end the program, one by one under every verb, and checks how the run ends. Needs strace.
 
-    scripts/check_faults.py --model DIR [--trials N] [--seconds S] [--verbs score,select]
+    scripts/check_faults.py --model DIR [--trials N] [--seconds S] [--verbs score,select] [--kinds error,kill,short]
+                            [--record FILE]
 
-Each verb runs once under strace to count the calls of each kind, then again and again with one of them made to fail
-(strace -e inject). A run must end by itself, in time, with an exit code that fits (0, 3, 4 or 5, and 2 where a flag's file
-can't be read), say so in one "air: error:", and leave an output that is whole or none. What libraries do before main is left
-out. Prints a JSON object: trials by verb, and every fault found. Exit 1 when there are any.
+error   Each verb runs once under strace to count the calls of each kind, then again and again with one of them made to fail
+        (strace -e inject). A run must end by itself, in time, with an exit code that fits (0, 3, 4 or 5, and 2 where a flag's
+        file can't be read), say so in one "air: error:", and leave an output that is whole or none. What it kept must be good
+        for --resume: that run must give the output of an undisturbed one, byte for byte.
+kill    SIGKILL at each call that changes files (write, rename, link, unlink and kin). The same command, with --resume where the
+        verb has it, must give the output of an undisturbed run and leave nothing else.
+short   Reads and writes that do less than they were asked for, or return EINTR, at random by seed (a preload that the build
+        makes, tests/support/short_io.c): the run must not be disturbed at all.
+
+What libtorch does before main is left out. With --record, trials that an earlier call finished are not repeated. Prints a JSON
+object: trials and faults by verb, kind, call and error, and every fault found. Exit 1 when there are any.
 """
 import argparse
 import collections
 import json
+import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,7 +32,7 @@ from pathlib import Path
 
 from air_cli import air_binary, clean_environment
 
-# Errors that each call gives in life. Reads and writes are tried with fewer bytes too.
+# Errors that each call gives in life.
 ERRORS = {
     "openat": ["EIO", "EMFILE", "EACCES"], "read": ["EIO", "EINTR"], "pread64": ["EIO", "EINTR"],
     "write": ["ENOSPC", "EIO", "EINTR"], "pwrite64": ["ENOSPC", "EINTR"], "mmap": ["ENOMEM"],
@@ -30,79 +40,113 @@ ERRORS = {
     "brk": [0],
     "fsync": ["EIO", "EINTR"], "fdatasync": ["EIO", "EINTR"], "rename": ["EIO"], "linkat": ["EIO", "EEXIST"], "unlink": ["EIO"],
     "close": ["EIO"], "ftruncate": ["EIO"], "flock": ["ENOLCK", "EINTR"], "clone3": ["EAGAIN"], "clone": ["EAGAIN"],
-    "newfstatat": ["EIO", "EACCES"], "fchmod": ["EPERM"], "getrandom": ["EINTR"],
+    "newfstatat": ["EIO", "EACCES"], "stat": ["EIO", "ENOMEM", "ESTALE"], "lstat": ["EIO"], "fchmod": ["EPERM"],
+    "getrandom": ["EINTR"], "readlink": ["EIO"], "getcwd": ["ENOENT"], "getdents64": ["EIO"], "poll": ["EINTR"],
+    "pipe2": ["EMFILE"], "lseek": ["EIO"],
 }
+CHANGES = ["write", "pwrite64", "rename", "linkat", "unlink", "ftruncate", "fsync", "fdatasync"]
 ALLOWED = (0, 2, 3, 4, 5)
+NO_ERROR = "no single error"
 # libtorch's cpuinfo, which reads these when the first product is computed, crashes when it can't.
 NOT_OURS = "/sys/devices/system/"
 TIMEOUT = 60
+SHORT_RUNS = 80  # of each verb
+Trial = collections.namedtuple("Trial", "verb kind call error number")
 
 
-class Trials:
+class Runs:
     """The verbs on a small input, each in a folder of its own."""
 
     def __init__(self, model, folder):
         self.folder = folder
-        self.traces = folder / "traces.jsonl"
-        self.traces.write_text("".join(
-            json.dumps({"id": i, "prompt": f"Say {i}.", "response": f"It is {i}.\n\nSo: {i}."}) + "\n" for i in range(6)))
         self.out = folder / "out"
-        score = ["score", "--model", model, "--heads", "1-5", self.traces, "--threads", "1"]
+        traces = folder / "traces.jsonl"
+        traces.write_text("".join(
+            json.dumps({"id": i, "prompt": f"Say {i}.", "response": f"It is {i}.\n\nSo: {i}."}) + "\n" for i in range(6)))
         scored = folder / "scored.jsonl"
+        score = ["score", "--model", model, "--heads", "1-5", traces, "--threads", "1", "--max-batch-tokens", "40"]
         subprocess.run([air_binary(), *map(str, score), "-o", scored], check=True, capture_output=True, env=self.environment())
         self.commands = {
             "score": [*score, "-o", self.out / "o.jsonl"],
+            "devices": [*score, "--device", "cpu,cpu", "-o", self.out / "o.jsonl"],
             "find-heads": ["find-heads", "--model", model, "--lengths", "128", "--num-probes", "2", "--threads", "1",
                            "-o", self.out / "o.json"],
             "select": ["select", scored, "--top-k", "2", "-o", self.out / "o.jsonl"],
             "report": ["report", scored, "-o", self.out / "o.html"],
-            "inspect": ["inspect", "--model", model, self.traces],
+            "inspect": ["inspect", "--model", model, traces],
+            "show": ["show", scored, "--first", "2"],
             "export-reference": ["export-reference", "--model", model, "--heads", "1-5", "-o", self.out / "reference"],
         }
 
+    RESUMED = ("score", "devices", "find-heads")
+
     @staticmethod
-    def environment():
+    def environment(**more):
         return clean_environment(AIR_DEVICE="cpu", OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT="0",
                                  ONEDNN_PRIMITIVE_CACHE_CAPACITY="256", LRU_CACHE_CAPACITY="256",
-                                 PYTORCH_ALLOC_CONF="expandable_segments:True", PYTORCH_CUDA_ALLOC_CONF="expandable_segments:True")
+                                 PYTORCH_ALLOC_CONF="expandable_segments:True",
+                                 PYTORCH_CUDA_ALLOC_CONF="expandable_segments:True", **more)
 
-    def run(self, verb, *strace):
-        shutil.rmtree(self.out, ignore_errors=True)
-        self.out.mkdir()
-        return subprocess.run(["strace", "-f", "-o", self.folder / "trace", *strace, air_binary(), *map(str, self.commands[verb])],
-                              stdin=subprocess.DEVNULL, capture_output=True, env=self.environment(), timeout=TIMEOUT)
+    def run(self, verb, *flags, under=(), keep=False, **environment):
+        if not keep:
+            shutil.rmtree(self.out, ignore_errors=True)
+            self.out.mkdir()
+        command = [*under, air_binary(), *map(str, self.commands[verb]), *flags]
+        if verb == "devices":  # --device is a flag
+            environment["AIR_DEVICE"] = ""
+        env = {name: value for name, value in self.environment().items() if name not in environment} | environment
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env={name: value for name, value in env.items() if value != ""}, start_new_session=True)
+        try:
+            stdout, stderr = process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # what strace traces would outlive it
+            process.communicate()
+            raise
+        return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
-    def whole(self):
-        """What a run leaves, by name; manifests and heads files have times in them."""
-        return {str(path.relative_to(self.out)): path.read_bytes() for path in sorted(self.out.rglob("*")) if path.is_file()}
+    def strace(self, verb, *flags):
+        return self.run(verb, under=["strace", "-f", "-o", self.folder / "trace", *flags])
+
+    def left(self):
+        """What a run leaves, by name. Manifests have times in them: of those it counts that they are whole."""
+        files = {str(path.relative_to(self.out)): path.read_bytes() for path in sorted(self.out.rglob("*")) if path.is_file()}
+        for name in files:
+            if name.endswith(".manifest.json"):
+                files[name] = b"".join(b"%s\n" % key.encode() for key in json.loads(files[name]))
+        return files
+
+    def resume(self, verb):
+        return self.run(verb, *(["--resume"] if verb in self.RESUMED else []), keep=True)
 
     def places(self, verb):
-        """The calls that air and air-torch make: their kinds, each with its number among all of its kind in its thread, as
-        strace counts. What runs a program's libraries in comes before its main, which begins with a look at the standard streams."""
-        result = self.run(verb, "-y", "-e", "trace=" + ",".join([*ERRORS, "fcntl", "execve"]))
+        """The calls that air's first thread makes: their kinds, each with its numbers among all of its kind, as strace counts
+        them, which is by thread. main begins with a look at the standard streams."""
+        result = self.strace(verb, "-y", "-e", "trace=" + ",".join([*ERRORS, "fcntl", "execve"]))
         if result.returncode != 0:
             raise SystemExit(f"{verb} fails by itself, or strace may not trace here:\n{result.stderr.decode()}")
-        counts, places, before_main = collections.Counter(), {}, set()
-        in_main = collections.defaultdict(lambda: True)
-        for line in (self.folder / "trace").read_text(errors="replace").splitlines():
-            call = re.match(r"(\d+) +(\w+)\(", line)
+        lines = (self.folder / "trace").read_text(errors="replace").splitlines()
+        first = lines[0].split()[0]
+        counts, places, began = collections.Counter(), [], False
+        for line in lines:
+            call = re.match(rf"{first} +(\w+)\(", line)
             if call is None:
                 continue
-            thread, name = call.groups()
-            if name == "execve":
-                in_main[thread] = False
-            elif re.search(r"fcntl\(0\S*, F_GETFD", line):
-                in_main[thread] = True
-            counts[thread, name] += 1
-            place = (name, counts[thread, name])
-            if not in_main[thread]:
-                before_main.add(place)
-            elif name in ERRORS and NOT_OURS not in line:
-                places[place] = None
-        return [place for place in places if place not in before_main]  # it would fail in each thread that comes to it
+            if call[1] == "execve":
+                began = False
+            began = began or re.search(r"fcntl\(0\S*, F_GETFD", line) is not None
+            counts[call[1]] += 1
+            # A pipe that is not closed never ends: in life close() frees the descriptor whatever it says.
+            is_pipe_end = call[1] == "close" and "<pipe:" in line
+            if began and call[1] in ERRORS and NOT_OURS not in line and not is_pipe_end:
+                places.append((call[1], counts[call[1]]))
+        return places
+
+    def was_hit(self, result):
+        return result.returncode < 0 or "(INJECTED)" in (self.folder / "trace").read_text(errors="replace")
 
 
-def fault_of(result, whole, left):
+def disorder(result):
     """What is wrong with how a run ended; None: nothing."""
     message = result.stderr.decode(errors="replace")
     if result.returncode not in ALLOWED:
@@ -110,60 +154,155 @@ def fault_of(result, whole, left):
     if "please report" in message or "terminate called" in message:
         return "an unexpected error"
     if result.returncode != 0 and message.count("air: error: ") != 1:
-        return "no single error"
-    for name, content in left.items():
-        if name.endswith(".partial") and result.returncode != 0:
-            continue
-        if ".tmp." in name:
-            return f"{name} is left"
-        if name not in whole:
-            if result.returncode == 0 and "can't be removed" in message:
-                continue
-            return f"{name} is left"
-        if not name.endswith((".json", ".html")) and content != whole[name]:
-            return f"{name} differs"
-        if not content:
-            return f"{name} is empty"
-    if result.returncode == 0 and not set(whole) <= set(left):
-        return "exit 0 without output"
+        return NO_ERROR
     return None
+
+
+def difference(whole, left, may_be_left=lambda name: False):
+    """How what is left differs from what an undisturbed run leaves."""
+    for name, content in left.items():
+        if may_be_left(name):
+            continue
+        if name not in whole:
+            return f"{name} is left"
+        if content != whole[name]:
+            return f"{name} differs"
+    return None
+
+
+def check_error(runs, trial, whole):
+    what = "error" if trial.error else "retval"
+    result = runs.strace(trial.verb, "-e", f"trace={trial.call}",
+                         "-e", f"inject={trial.call}:{what}={trial.error}:when={trial.number}")
+    if not runs.was_hit(result):
+        return "not hit", result
+    fault = disorder(result)
+    if fault == NO_ERROR and trial.call == "write":  # the message itself may be what could not be written
+        fault = None
+    if fault is None and result.returncode == 0:
+        may_be_left = lambda name: b"can't be removed" in result.stderr and ".partial" in name
+        fault = difference(whole["files"], runs.left(), may_be_left)
+        if fault is None and not set(whole["files"]) <= set(runs.left()):
+            fault = "exit 0 without output"
+        if fault is None and whole["stdout"] not in (None, result.stdout):
+            fault = "stdout differs"
+    elif fault is None:
+        fault = difference(whole["files"], runs.left(), lambda name: ".partial" in name)
+        kept = any(".partial" in path.name for path in runs.out.iterdir())
+        if fault is None and kept:
+            again = runs.resume(trial.verb)
+            fault = ("resumed: exit code %d" % again.returncode if again.returncode != 0
+                     else difference(whole["files"], runs.left()))
+    return fault, result
+
+
+def check_kill(runs, trial, whole):
+    result = runs.strace(trial.verb, "-e", f"trace={trial.call}", "-e", f"inject={trial.call}:signal=KILL:when={trial.number}")
+    if not runs.was_hit(result):
+        return "not hit", result
+    left = {path.name for path in runs.out.iterdir()}
+    if any(name not in whole["files"] and ".partial" not in name for name in left):
+        return f"left after the kill: {sorted(left)}", result
+    again = runs.resume(trial.verb)
+    if again.returncode != 0:
+        return f"resumed: exit code {again.returncode}", again
+    return difference(whole["files"], runs.left()), result
+
+
+def check_short(runs, trial, whole):
+    result = runs.run(trial.verb, LD_PRELOAD=trial.call, SHORT_IO_SEED=str(trial.number))
+    if result.returncode != 0:
+        return f"exit code {result.returncode}", result
+    fault = difference(whole["files"], runs.left())
+    return fault or ("stdout differs" if whole["stdout"] not in (None, result.stdout) else None), result
+
+
+CHECKS = {"error": check_error, "kill": check_kill, "short": check_short}
+
+
+def trials_of(runs, verb, kinds, short_io):
+    places = runs.places(verb) if set(kinds) & {"error", "kill"} else []
+    trials = []
+    if "error" in kinds:
+        trials += [Trial(verb, "error", call, error, number) for call, number in places for error in ERRORS[call]]
+    if "kill" in kinds and verb != "export-reference":  # a kill leaves its unfinished folder (docs/reliability.md)
+        trials += [Trial(verb, "kill", call, "KILL", number) for call, number in places if call in CHANGES]
+    if "short" in kinds:
+        trials += [Trial(verb, "short", short_io, "EINTR", seed) for seed in range(SHORT_RUNS)]
+    return trials
+
+
+def undisturbed(runs, verb):
+    """Files and stdout of a run; stdout is none where two runs differ, as inspect's free memory does."""
+    first = runs.run(verb)
+    second = runs.run(verb)
+    if first.returncode != 0 or second.returncode != 0:
+        raise SystemExit(f"{verb} fails by itself:\n{first.stderr.decode()}")
+    return {"files": runs.left(), "stdout": second.stdout if first.stdout == second.stdout else None}
+
+
+def run_trial(runs, trial, whole):
+    place = trial._asdict() | ({"call": "read, write"} if trial.kind == "short" else {})
+    try:
+        fault, result = CHECKS[trial.kind](runs, trial, whole)
+    except subprocess.TimeoutExpired:
+        return place | {"fault": f"no end in {TIMEOUT} s"}
+    except json.JSONDecodeError:
+        return place | {"fault": "half a manifest"}
+    if fault is None or fault == "not hit":  # some places depend on the moment: fewer reads, another allocation
+        return place | {"fault": None, "hit": fault is None}
+    return place | {"fault": fault, "exit": result.returncode, "stderr": result.stderr.decode(errors="replace")[-300:]}
+
+
+def table_of(outcomes):
+    """{"score": {"error": {"openat EIO": "59 trials, 0 faults"}}}"""
+    table = collections.defaultdict(lambda: collections.defaultdict(dict))
+    counts = collections.Counter((o["verb"], o["kind"], f"{o['call']} {o['error']}") for o in outcomes if o.get("hit", True))
+    faults = collections.Counter((o["verb"], o["kind"], f"{o['call']} {o['error']}") for o in outcomes if o["fault"])
+    for (verb, kind, place), count in sorted(counts.items()):
+        table[verb][kind][place] = f"{count} trials, {faults[verb, kind, place]} faults"
+    return table
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="a small model")
-    parser.add_argument("--verbs", default="score,find-heads,select,report,inspect,export-reference")
+    parser.add_argument("--verbs", default="score,devices,find-heads,select,report,inspect,show,export-reference")
+    parser.add_argument("--kinds", default="error,kill,short")
     parser.add_argument("--trials", type=int, help="so many, drawn at random; all unless it is given")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--record", type=Path, help="a file of outcomes, a line each: what is there is not tried again")
+    parser.add_argument("--short-io", type=Path, default=Path(air_binary()).resolve().parent / "tests" / "libshort_io.so")
     given = parser.parse_args()
+    kinds = given.kinds.split(",")
     if shutil.which("strace") is None:
         raise SystemExit("no strace here")
-    draw, started = random.Random(given.seed), time.monotonic()
-    faults, counts = [], {}
+    if "short" in kinds and not given.short_io.exists():
+        raise SystemExit(f"no {given.short_io}: cmake --build build/release --target short_io")
+    started = time.monotonic()
+    outcomes = [json.loads(line) for line in given.record.read_text().splitlines()] if given.record and given.record.exists() else []
+    done = {(o["verb"], o["kind"], o["call"], o["error"], o["number"]) for o in outcomes}
     with tempfile.TemporaryDirectory() as folder:
-        trials = Trials(Path(given.model).resolve(), Path(folder))
-        places = []
-        whole = {}
-        for verb in given.verbs.split(","):
-            places += [(verb, call, error, number) for call, number in trials.places(verb) for error in ERRORS[call]]
-            whole[verb] = trials.whole()
-            counts[verb] = 0
-        draw.shuffle(places)
-        for verb, call, error, number in places[:given.trials]:
+        runs = Runs(Path(given.model).resolve(), Path(folder))
+        verbs = given.verbs.split(",")
+        whole = {verb: undisturbed(runs, verb) for verb in verbs}
+        trials = [trial for verb in verbs for trial in trials_of(runs, verb, kinds, str(given.short_io.resolve()))]
+        random.Random(given.seed).shuffle(trials)
+        for trial in trials[:given.trials]:
+            place = trial._replace(call="read, write") if trial.kind == "short" else trial
+            if tuple(place) in done:
+                continue
             if time.monotonic() - started > given.seconds:
                 break
-            counts[verb] += 1
-            place = {"verb": verb, "call": call, "error": error, "number": number}
-            try:
-                result = trials.run(verb, "-e", f"trace={call}", "-e", f"inject={call}:{'error' if error else 'retval'}={error}:when={number}")
-            except subprocess.TimeoutExpired:
-                faults.append(place | {"fault": f"no end in {TIMEOUT} s"})
-                continue
-            fault = fault_of(result, whole[verb], trials.whole())
-            if fault is not None:
-                faults.append(place | {"fault": fault, "exit": result.returncode, "stderr": result.stderr.decode(errors="replace")[-300:]})
-    json.dump({"trials": counts, "places": len(places), "faults": faults}, sys.stdout, indent=1)
+            outcomes.append(run_trial(runs, trial, whole[trial.verb]))
+            if given.record:
+                with given.record.open("a") as file:
+                    file.write(json.dumps(outcomes[-1]) + "\n")
+    faults = [outcome for outcome in outcomes if outcome["fault"]]
+    json.dump({"places": len(trials), "trials": collections.Counter(o["verb"] for o in outcomes),
+               "not_hit": sum(not o.get("hit", True) for o in outcomes), "table": table_of(outcomes),
+               "faults": faults}, sys.stdout, indent=1)
     print()
     return 1 if faults else 0
 

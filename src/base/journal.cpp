@@ -4,8 +4,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "base/error.h"
@@ -32,6 +35,22 @@ std::optional<std::string_view> checked(std::string_view stored) {
   if (stored.size() < kChecksumSize) return std::nullopt;
   const std::string_view line = stored.substr(kChecksumSize);
   return stored.starts_with(checksum(line)) ? std::optional(line) : std::nullopt;
+}
+
+/// A journal's first bytes, or as many of them as there are. LineReader unpacks and converts what
+/// it knows by its first bytes; nothing of that begins so.
+bool begins_like_a_journal(const std::string& path) {
+  constexpr std::string_view kBegin = "{\"";
+  char bytes[kBegin.size()];
+  std::ifstream file(path, std::ios::binary);
+  file.read(bytes, sizeof bytes);
+  return kBegin.starts_with({bytes, static_cast<size_t>(file.gcount())});
+}
+
+/// Nothing but zeros: what a power loss leaves of a file that was never written out.
+bool is_all_zeros(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::all_of(std::istreambuf_iterator<char>(file), {}, [](char c) { return c == '\0'; });
 }
 
 /// Names the first key in which two runs differ.
@@ -132,17 +151,15 @@ void Journal::throw_foreign() const {
 }
 
 void Journal::recover(const Json& run, const Visit& visit) {
+  // A header that a power loss tore off is empty work; anything else is not ours to empty.
+  if (!begins_like_a_journal(path_)) return is_all_zeros(path_) ? start() : throw_foreign();
   LineReader reader(path_);
   std::string_view line;
   if (!reader.next(line)) line = {};
   int64_t offset = static_cast<int64_t>(line.size()) + 1;
   if (offset > size_) {
-    // A header that a power loss tore off is empty work; anything else is not ours to empty.
     const std::string begin = header_.substr(0, header_.find("\"run\""));
-    const bool is_torn_header = line.starts_with(begin) ||
-                                std::string_view(begin).starts_with(line) ||
-                                line.find_first_not_of('\0') == std::string_view::npos;
-    if (!is_torn_header) throw_foreign();
+    if (!line.starts_with(begin) && !std::string_view(begin).starts_with(line)) throw_foreign();
     return start();
   }
   const Json header = try_parse_json(line).value_or(Json());
@@ -227,7 +244,10 @@ void Journal::remove() {
 
 std::optional<Json> Journal::run_of(const std::string& path) {
   struct stat info {};
-  if (path.empty() || ::stat(path.c_str(), &info) != 0) return std::nullopt;
+  // What is no file of ours is refused where it is opened for writing.
+  if (path.empty() || ::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode) ||
+      !begins_like_a_journal(path))
+    return std::nullopt;
   LineReader reader(path);
   std::string_view line;
   if (!reader.next(line)) return std::nullopt;

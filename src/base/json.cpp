@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "base/lfs_pointer.h"
 
@@ -20,9 +21,21 @@ namespace {
 
 constexpr size_t kMaxFileSize = size_t{1} << 30;
 
-/// The deepest level of brackets and braces outside strings.
-int depth_of(std::string_view text) {
-  int depth = 0, deepest = 0;
+// Json keeps the order of keys and looks for each from the first: n keys of an object take n²
+// comparisons. As many as an object of so many keys takes are a second's work.
+constexpr int64_t kMaxKeys = 20'000;
+constexpr int64_t kMaxKeyComparisons = kMaxKeys * kMaxKeys / 2;
+
+/// What reading a text would take; also of one that is not JSON.
+struct JsonCost {
+  int depth = 0;  ///< the deepest level of brackets and braces outside strings
+  int64_t key_comparisons = 0;
+};
+
+JsonCost cost_of(std::string_view text) {
+  JsonCost cost;
+  std::vector<int64_t> num_keys(1);  // of the objects that are open; a key is a colon there
+  int depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -33,13 +46,27 @@ int depth_of(std::string_view text) {
         in_string = false;
     } else if (c == '"') {
       in_string = true;
+    } else if (c == ':') {
+      cost.key_comparisons += num_keys.back()++;
     } else if (c == '{' || c == '[') {
-      deepest = std::max(deepest, ++depth);
+      cost.depth = std::max(cost.depth, ++depth);
+      num_keys.push_back(0);
     } else if (c == '}' || c == ']') {
       --depth;
+      if (num_keys.size() > 1) num_keys.pop_back();
     }
   }
-  return deepest;
+  return cost;
+}
+
+/// What is wrong with a text that takes too much; null: nothing.
+const char* excess_of(const JsonCost& cost) {
+  static const std::string kNested =
+      "JSON that is nested more than " + std::to_string(kMaxJsonDepth) + " levels deep";
+  static const std::string kKeys =
+      "JSON whose objects have too many keys (" + std::to_string(kMaxKeys) + " in one, at most)";
+  if (cost.depth > kMaxJsonDepth) return kNested.c_str();
+  return cost.key_comparisons > kMaxKeyComparisons ? kKeys.c_str() : nullptr;
 }
 
 /// A file that is open for reading.
@@ -83,13 +110,12 @@ class OpenFile {
 }  // namespace
 
 void check_json_depth(std::string_view text, const std::string& where, ErrorKind kind) {
-  if (depth_of(text) > kMaxJsonDepth)
-    throw Error(kind, where,
-                "JSON that is nested more than " + std::to_string(kMaxJsonDepth) + " levels deep");
+  if (const char* excess = excess_of({.depth = cost_of(text).depth}))
+    throw Error(kind, where, excess);
 }
 
 Json parse_json(std::string_view text, const std::string& where, ErrorKind kind) {
-  check_json_depth(text, where, kind);
+  if (const char* excess = excess_of(cost_of(text))) throw Error(kind, where, excess);
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& e) {
@@ -100,7 +126,7 @@ Json parse_json(std::string_view text, const std::string& where, ErrorKind kind)
 }
 
 std::optional<Json> try_parse_json(std::string_view text) {
-  if (depth_of(text) > kMaxJsonDepth) return std::nullopt;
+  if (excess_of(cost_of(text)) != nullptr) return std::nullopt;
   Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   return json.is_discarded() ? std::nullopt : std::optional(std::move(json));
 }
@@ -130,6 +156,10 @@ std::optional<int64_t> whole_number(const Json& value) {
 
 void append_number(std::string& out, double value) {
   AIR_CHECK(std::isfinite(value));
+  if (value == 0 && std::signbit(value)) {
+    out += "-0.0";  // "-0" is an integer to some readers, ours among them, and has no sign
+    return;
+  }
   char digits[32];
   const auto result = std::to_chars(digits, digits + sizeof digits, value);
   out.append(digits, result.ptr);

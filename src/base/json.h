@@ -24,10 +24,10 @@ constexpr int kMaxJsonDepth = 1000;
 void check_json_depth(std::string_view text, const std::string& where, ErrorKind kind);
 
 /// Parses a whole text. @throws Error(kind) naming `where` and the byte position; also when it
-/// nests too deep.
+/// nests too deep, or when its objects have so many keys that reading them would take seconds.
 Json parse_json(std::string_view text, const std::string& where, ErrorKind kind);
 
-/// The same; none when the text is not JSON or nests too deep.
+/// The same; none when the text is not JSON, nests too deep or has too many keys.
 std::optional<Json> try_parse_json(std::string_view text);
 
 /// Reads and parses a file, of a model (kModel) by read_model_file(). @throws Error(kind) when it

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 #include "base/temporary_name.h"
@@ -83,14 +84,16 @@ void OutputFile::keep_mode() const {
 }
 
 void OutputFile::name_it() {
+  if (!temporary_.empty()) return;
   const std::string unnamed = "/proc/self/fd/" + std::to_string(fd_);
-  while (temporary_.empty()) {
-    std::string name = temporary_name(path_);
-    if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0)
-      temporary_ = std::move(name);
-    else if (errno != EEXIST && errno != EINTR)
-      throw_write_error(path_, errno);
+  // Where nothing has that name yet, it gets it at once: a kill never leaves a file of another
+  // name.
+  std::string name = path_;
+  while (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+    if (errno != EEXIST && errno != EINTR) throw_write_error(path_, errno);
+    if (errno == EEXIST) name = temporary_name(path_);
   }
+  temporary_ = std::move(name);
 }
 
 OutputFile::~OutputFile() {
@@ -143,7 +146,7 @@ void OutputFile::commit() {
     throw_write_error(path_, error);
   }
   if (in_place_) return;
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+  if (temporary_ != path_ && ::rename(temporary_.c_str(), path_.c_str()) != 0) {
     const int error = errno;
     ::unlink(temporary_.c_str());
     throw_write_error(path_, error);

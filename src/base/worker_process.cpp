@@ -35,12 +35,17 @@ void close_read_end(int& fd) {
 }
 
 /// Nobody reads any more when the process that made this one is gone: then this one is stopped too.
+/// Work of which nothing can be said is ended.
 void send_line(int fd, const std::string& line) {
   const std::string whole = line + "\n";
   for (std::string_view left = whole; !left.empty();) {
     const ssize_t count = ::write(fd, left.data(), left.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return;
+    if (count < 0 && errno == EPIPE) return;
+    if (count < 0) {
+      spdlog::error("can't tell the process that made it: {}", std::strerror(errno));
+      ::_exit(static_cast<int>(ErrorKind::kResource));
+    }
     left.remove_prefix(static_cast<size_t>(count));
   }
 }
@@ -90,6 +95,7 @@ WorkerProcess::WorkerProcess(WorkerProcess&& other) noexcept
     : name_(std::move(other.name_)),
       pid_(std::exchange(other.pid_, -1)),
       fd_(std::exchange(other.fd_, -1)),
+      exit_code_(other.exit_code_),
       stopped_(other.stopped_),
       rest_(std::move(other.rest_)) {}
 
@@ -106,7 +112,10 @@ std::vector<std::string> WorkerProcess::read_lines() {
   std::string block(kBlock, '\0');
   const ssize_t count = ::read(fd_, block.data(), block.size());
   if (count < 0 && errno == EINTR) return lines;
-  if (count <= 0) {
+  if (count < 0)
+    throw Error(ErrorKind::kResource, name_,
+                std::string("its process can't be heard: ") + std::strerror(errno));
+  if (count == 0) {
     close_read_end(fd_);
     return lines;
   }
@@ -128,6 +137,7 @@ std::string WorkerProcess::wait() {
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
   pid_ = -1;
+  if (WIFEXITED(status)) exit_code_ = WEXITSTATUS(status);
   if (!WIFSIGNALED(status) || (stopped_ && WTERMSIG(status) == SIGTERM)) return "";
   const int number = WTERMSIG(status);
   return "was killed by signal " + std::to_string(number) + " (" + ::strsignal(number) + ")";

@@ -33,17 +33,21 @@ class WorkerProcess {
   /// To poll for what it sends; -1 after the last line.
   int fd() const { return fd_; }
   /// The whole lines that have come, without waiting longer than for the first bytes.
+  /// @throws Error(kResource) when it can't be heard.
   std::vector<std::string> read_lines();
   /// Asks it to end (SIGTERM), once however often.
   void stop();
   /// Waits for its end. @return how it ended where that was not by its own exit code: "was killed
   /// by signal 9 (Killed)"; else empty.
   std::string wait();
+  /// Its exit code, after wait(); 0 where a signal ended it.
+  int exit_code() const { return exit_code_; }
 
  private:
   std::string name_;
   pid_t pid_ = -1;
   int fd_ = -1;
+  int exit_code_ = 0;
   bool stopped_ = false;
   std::string rest_;  // a line that has not come whole
 };

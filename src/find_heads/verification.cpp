@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/line_reader.h"
 #include "base/progress.h"
 #include "data/trace.h"
@@ -103,6 +104,10 @@ Verification verify_heads(const CausalLM& model, const Tokenizer& tokenizer,
   const auto all_tokens = static_cast<double>(num_tokens(probes) + num_tokens(text));
   Progress progress("verify", progress_mode());
   const auto show = [&](int64_t tokens) {
+    if (interrupt_requested())
+      throw Interrupted{flags.import.empty()
+                            ? "the same command with --resume verifies again; its probes are done"
+                            : ""};
     progress.update(std::to_string(tokens) + " tokens", static_cast<double>(tokens) / all_tokens);
   };
   Verification verification;

@@ -31,9 +31,23 @@ std::string shape_text(at::IntArrayRef shape) {
 
 using Files = std::map<std::string, std::shared_ptr<const SafetensorsFile>>;
 
+// Sorted by key: an index names many tensors, and Json looks for each from the first.
+using Index = nlohmann::json;
+
+Index read_index(const std::filesystem::path& path) {
+  const std::string text = read_model_file(path);
+  check_json_depth(text, path.string(), ErrorKind::kModel);
+  try {
+    return Index::parse(text);
+  } catch (const Index::parse_error& e) {
+    throw Error(ErrorKind::kModel, path.string(),
+                "not valid JSON at byte " + std::to_string(e.byte));
+  }
+}
+
 Files open_sharded(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / kIndex;
-  const Json index = read_json_file(path, ErrorKind::kModel);
+  const Index index = read_index(path);
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
     throw Error(ErrorKind::kModel, path.string(), "no object \"weight_map\"");
   Files by_file, by_tensor;

@@ -5,15 +5,14 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
-#include <sstream>
 #include <string>
 
 #if __has_include(<torch/headeronly/version.h>)
 #include <torch/headeronly/version.h>
 #endif
 
+#include "model/group_memory.h"
 #include "model/row_blocks.h"
 #include "model/scan_plan.h"
 
@@ -29,41 +28,6 @@ constexpr int64_t kMinBatchTokens = 256;
 // want some too.
 constexpr double kShareOfOneTrace = 0.9;
 
-/// The number after a name ("MemAvailable:  123 kB") in a file of such lines; −1: not there.
-int64_t number_in(const std::string& path, const std::string& name) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream words(line);
-    std::string word;
-    int64_t value = -1;
-    if (words >> word && word == name && words >> value) return value;
-  }
-  return -1;
-}
-
-/// The number that a file holds; −1: none ("max").
-int64_t number_of(const std::string& path) {
-  std::ifstream file(path);
-  int64_t value = -1;
-  return file >> value ? value : -1;
-}
-
-/// What is left to a control group. Cached file pages count as used there, and are given back when
-/// they are needed.
-int64_t left_in_group(const std::string& folder, const char* limit_name, const char* used_name) {
-  const int64_t limit = number_of(folder + "/" + limit_name),
-                used = number_of(folder + "/" + used_name);
-  if (limit < 0 || used < 0) return std::numeric_limits<int64_t>::max();
-  return limit - used + std::max<int64_t>(0, number_in(folder + "/memory.stat", "inactive_file"));
-}
-
-std::string own_group() {
-  std::ifstream file("/proc/self/cgroup");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("0::")) return line.substr(3);
-  return "";
-}
-
 int64_t left_of_limit(int resource, const char* status_name) {
   struct rlimit limit {};
   if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
@@ -75,12 +39,9 @@ int64_t left_of_limit(int resource, const char* status_name) {
 int64_t free_host_memory() {
   const int64_t available = number_in("/proc/meminfo", "MemAvailable:");
   if (available < 0) return 0;
-  const int64_t left = std::min(
-      {available * 1024,
-       left_in_group("/sys/fs/cgroup" + own_group(), "memory.max", "memory.current"),
-       left_in_group("/sys/fs/cgroup", "memory.max", "memory.current"),
-       left_in_group("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
-       left_of_limit(RLIMIT_AS, "VmSize:"), left_of_limit(RLIMIT_DATA, "VmData:")});
+  const int64_t left =
+      std::min({available * 1024, memory_left_in_groups(), left_of_limit(RLIMIT_AS, "VmSize:"),
+                left_of_limit(RLIMIT_DATA, "VmData:")});
   return std::max<int64_t>(1, left);
 }
 

@@ -79,6 +79,17 @@ class OrderedReport : public RunReport {
   std::vector<RejectedRecord> rejected_;
 };
 
+/// How a worker failed that did not send why. One that lost a model's file under its mapping, or
+/// the pipe, could only write it to standard error.
+Error unsaid_error(const WorkerProcess& process) {
+  const int code = process.exit_code();
+  if (code >= static_cast<int>(ErrorKind::kUsage) && code <= static_cast<int>(ErrorKind::kResource))
+    return {static_cast<ErrorKind>(code), process.name(),
+            "its process ended by the error that it wrote above", ""};
+  return {ErrorKind::kBug, process.name(),
+          "its process ended without a word, exit code " + std::to_string(code), ""};
+}
+
 /// The workers of a run, seen from the process that made them.
 class DeviceRun {
  public:
@@ -171,7 +182,7 @@ void DeviceRun::note_end(Worker& worker) {
     fail(worker, {ErrorKind::kResource, "", "its process " + how,
                   "memory that ran out is a usual reason (dmesg says so)"});
   else if (!said_why && !is_stopped_)
-    fail(worker, {ErrorKind::kBug, "", "its process ended without a word", ""});
+    fail(worker, unsaid_error(worker.process));
 }
 
 /// Scores of one run are made alike.

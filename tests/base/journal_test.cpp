@@ -83,6 +83,7 @@ TEST(JournalTest, AFifoIsForeign) {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "out.partial";
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(Journal::run_of(path.string()), std::nullopt) << "nothing is waited for";
   EXPECT_THROW(Journal(path.string(), kKind, kRun, true, never()), Error);
 }
 
@@ -104,6 +105,31 @@ TEST(JournalTest, AForeignFileStaysAsItIs) {
       EXPECT_EQ(bytes_of(path), text);
     }
   }
+}
+
+TEST(JournalTest, WhatItsFirstBytesMakeOfItIsForeign) {
+  // Inputs are unpacked by their first bytes; a journal that is damaged there is no input.
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "out.partial";
+  Journal(path.string(), kKind, kRun, false, never()).append({"one", "two"});
+  const std::string whole = bytes_of(path);
+  for (const std::string& begin : std::vector<std::string>{
+           "[", "\x1f\x8b", "\x28\xb5\x2f\xfd", "PAR1", "BZh9", "PK\x03\x04", "\xff\xfe",
+           std::string("{\0", 2), "\xef\xbb\xbf{", "ARROW1", " ", "a,b\n"}) {
+    std::string damaged = whole;
+    damaged.replace(0, begin.size(), begin);
+    folder.write("out.partial", damaged);
+    EXPECT_EQ(Journal::run_of(path.string()), std::nullopt) << begin;
+    try {
+      resume(path);
+      ADD_FAILURE() << begin;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::kUsage) << begin << ": " << e.what();
+    }
+    EXPECT_EQ(bytes_of(path), damaged);
+  }
+  folder.write("out.partial", std::string(10'000, '\0'));
+  EXPECT_THAT(resume(path), IsEmpty());
 }
 
 TEST(JournalTest, ATornHeaderIsEmptyWork) {

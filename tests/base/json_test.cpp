@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "base/json_object.h"
@@ -45,6 +46,33 @@ TEST(ParseJsonTest, BracketsInStringsDoNotNest) {
   EXPECT_EQ(try_parse_json("[1"), std::nullopt);
 }
 
+std::string object_of(int num_keys) {
+  std::string text = "{";
+  for (int i = 0; i < num_keys; ++i)
+    text += (i > 0 ? ",\"" : "\"") + std::to_string(i) + "\":\":\"";
+  return text + "}";
+}
+
+TEST(ParseJsonTest, RefusesObjectsWhoseKeysTakeSecondsToRead) {
+  EXPECT_EQ(parse_json(object_of(20'000), "f", ErrorKind::kModel).size(), 20'000u);
+  std::string list = "[0";
+  for (int i = 0; i < 8; ++i) list += "," + object_of(10'000);
+  for (const std::string& text : {object_of(60'000), object_of(1'000'000), list + "]"}) {
+    EXPECT_FALSE(try_parse_json(text));
+    try {
+      parse_json(text, "f", ErrorKind::kModel);
+      ADD_FAILURE() << "no error";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.where(), "f");
+      EXPECT_THAT(e.what(), HasSubstr("too many keys"));
+    }
+  }
+  EXPECT_EQ(
+      parse_json("[" + std::string(9'999, ' ') + object_of(1'000) + "]", "f", ErrorKind::kModel)[0]
+          .size(),
+      1'000u);
+}
+
 TEST(WholeNumberTest, IsOneThatAnInt64Holds) {
   const Json json = Json::parse("[1, -9223372036854775808, 9223372036854775808, 1.0, \"1\", null]");
   EXPECT_EQ(whole_number(json[0]), 1);
@@ -52,6 +80,16 @@ TEST(WholeNumberTest, IsOneThatAnInt64Holds) {
   for (size_t i = 2; i < json.size(); ++i) EXPECT_EQ(whole_number(json[i]), std::nullopt) << i;
   const Json object = {{"n", json[2]}};
   EXPECT_THROW(JsonObject(object, ErrorKind::kInput).integer("n"), Error);
+}
+
+TEST(AppendNumberTest, ReadsBackToTheSameBits) {
+  for (const double value : {0.0, -0.0, 1.0 / 3, 1e-310, -1e308, 4503599627370497.5}) {
+    std::string text;
+    append_number(text, value);
+    const auto again = parse_json(text, "", ErrorKind::kInput).get<double>();
+    EXPECT_EQ(again, value) << text;
+    EXPECT_EQ(std::signbit(again), std::signbit(value)) << text;
+  }
 }
 
 TEST(ReadModelFileTest, TakesRegularFilesOnly) {

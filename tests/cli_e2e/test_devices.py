@@ -1,6 +1,7 @@
 """`air score` on several devices: a process for each, one output. Here on the CPU, which a list may name more than once."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from air_runner import air_binary, clean_environment, fail, run, succeed, write_records
 
-USAGE, INPUT, RESOURCE, INTERRUPTED = 2, 3, 5, 130
+USAGE, INPUT, MODEL, RESOURCE, INTERRUPTED = 2, 3, 4, 5, 130
 NUM_RECORDS = 60
 # A trace a batch: then no sum depends on which traces share a process.
 ALONE = ["--threads", "1", "--max-batch-tokens", "1"]
@@ -142,6 +143,23 @@ def test_a_killed_process_is_named_and_nothing_is_lost(score, out, whole):
     assert "air: error: cpu, process 2: its process was killed by signal 9 (Killed)" in stderr and "--resume" in stderr, stderr
     assert not (out / "scored.jsonl").exists()
     succeed(*score, *TWO, "--resume", "-o", out / "scored.jsonl")
+    assert (out / "scored.jsonl").read_bytes() == whole
+
+
+def test_a_model_that_is_cut_ends_all_by_its_name(model, many, out, whole, tmp_path):
+    """SIGBUS in a process that can only write to standard error: the exit code is that of a model."""
+    copy = shutil.copytree(model, tmp_path / "model")
+    weights = (copy / "model.safetensors").read_bytes()
+    score = ["score", "--model", copy, "--heads", "1-5", many, *ALONE, *TWO, "-o", out / "scored.jsonl"]
+    process = start(*score)
+    wait_for_scores(process, out)
+    os.truncate(copy / "model.safetensors", 0)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == MODEL, stderr
+    assert "model.safetensors: became shorter" in stderr or "model.safetensors: was changed" in stderr, stderr
+    assert "without a word" not in stderr and "please report" not in stderr, stderr
+    (copy / "model.safetensors").write_bytes(weights)
+    succeed(*score, "--resume")
     assert (out / "scored.jsonl").read_bytes() == whole
 
 

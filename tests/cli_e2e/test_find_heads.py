@@ -1,5 +1,6 @@
 """`air find-heads` on the planted model, whose two retrieval heads are 1-5 and 1-12."""
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -113,6 +114,25 @@ def test_an_interrupted_run_goes_on(folder, tmp_path):
     assert f"{done} of 60 probes are done already" in run(*flags, "-o", cut, "--resume").stderr.decode()
     assert cut.read_bytes() == whole.read_bytes()
     assert not partial.exists()
+
+
+def test_an_interrupt_while_it_verifies_ends_it(folder, verify, tmp_path):
+    """F14: after the sample in hand, with the probes kept."""
+    whole, cut = tmp_path / "whole.json", tmp_path / "cut.json"
+    flags = ["find-heads", "--model", str(folder), "--lengths", "128", "--num-probes", "4", *map(str, verify)]
+    process = subprocess.Popen([air_binary(), *flags, "-o", str(cut)], env=clean_environment(), stderr=subprocess.PIPE)
+    seen = b""
+    while b"overlap of the critical sets" not in seen:  # the probes are done
+        more = os.read(process.stderr.fileno(), 4096)
+        assert more, seen
+        seen += more
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert b"verifies again" in stderr and not cut.exists()
+    assert "4 of 4 probes are done already" in run(*flags, "-o", cut, "--resume").stderr.decode()
+    succeed(*flags, "-o", whole)
+    assert cut.read_bytes() == whole.read_bytes()
 
 
 def test_published_heads_become_a_heads_file(folder, tmp_path):

@@ -1,6 +1,8 @@
 """Folders and files made to harm: each is an error that names the file, never a crash, a hang or "please report"."""
+import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -80,13 +82,30 @@ def test_other_json_that_is_nested_deep(score, model, tmp_path):
     refused(USAGE, *score(model), "-o", tmp_path / "out.jsonl", "--resume", says="out.jsonl.partial")
 
 
-def test_many_tensors_take_no_time_that_grows_with_their_square(folder):
+def many_tensors(path, count=60_000):
+    """Tensors without elements. Returns their names."""
     entry = '"t%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
-    header = ("{" + ",".join(entry % i for i in range(60_000)) + "}").encode()
-    replace(folder / "model.safetensors", len(header).to_bytes(8, "little") + header)
+    header = ("{" + ",".join(entry % i for i in range(count)) + "}").encode()
+    replace(path, len(header).to_bytes(8, "little") + header)
+    return [f"t{i}" for i in range(count)]
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_many_tensors_take_no_time_that_grows_with_their_square(folder, sharded):
+    names = many_tensors(folder / "model.safetensors")
+    if sharded:
+        (folder / "model.safetensors").rename(folder / "a.safetensors")
+        index = {"weight_map": dict.fromkeys(names, "a.safetensors")}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     started = time.monotonic()
-    refused(MODEL, "inspect", "--model", folder)
+    refused(MODEL, "inspect", "--model", folder, says="no embedding")
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_objects_of_very_many_keys(score, folder, name):
+    replace(folder / name, json.dumps({f"key{i}": 0 for i in range(200_000)}))
+    assert "too many keys" in refused(MODEL, *score(folder), says=name)
 
 
 # Files that are no files
@@ -103,6 +122,25 @@ def test_a_model_whose_files_are_none(score, folder, name, kind):
     else:
         path.symlink_to(path.name if kind == "loop" else "/dev/zero")
     refused(MODEL, *score(folder), says=path.name)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link", "gzip", "utf-16", "zeros and more"])
+def test_what_lies_in_the_place_of_a_work_file_stays(score, model, tmp_path, kind):
+    """Neither waited for, followed, unpacked nor emptied."""
+    partial, target = tmp_path / "s.jsonl.partial", tmp_path / "precious"
+    target.write_text("")
+    if kind == "pipe":
+        os.mkfifo(partial)
+    elif kind == "folder":
+        partial.mkdir()
+    elif kind == "link":
+        partial.symlink_to(target)
+    else:
+        partial.write_bytes({"gzip": gzip.compress(b'{"schema":"air.partial/2","run":{}}\n'), "utf-16": "{}\n".encode("utf-16-le"),
+                             "zeros and more": bytes(5000) + b"mine"}[kind])
+    before = partial.read_bytes() if partial.is_file() else None
+    refused(RESOURCE if kind == "folder" else USAGE, *score(model), "-o", tmp_path / "s.jsonl", "--resume", says="s.jsonl.partial")
+    assert partial.exists() and (partial.read_bytes() if partial.is_file() else None) == before
 
 
 # Flags
@@ -154,3 +192,64 @@ def test_a_weight_that_float32_does_not_hold(model, traces, tmp_path):
     line["air"]["steps"][0]["weight"] = 1e300
     path = write_records(tmp_path / "scored.jsonl", [line])
     refused(INPUT, "select", path, "--format", "openweights", "--top-k", "1", says="scored.jsonl:1")
+
+
+# Names that lead out of the folder
+
+@pytest.fixture
+def outside(tmp_path, model):
+    """What no file of the model's folder may make air open."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    shutil.copy(model / "model.safetensors", outside / "a.safetensors")
+    for name in ("t.jinja", "modeling.py", "tokenizer.json", "config.json", "spm.model", "image.png"):
+        (outside / name).write_text("{}")
+    return outside
+
+
+def names_everything(folder, outside):
+    """Every key that other programs take for a path, in files of the model's folder."""
+    def add(name, **keys):
+        path = folder / name
+        before = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps(before | keys))
+
+    add("config.json", _name_or_path=str(outside), auto_map={"AutoModelForCausalLM": "../outside/modeling.py--Model"})
+    add("tokenizer_config.json", name_or_path=str(outside), tokenizer_file="../outside/tokenizer.json", vocab_file="../outside/spm.model",
+        auto_map={"AutoTokenizer": ["../outside/modeling.py", None]}, chat_template=[
+            {"name": "../outside/t.jinja", "template": "{{ x }}"}, {"name": "default", "template": "{% include '../outside/t.jinja' %}"}])
+    (folder / "modeling.py").write_text("raise SystemExit")
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x02cos\nsystem\n")
+
+
+def opened_files(tmp_path, *arguments):
+    """(result, the paths that were opened, links resolved)"""
+    trace = tmp_path / "trace"
+    result = subprocess.run(["strace", "-f", "-y", "-e", "trace=open,openat", "-o", trace, air_binary(), *map(str, arguments)],
+                            stdin=subprocess.DEVNULL, capture_output=True, env=clean_environment(), timeout=60)
+    return result, set(re.findall(r"= \d+<(.*?)>$", trace.read_text(errors="replace"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("how", ["names", "index", "template", "adapter", "record"])
+def test_no_name_leads_out_of_the_folder(folder, outside, traces, tmp_path, model, how):
+    if shutil.which("strace") is None or subprocess.run(["strace", "-f", "true"], capture_output=True).returncode != 0:
+        pytest.skip("no strace, or no leave to trace")
+    flags = ["--chat-template", "none"]
+    if how == "names":
+        names_everything(folder, outside)
+    elif how == "template":
+        names_everything(folder, outside)
+        flags = []
+    elif how == "index":
+        (folder / "model.safetensors").unlink()
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"t": "../outside/a.safetensors"}}))
+    elif how == "adapter":  # its base is the model that it lies beside
+        (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "base_model_name_or_path": str(outside), "r": 1}))
+    else:
+        traces.write_text(json.dumps({"prompt": f"{{% include '{outside}/t.jinja' %}} file://{outside}/image.png", "response": "a",
+                                      "images": [f"{outside}/image.png"], "path": f"../{outside.name}/t.jinja"}) + "\n")
+    result, opened = opened_files(tmp_path, "score", "--model", folder, "--heads", "1-5", traces, *flags, *FLAGS)
+    assert result.returncode == (0 if how in ("names", "record") else MODEL), result.stderr.decode()
+    assert {str(folder / "config.json"), str(folder / "tokenizer_config.json")} & opened, "the folder was looked at"
+    assert not [path for path in opened if path.startswith(str(outside))]
+    assert not {str(folder / "modeling.py"), str(folder / "pytorch_model.bin")} & opened

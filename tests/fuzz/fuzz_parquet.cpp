@@ -1,8 +1,5 @@
 // Any bytes as a Parquet file: its rows come as lines, or it is an Error(kInput). Any bytes as
 // lines of JSON: what are records become a table that is read back with as many rows.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -13,24 +10,9 @@
 #include "data/column_type.h"
 #include "data/record_value.h"
 #include "fuzz/fuzz_target.h"
+#include "fuzz/memory_file.h"
 
 namespace {
-
-/// A file in memory.
-class MemoryFile {
- public:
-  MemoryFile() : fd_(::memfd_create("fuzz", MFD_CLOEXEC)) { FUZZ_CHECK(fd_ >= 0); }
-  ~MemoryFile() { ::close(fd_); }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-  void write(std::string_view bytes) {
-    FUZZ_CHECK(::write(fd_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-  }
-  std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
-
- private:
-  int fd_;
-};
 
 std::string rows_of(const MemoryFile& file) {
   constexpr size_t kMost = 1 << 24;  // a small file may say that it has very many rows
