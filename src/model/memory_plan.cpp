@@ -79,9 +79,10 @@ int64_t attention_row(const ModelConfig& config, const LayerConfig& layer, c10::
   int64_t keys = (layer.kv_layer ? 1 : 2) * (sizes.k_size() + sizes.v_size());
   if (!device.is_cpu() && dtype == c10::kFloat)
     keys += sizes.num_heads * (sizes.head_dim + sizes.v_head_dim);
-  // States; queries; what is attended, or before it the rows that the projections read.
-  return config.hidden_size + sizes.q_size() + std::max(sizes.out_size(), config.hidden_size) +
-         keys;
+  // States; queries; what is attended, or on an accelerator before it the rows that the projections
+  // read: the CPU has them a block at a time.
+  const int64_t read = device.is_cpu() ? 0 : config.hidden_size;
+  return config.hidden_size + sizes.q_size() + std::max(sizes.out_size(), read) + keys;
 }
 
 /// The most numbers of a token in a layer with attention, with what earlier layers lend.
