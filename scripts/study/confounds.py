@@ -73,13 +73,16 @@ def mean_of(values):
 def score_of(steps, score, floor):
     """The score of some steps together, by their tokens: that of a trace which they make up."""
     n = np.array([step["num_tokens"] for step in steps], float)
-    base, ref = (np.dot(n, [step[key] for step in steps]) / n.sum() for key in ("base_nll", "ref_nll"))
+    base, ref = (np.dot(n, [step[key] for step in steps]) / n.sum()
+                 for key in ("base_nll", "ref_nll"))
     return ref - base if score == "divergence" else (ref - base) / max(base, floor)
 
 
 def reliability(scored, floor=0.05, seed=0):
-    """{score: reliability of a trace's score}: the score of one half of a trace's steps against that
-    of the other, Spearman over traces, mean over random halves, stepped up by Spearman and Brown.
+    """{score: reliability of a trace's score}.
+
+    The score of one half of a trace's steps against that of the other: Spearman over traces, mean
+    over random halves, stepped up by Spearman and Brown.
     """
     generator = np.random.default_rng(seed)
     traces = [[s for s in trace["steps"] if s.get("ref_nll") is not None and s["num_tokens"]]
@@ -136,7 +139,8 @@ def number(value):
 def lines_of(found):
     """Markdown tables."""
     names = ("repetition", "base_nll", "entropy", "num_tokens", "line")
-    lines = ["Rank correlation over traces:", "", f"| file | score | {' | '.join(names)} | reliability |",
+    lines = ["Rank correlation over traces:", "",
+             f"| file | score | {' | '.join(names)} | reliability |",
              "| --- " * (len(names) + 3) + "|"]
     for name, file in found["files"].items():
         for score, traits in file["traits"].items():
@@ -153,7 +157,8 @@ def lines_of(found):
     if found["agreement"]:
         first = next(iter(found["files"]))
         lines += ["", f"Agreement with {first}: rank correlation (share of the best fifth in common):",
-                  "", "| file | traces | influence | divergence | base_nll |", "| --- | --- | --- | --- | --- |"]
+                  "", "| file | traces | influence | divergence | base_nll |",
+                  "| --- | --- | --- | --- | --- |"]
         for name, pairs in found["agreement"].items():
             cells = [f"{number(pairs[s]['spearman'])} ({pairs[s]['overlap']:.0%})"
                      for s in ("influence", "divergence", "base_nll")]
