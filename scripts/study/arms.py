@@ -10,8 +10,8 @@ RANDOM, WEIGHTS, CONTROL = "random", "weights", "control"
 class Arm:
     """One way to choose or weigh training data.
 
-    family: "choice" (compared with the mean of the random draws of its seed), "weights" and
-    "control" (they change the first random draw, and are compared with it), or "random".
+    family: "choice" and "control", compared with the mean of the random draws of their seed;
+    "weights", compared with the first draw; "random". Weights and the control change that draw.
     """
 
     name: str

@@ -19,10 +19,10 @@ class Config:
     # What goes in: records (scored and split here), or a scored file and a test set.
     model: str                          # folder of the model that is trained, and that scores
     work: str                           # folder of all that the study makes
-    records: str = ""                   # traces, of which pool_records are scored, test_records held out
+    records: str = ""                   # traces: pool_records are scored, test_records held out
     pool_records: int = 0
     test_records: int = 0
-    scored: str = ""                    # of `air score --controls N`; made out of records when empty
+    scored: str = ""                    # of `air score --controls N`; made of records when empty
     scored_without_copies: str = ""     # likewise, with --exclude-copies; made when empty
     test: str = ""                      # records of the held-out set; made when empty
     heads: str = ""                     # file or list for `air score --heads`; found when empty
@@ -66,9 +66,10 @@ class Config:
     def __post_init__(self):
         for name, allowed in (("dtype", DTYPES), ("method", METHODS), ("device", ("cpu", "cuda"))):
             if getattr(self, name) not in allowed:
-                raise StudyError(f"{name} = {getattr(self, name)!r}: known are {', '.join(allowed)}")
-        for name in ("random_draws", "pilot_draws", "bins", "token_budget", "max_tokens", "epochs", "batch_tokens",
-                     "eval_batch_tokens", "lora_rank", "bootstrap_draws", "exclude_copies"):
+                raise StudyError(f"{name} = {getattr(self, name)!r}: known are "
+                                 f"{', '.join(allowed)}")
+        for name in ("random_draws", "pilot_draws", "bins", "token_budget", "max_tokens",
+                     "epochs", "batch_tokens", "eval_batch_tokens", "lora_rank", "bootstrap_draws", "exclude_copies"):
             if getattr(self, name) < 1:
                 raise StudyError(f"{name} = {getattr(self, name)}: must be at least 1")
         for name in ("pool_share", "alpha", "power"):
@@ -139,7 +140,8 @@ def read_config(path, settings=()):
     known = {f.name for f in dataclasses.fields(Config)}
     for name in values:
         if name not in known:
-            raise StudyError(f"{path}: unknown setting {name}; known are {', '.join(sorted(known))}")
+            raise StudyError(f"{path}: unknown setting {name}; known are "
+                             f"{', '.join(sorted(known))}")
     for name in ("model", "work"):
         if name not in values:
             raise StudyError(f"{path}: {name} is missing")

@@ -70,19 +70,27 @@ def mean_of(values):
     return float(np.mean(known)) if known else float("nan")
 
 
+def counted(step):
+    """Tokens that the step's means are of: without those that --exclude-copies left out."""
+    return step["num_tokens"] - step.get("num_excluded", 0)
+
+
 def score_of(steps, score, floor):
     """The score of some steps together, by their tokens: that of a trace which they make up."""
-    n = np.array([step["num_tokens"] for step in steps], float)
-    base, ref = (np.dot(n, [step[key] for step in steps]) / n.sum() for key in ("base_nll", "ref_nll"))
+    n = np.array([counted(step) for step in steps], float)
+    base, ref = (np.dot(n, [step[key] for step in steps]) / n.sum()
+                 for key in ("base_nll", "ref_nll"))
     return ref - base if score == "divergence" else (ref - base) / max(base, floor)
 
 
 def reliability(scored, floor=0.05, seed=0):
-    """{score: reliability of a trace's score}: the score of one half of a trace's steps against that
-    of the other, Spearman over traces, mean over random halves, stepped up by Spearman and Brown.
+    """{score: reliability of a trace's score}.
+
+    The score of one half of a trace's steps against that of the other: Spearman over traces, mean
+    over random halves, stepped up by Spearman and Brown.
     """
     generator = np.random.default_rng(seed)
-    traces = [[s for s in trace["steps"] if s.get("ref_nll") is not None and s["num_tokens"]]
+    traces = [[s for s in trace["steps"] if s.get("ref_nll") is not None and counted(s)]
               for _, trace in sorted(scored.traces.items())]
     traces = [steps for steps in traces if len(steps) >= FEWEST_STEPS]
     found = {"traces": len(traces)}
@@ -115,7 +123,9 @@ def agreement(a, b):
     for score in common:
         pair = a.column(score, keys), b.column(score, keys)
         found[score] = {"spearman": spearman(*pair), "overlap": overlap(*pair)}
-    return {"traces": len(keys), **found}
+    of_first = {score: {trait: spearman(b.column(score, keys), a.column(trait, keys))
+                        for trait in ("repetition", "base_nll")} for score in common[:-1]}
+    return {"traces": len(keys), **found, "traits_of_first": of_first}
 
 
 def analyse(files):
@@ -136,7 +146,8 @@ def number(value):
 def lines_of(found):
     """Markdown tables."""
     names = ("repetition", "base_nll", "entropy", "num_tokens", "line")
-    lines = ["Rank correlation over traces:", "", f"| file | score | {' | '.join(names)} | reliability |",
+    lines = ["Rank correlation over traces:", "",
+             f"| file | score | {' | '.join(names)} | reliability |",
              "| --- " * (len(names) + 3) + "|"]
     for name, file in found["files"].items():
         for score, traits in file["traits"].items():
@@ -153,10 +164,14 @@ def lines_of(found):
     if found["agreement"]:
         first = next(iter(found["files"]))
         lines += ["", f"Agreement with {first}: rank correlation (share of the best fifth in common):",
-                  "", "| file | traces | influence | divergence | base_nll |", "| --- | --- | --- | --- | --- |"]
+                  "", "| file | traces | influence | divergence | base_nll | influence with "
+                  f"{first}'s repetition, base_nll | divergence with them |",
+                  "| --- " * 7 + "|"]
         for name, pairs in found["agreement"].items():
             cells = [f"{number(pairs[s]['spearman'])} ({pairs[s]['overlap']:.0%})"
                      for s in ("influence", "divergence", "base_nll")]
+            cells += [", ".join(map(number, pairs["traits_of_first"][s].values()))
+                      for s in ("influence", "divergence")]
             lines.append(f"| {name} | {pairs['traces']} | {' | '.join(cells)} |")
     return lines
 

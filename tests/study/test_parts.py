@@ -111,7 +111,15 @@ def test_confounds_of_made_up_traces_are_what_they_are_made_to_be():
     assert found["agreement"]["b"]["traces"] == 6
     assert found["agreement"]["b"]["influence"]["spearman"] == pytest.approx(-1)
     assert found["agreement"]["b"]["divergence"]["spearman"] == pytest.approx(1)
+    of_first = found["agreement"]["b"]["traits_of_first"]
+    assert of_first["influence"]["base_nll"] == pytest.approx(-1)   # b's scores, a's base loss
     assert confounds.lines_of(found)
+
+
+def test_excluded_tokens_do_not_weigh_in_a_step():
+    steps = [{"num_tokens": 10, "num_excluded": 9, "base_nll": 1.0, "ref_nll": 3.0},
+             {"num_tokens": 3, "base_nll": 1.0, "ref_nll": 1.0}]
+    assert confounds.score_of(steps, "divergence", 0.05) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("text", ["facts", "words"])

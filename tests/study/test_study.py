@@ -12,7 +12,7 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 import study.runs  # noqa: E402
 from make_planted_model import END_OF_TEXT, make_tokenizer, make_vocabulary  # noqa: E402
-from study import StudyError, __main__ as command_line  # noqa: E402
+from study import __main__ as command_line  # noqa: E402
 
 ARMS = ["influence-top", "residual-top", "without-copies-top", "influence-in-base-loss",
         "weights-linear", "mismatched"]
@@ -151,3 +151,16 @@ def test_a_run_that_went_on_from_a_checkpoint_is_the_run_that_nothing_stopped(co
     again, _ = training.train(settings, examples, 0, tmp_path / "b")
     for one, other in zip(whole.parameters(), again.parameters()):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_what_is_prepared_needs_no_air_and_the_pilot_says_the_power(config, monkeypatch, capsys):
+    short = ["--set", 'arms=["influence-top"]', "--set", "seeds=[0]", "--set", "pilot_seeds=[5, 6]",
+             "--set", "pilot_draws=2", "--set", "random_draws=1"]
+    study_command(monkeypatch, "plan", config, *short)
+    assert "power: unknown before the pilot" in capsys.readouterr().out
+    study_command(monkeypatch, "prepare", config, *short)
+    monkeypatch.setenv("AIR_BINARY", "/nonexistent/air")
+    study_command(monkeypatch, "pilot", config, *short)
+    study_command(monkeypatch, "plan", config, *short, "--set", "seeds=[0, 1, 2]")
+    said = capsys.readouterr().out
+    assert "1 degrees of freedom" in said and "after the correction for 1" in said
