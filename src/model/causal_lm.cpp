@@ -126,8 +126,10 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
 
   at::Tensor x = embed(embed_tokens_, batch.ids, config_);
   std::vector<RopeTable> ropes;
+  // The CPU rotates in float32 whatever the model's dtype is.
+  const at::ScalarType rope_dtype = device().is_cpu() ? at::kFloat : dtype();
   for (const RopeConfig& rope : config_.ropes)
-    ropes.push_back(make_rope_table(rope, batch.positions, batch.sequences, dtype()));
+    ropes.push_back(make_rope_table(rope, batch.positions, batch.sequences, rope_dtype));
   PackedSequences sequences = with_key_layout(batch.sequences, device());
   std::optional<ScanPlan> scan = scan_plan_of(config_, sequences, device());
   int64_t variants_here = 1;

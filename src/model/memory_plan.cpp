@@ -14,6 +14,7 @@
 #include <torch/headeronly/version.h>
 #endif
 
+#include "model/kernels/half_product.h"
 #include "model/row_blocks.h"
 #include "model/scan_plan.h"
 
@@ -108,6 +109,11 @@ int64_t delta_buffers(const ModelConfig& config, c10::Device device) {
   return pieces * (rows * row + states) * int64_t{sizeof(float)};
 }
 
+/// Whether products take float32 copies of numbers that are kept in another dtype.
+bool is_widened(c10::Device device, c10::ScalarType dtype) {
+  return device.is_cpu() && is_half(dtype) && !has_half_products(dtype);
+}
+
 /// Numbers of a token in attention.
 int64_t attention_row(const ModelConfig& config, const AttentionSizes& sizes, c10::Device device,
                       c10::ScalarType dtype) {
@@ -117,6 +123,8 @@ int64_t attention_row(const ModelConfig& config, const AttentionSizes& sizes, c1
   int64_t keys = 2 * (sizes.k_size() + sizes.v_size());
   if (!device.is_cpu() && dtype == c10::kFloat)
     keys += sizes.num_heads * (sizes.head_dim + sizes.v_head_dim);
+  // All that goes in and comes out once more in float32.
+  if (is_widened(device, dtype)) keys = 3 * keys + 2 * (sizes.q_size() + sizes.out_size());
   // States; queries; what is attended, or before it the rows that the projections read.
   return config.hidden_size + sizes.q_size() + std::max(sizes.out_size(), config.hidden_size) +
          keys;
@@ -141,7 +149,6 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
     row = std::max(row, attention_row(config, config.layers[index].attention, device, dtype));
   if (config.has_mixer(Mixer::kGatedDelta)) row = std::max(row, delta_row(config, size));
   if (config.has_mixer(Mixer::kShortConv)) row = std::max(row, 4 * config.hidden_size);
-  for (const RopeConfig& rope : config.ropes) row += rope.rotary_dim;
   const int64_t inner = config.mlp_gate ? 2 * config.intermediate_size : config.intermediate_size;
   const int64_t shared_inner = 2 * config.experts.shared_intermediate_size;
   // A row of the MLP, with what goes in and out of it.
@@ -150,7 +157,14 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
   PassMemory memory;
   if (config.has_mixer(Mixer::kGatedDelta)) memory.fixed += delta_buffers(config, device);
   memory.per_token = size * num_variants * row;
+  const int64_t rope_size = device.is_cpu() ? int64_t{sizeof(float)} : size;
+  for (const RopeConfig& rope : config.ropes)
+    memory.per_token += rope_size * num_variants * rope.rotary_dim;
   memory.fixed += size * concurrent_rows(device) * wide_row;
+  // What goes into a product, what comes out, and a piece of the weight (kernels/cpu_half.cpp).
+  if (is_widened(device, dtype))
+    memory.fixed += int64_t{sizeof(float)} * wide_row *
+                    (concurrent_rows(device) + at::get_num_threads() * kWidenedRows);
   // Scores of attention and logits: a few MiB a thread; on an accelerator a piece of logits in
   // whole rows (kernels/cuda.cpp), and explicit scores where the family caps them.
   constexpr int64_t kPiece = int64_t{1} << 30;
