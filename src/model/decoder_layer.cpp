@@ -14,6 +14,18 @@ namespace air {
 
 namespace {
 
+/// What the layer's products read: the weights' dtype. The states may be wider.
+at::ScalarType dtype_of(const DecoderLayer& layer) {
+  const Mlp& mlp = layer.experts.experts.empty() ? layer.mlp : layer.experts.experts.front();
+  return mlp.up_proj.weight.scalar_type();
+}
+
+/// States as the layer's products read them, after a norm.
+at::Tensor normed_rows(const DecoderLayer& layer, const at::Tensor& rows, const Norm& norm,
+                       const ModelConfig& config) {
+  return apply_norm(rows, norm, config.norm).to(dtype_of(layer));
+}
+
 /// Queries, keys and values as the projections put them out, [rows, their size].
 std::array<at::Tensor, 3> project_all(const DecoderLayer& layer, const at::Tensor& x) {
   if (!layer.qkv_proj.weight.defined())
@@ -55,13 +67,14 @@ QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const Laye
   QueryKeyValue all;
   // What the projections put out is as narrow as what is kept: an accelerator needs no blocks here.
   const bool one_block = !x.is_cpu() || is_one_block(rows, x.device());
+  const at::TensorOptions options = x.options().dtype(dtype_of(layer));
   if (!one_block)
-    all = {at::empty({rows, sizes.num_heads, sizes.head_dim}, x.options()),
-           at::empty({rows, sizes.num_key_value_heads, sizes.head_dim}, x.options()),
-           at::empty({rows, sizes.num_key_value_heads, sizes.v_head_dim}, x.options())};
+    all = {at::empty({rows, sizes.num_heads, sizes.head_dim}, options),
+           at::empty({rows, sizes.num_key_value_heads, sizes.head_dim}, options),
+           at::empty({rows, sizes.num_key_value_heads, sizes.v_head_dim}, options)};
   const auto project_rows = [&](int64_t begin, int64_t length) {
     const at::Tensor normed =
-        apply_norm(x.narrow(0, begin, length), layer.attention_norm, config.norm);
+        normed_rows(layer, x.narrow(0, begin, length), layer.attention_norm, config);
     const bool norm_last = config.qk_norm_after_rope;
     const auto [projected_q, projected_k, projected_v] = project_all(layer, normed);
     at::Tensor q = as_heads(projected_q, norm_last ? Norm{} : layer.q_norm, sizes.head_dim, config);
@@ -92,10 +105,10 @@ QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const Laye
 /// What the recurrence puts out, as gated_delta_scan.
 at::Tensor recur(const DecoderLayer& layer, const at::Tensor& x, const LayerContext& context) {
   const ModelConfig& config = context.config;
-  DeltaInputs inputs(config.gated_delta, x.size(0), x.options());
+  DeltaInputs inputs(config.gated_delta, x.size(0), x.options().dtype(dtype_of(layer)));
   for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {
     const at::Tensor normed =
-        apply_norm(x.narrow(0, begin, length), layer.attention_norm, config.norm);
+        normed_rows(layer, x.narrow(0, begin, length), layer.attention_norm, config);
     inputs.store(layer.delta, normed, begin, config.gated_delta);
   });
   return gated_delta_scan(layer.delta, inputs, *context.scan, config.gated_delta,
@@ -105,11 +118,11 @@ at::Tensor recur(const DecoderLayer& layer, const at::Tensor& x, const LayerCont
 /// What the short convolution reads, and a row of zeros after it. [rows + 1, hidden]
 at::Tensor conv_inputs(const DecoderLayer& layer, const at::Tensor& x,
                        const LayerContext& context) {
-  at::Tensor inputs = at::empty({x.size(0) + 1, x.size(1)}, x.options());
+  at::Tensor inputs = at::empty({x.size(0) + 1, x.size(1)}, x.options().dtype(dtype_of(layer)));
   inputs[x.size(0)].zero_();
   for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {
     const at::Tensor normed =
-        apply_norm(x.narrow(0, begin, length), layer.attention_norm, context.config.norm);
+        normed_rows(layer, x.narrow(0, begin, length), layer.attention_norm, context.config);
     inputs.narrow(0, begin, length).copy_(short_conv_input(layer.short_conv, normed));
   });
   return inputs;
@@ -166,7 +179,7 @@ at::Tensor mixer_output(const DecoderLayer& layer, const at::Tensor& mixed, cons
     output = mixed.narrow(0, begin, length);
   if (layer.output_gate.weight.defined()) {
     at::Tensor gate =
-        apply_linear(layer.output_gate, apply_norm(rows, layer.attention_norm, config.norm));
+        apply_linear(layer.output_gate, normed_rows(layer, rows, layer.attention_norm, config));
     if (mixer == Mixer::kGatedDelta)
       apply_gate(gate, output, {Activation::kSilu});
     else if (mixer == Mixer::kShortConv)
@@ -182,7 +195,8 @@ at::Tensor mixer_output(const DecoderLayer& layer, const at::Tensor& mixed, cons
 /// x's own norm; or undefined
 void add_mlp(const DecoderLayer& layer, at::Tensor& x, const at::Tensor& normed,
              const ModelConfig& config) {
-  const at::Tensor input = normed.defined() ? normed : apply_norm(x, layer.mlp_norm, config.norm);
+  const at::Tensor input =
+      normed.defined() ? normed : normed_rows(layer, x, layer.mlp_norm, config);
   const at::Tensor output = layer.experts.experts.empty()
                                 ? apply_mlp(layer.mlp, input, config)
                                 : apply_mixture(layer.experts, input, config);
@@ -205,8 +219,9 @@ void apply_decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerCo
   AIR_CHECK(!(has_experts && config.parallel_blocks));
   for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {
     at::Tensor rows = x.narrow(0, begin, length);
-    const at::Tensor normed =
-        config.parallel_blocks ? apply_norm(rows, layer.attention_norm, config.norm) : at::Tensor();
+    const at::Tensor normed = config.parallel_blocks
+                                  ? normed_rows(layer, rows, layer.attention_norm, config)
+                                  : at::Tensor();
     if (mixed.defined()) {
       const at::Tensor added = mixer_output(layer, mixed, rows, begin, context);
       rows.add_(apply_norm(added, layer.attention_post_norm, config.norm),

@@ -85,13 +85,13 @@ int64_t free_host_memory() {
   return std::max<int64_t>(1, left);
 }
 
-/// Numbers of a token in a Gated DeltaNet: its state; what the recurrence reads and puts out; the
-/// plan's indices, twice a convolution's width. @param size bytes of a number
+/// Numbers of a token in a Gated DeltaNet beside its state: what the recurrence reads and puts out;
+/// the plan's indices, twice a convolution's width. @param size bytes of a number
 int64_t delta_row(const ModelConfig& config, int64_t size) {
   const GatedDeltaConfig& delta = config.gated_delta;
   const int64_t other_bytes = 2 * delta.num_value_heads * int64_t{sizeof(float)} +
                               2 * delta.conv_width * int64_t{sizeof(int64_t)};
-  return config.hidden_size + delta.channels() + delta.value_size() + other_bytes / size;
+  return delta.channels() + delta.value_size() + other_bytes / size;
 }
 
 /// Of the pieces of the recurrence that are in work at the same time, float32 (gated_delta.cpp).
@@ -114,6 +114,11 @@ bool is_widened(c10::Device device, c10::ScalarType dtype) {
   return device.is_cpu() && is_half(dtype) && !has_half_products(dtype);
 }
 
+/// Numbers of a token's states, in numbers of the model's dtype.
+int64_t states_row(const ModelConfig& config, c10::Device device, c10::ScalarType dtype) {
+  return config.hidden_size * (device.is_cpu() && is_half(dtype) ? 2 : 1);
+}
+
 /// Numbers of a token in attention.
 int64_t attention_row(const ModelConfig& config, const AttentionSizes& sizes, c10::Device device,
                       c10::ScalarType dtype) {
@@ -125,9 +130,10 @@ int64_t attention_row(const ModelConfig& config, const AttentionSizes& sizes, c1
     keys += sizes.num_heads * (sizes.head_dim + sizes.v_head_dim);
   // All that goes in and comes out once more in float32.
   if (is_widened(device, dtype)) keys = 3 * keys + 2 * (sizes.q_size() + sizes.out_size());
-  // States; queries; what is attended, or before it the rows that the projections read.
-  return config.hidden_size + sizes.q_size() + std::max(sizes.out_size(), config.hidden_size) +
-         keys;
+  // States, float32 on the CPU; queries; what is attended, or before it the rows that the
+  // projections read.
+  return states_row(config, device, dtype) + sizes.q_size() +
+         std::max(sizes.out_size(), config.hidden_size) + keys;
 }
 
 /// Numbers of a token in the products of a mixture, each for all k experts.
@@ -144,11 +150,13 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
                        c10::ScalarType dtype) {
   const int64_t size = c10::elementSize(dtype);
   // After the last layer: states, those of the output rows, and their norm.
-  int64_t row = 3 * config.hidden_size;
+  int64_t row = 3 * states_row(config, device, dtype);
   for (const int64_t index : config.attention_layers())
     row = std::max(row, attention_row(config, config.layers[index].attention, device, dtype));
-  if (config.has_mixer(Mixer::kGatedDelta)) row = std::max(row, delta_row(config, size));
-  if (config.has_mixer(Mixer::kShortConv)) row = std::max(row, 4 * config.hidden_size);
+  if (config.has_mixer(Mixer::kGatedDelta))
+    row = std::max(row, delta_row(config, size) + states_row(config, device, dtype));
+  if (config.has_mixer(Mixer::kShortConv))
+    row = std::max(row, 3 * config.hidden_size + states_row(config, device, dtype));
   const int64_t inner = config.mlp_gate ? 2 * config.intermediate_size : config.intermediate_size;
   const int64_t shared_inner = 2 * config.experts.shared_intermediate_size;
   // A row of the MLP, with what goes in and out of it.
