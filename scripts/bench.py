@@ -1,11 +1,13 @@
 """The benchmark of record: air against what a user would write with transformers, on the same records in one go.
 
-    scripts/bench.sh --model DIR --heads LIST GSM8K.jsonl:40 LONG.jsonl:10 -o FOLDER [--runs 5]
+    scripts/bench.sh --model DIR --heads LIST GSM8K.jsonl:40 LONG.jsonl:10 -o FOLDER [--runs 5] [--peers]
 
 FILE:N takes the first N traces of a file that are no longer than --max-length. The contenders run in turn (transformers one
-trace at a time, air, and, as often as --padded-runs says, transformers in padded batches of 8 sorted by length); each is a
-process of its own, timed from its first batch to its last loss, and all must find the same losses. Writes README.md and
-raw.csv into FOLDER.
+trace at a time, air, air in bfloat16, and, as often as --padded-runs says, transformers in padded batches of 8 sorted by
+length); with --peers also transformers in bfloat16 and CTranslate2's score_batch (requirements-bench.txt), as often as
+--peer-runs says. Each is a process of its own with the same number of threads, timed from its first batch to its last loss,
+and does two passes, of the model and of the model with its heads masked. All must find the same losses, those in bfloat16 to
+1 %. Writes README.md and raw.csv into FOLDER.
 """
 import argparse
 import csv
@@ -16,17 +18,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 from air_cli import ROOT, air_binary, clean_environment
 
 
 def matrix_product_gflops(config, threads):
-    """Rates of the MLP's product with 2,048 rows, float32: oneDNN's (which air uses), and that of torch.nn.functional.linear."""
+    """Rates of the MLP's product with 2,048 rows: oneDNN's (which air uses) in float32, that of torch.nn.functional.linear, and
+    oneDNN's in bfloat16."""
     import torch
     torch.set_num_threads(threads)
     x, w = torch.randn(2048, config["hidden_size"]), torch.randn(config["intermediate_size"], config["hidden_size"])
-    products = (lambda: torch.ops.mkldnn._linear_pointwise(x, w, None, "none", [], ""), lambda: torch.nn.functional.linear(x, w))
+    half_x, half_w = x.bfloat16(), w.bfloat16()
+    products = (lambda: torch.ops.mkldnn._linear_pointwise(x, w, None, "none", [], ""), lambda: torch.nn.functional.linear(x, w),
+                lambda: torch.ops.mkldnn._linear_pointwise(half_x, half_w, None, "none", [], ""))
     rates = []
     with torch.inference_mode():
         for product in products:
@@ -80,15 +86,16 @@ def run(command):
     return subprocess.run(command, check=True, capture_output=True, text=True, env=clean_environment()).stdout
 
 
-def score_by_transformers(model, inspected, heads, threads, batch_size=1):
-    return json.loads(run([sys.executable, str(ROOT / "scripts/bench_transformers.py"), str(model), str(inspected), heads,
-                           "--threads", str(threads), "--batch-size", str(batch_size)]))
+def score_by_peer(script, model, inspected, heads, threads, *options):
+    """What a script beside this one measures."""
+    return json.loads(run([sys.executable, str(ROOT / "scripts" / script), str(model), str(inspected), heads,
+                           "--threads", str(threads), *options]))
 
 
-def score_by_air(binary, model, traces, heads, threads, scored):
+def score_by_air(binary, model, traces, heads, threads, scored, dtype="float32"):
     """The manifest of a run, and the sums of its losses."""
     run([binary, "score", "-q", "--model", str(model), "--heads", heads, "--threads", str(threads), "--device", "cpu",
-         str(traces), "-o", str(scored)])
+         "--dtype", dtype, str(traces), "-o", str(scored)])
     result = json.loads(Path(f"{scored}.manifest.json").read_text())
     scores = [json.loads(line)["air"] for line in open(scored, encoding="utf-8")]
     for name in ("base_nll", "ref_nll"):
@@ -103,6 +110,8 @@ def main():
     parser.add_argument("--heads", required=True)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--padded-runs", type=int, default=1)
+    parser.add_argument("--peers", action="store_true", help="also transformers in bfloat16 and CTranslate2")
+    parser.add_argument("--peer-runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--max-length", type=int, default=2048)
     parser.add_argument("--air", default=air_binary())
@@ -115,53 +124,67 @@ def main():
     (work / "traces.jsonl").write_text("".join(line for line, _ in taken), encoding="utf-8")
     (work / "inspected.jsonl").write_text("".join(json.dumps(trace) + "\n" for trace in traces), encoding="utf-8")
 
-    def transformers(batch_size):
-        return score_by_transformers(args.model, work / "inspected.jsonl", args.heads, args.threads, batch_size)
+    def peer(script, *options):
+        return score_by_peer(script, args.model, work / "inspected.jsonl", args.heads, args.threads, *options)
 
-    def air():
-        return score_by_air(args.air, args.model, work / "traces.jsonl", args.heads, args.threads, work / "scored.jsonl")
+    def transformers(batch_size, dtype="float32"):
+        return peer("bench_transformers.py", "--batch-size", str(batch_size), "--dtype", dtype)
+
+    def air(dtype="float32"):
+        return score_by_air(args.air, args.model, work / "traces.jsonl", args.heads, args.threads, work / "scored.jsonl", dtype)
 
     # Full logits, their log-softmax and the float32 copy that cross_entropy reads: what the padded baseline needs at once.
     padded_gib = 3 * 8 * max(len(trace["ids"]) for trace in traces) * config["vocab_size"] * 4 / 2**30
     free_gib = int(next(line for line in open("/proc/meminfo") if line.startswith("MemAvailable")).split()[1]) / 2**20
     padded_runs = args.padded_runs if padded_gib < 0.9 * free_gib else 0
-    batch_1, padded = "transformers, batch 1", "transformers, padded batches of 8"
-    results, ceilings = {batch_1: [], padded: [], "air": []}, []
-    for i in range(args.runs):
+    batch_1, padded, half = "transformers, batch 1", "transformers, padded batches of 8", "air, bfloat16"
+    peer_runs = args.peer_runs if args.peers else 0
+    # (contender, how often, how, relative difference of its losses that is allowed)
+    contenders = [(batch_1, args.runs, lambda: transformers(1), 1e-5), ("air", args.runs, air, 1e-5),
+                  (half, args.runs, lambda: air("bfloat16"), 1e-2), (padded, padded_runs, lambda: transformers(8), 1e-5),
+                  ("transformers, batch 1, bfloat16", peer_runs, lambda: transformers(1, "bfloat16"), 1e-2),
+                  ("CTranslate2, batches by tokens", peer_runs, lambda: peer("bench_ctranslate2.py"), 2e-5)]
+    results, ceilings = {name: [] for name, *_ in contenders}, []
+    for i in range(max(args.runs, padded_runs, peer_runs)):
         ceilings.append(matrix_product_gflops(config, args.threads))
-        results[batch_1].append(transformers(1))
-        results["air"].append(air())
-        if i < padded_runs:
-            results[padded].append(transformers(8))
+        for name, runs, contender, _ in contenders:
+            if i < runs:
+                results[name].append(contender())
         print("  ".join(f"{name}: {rs[-1]['tokens_per_second']:.0f} tokens/s" for name, rs in results.items() if rs), file=sys.stderr)
 
     expected = results[batch_1][0]
-    for name in ("base_nll_sum", "ref_nll_sum"):
-        for rs in results.values():
-            for result in rs:
-                difference = abs(result[name] - expected[name])
-                assert difference <= 1e-5 * abs(expected[name]), f"{name}: {result[name]}, not {expected[name]}"
+    for name, _, _, allowed in contenders:
+        for result in results[name]:
+            for loss in ("base_nll_sum", "ref_nll_sum"):
+                difference = abs(result[loss] - expected[loss]) / abs(expected[loss])
+                assert difference <= allowed, f"{name}, {loss}: {result[loss]}, not {expected[loss]}"
     flops = needed_flops(config, traces, args.heads)
     assert abs(flops - results["air"][0]["flops"]) <= 1e-3 * flops, (flops, results["air"][0]["flops"])  # prompts of 16 tokens and more that two traces share
 
     spread = lambda values: f"{min(values):.2f} / {statistics.median(values):.2f} / {max(values):.2f}"
     summary = [f"{len(traces)} traces, {sum(len(t['ids']) for t in traces)} tokens, longest {max(len(t['ids']) for t in traces)}; "
-               f"{args.threads} threads, float32, {args.runs} runs; min / median / max", ""]
+               f"{args.threads} threads, float32 where nothing else is said, {args.runs} runs; min / median / max", ""]
     for name, rs in results.items():
         if rs:
             summary.append(f"{name:36s} tokens/s {spread([r['tokens_per_second'] for r in rs]):26s} "
                            f"peak GiB {spread([r['peak_memory_bytes'] / 2**30 for r in rs])}   runs {len(rs)}")
-        else:
+        elif name == padded:
             summary.append(f"{name:36s} not run" + (f": its logits would take about {padded_gib:.0f} GiB" if args.padded_runs else ""))
     summary.append("")
-    for name in (batch_1, padded):
-        if results[name]:
-            ratios = [a["tokens_per_second"] / b["tokens_per_second"] for a, b in zip(results["air"], results[name])]
-            summary.append(f"air / {name:33s} {spread(ratios)}")
-    for index, name in enumerate(("oneDNN (air's)", "torch.nn.functional.linear")):
+    for name, rs in results.items():
+        if rs and name not in ("air", half):
+            for own in ("air", half):
+                ratios = [a["tokens_per_second"] / b["tokens_per_second"] for a, b in zip(results[own], rs)]
+                summary.append(f"{own + ' / ' + name:50s} {spread(ratios)}")
+    for unit, key in (("tokens/s", "tokens_per_second"), ("peak memory", "peak_memory_bytes")):
+        ratios = [a[key] / b[key] for a, b in zip(results[half], results["air"])]
+        summary.append(f"{half + ' / air, ' + unit:50s} {spread(ratios)}")
+    for index, (name, own) in enumerate((("oneDNN (air's)", "air"), ("torch.nn.functional.linear", "air"), ("oneDNN in bfloat16", half))):
         rates = [rates[index] for rates in ceilings]
-        share = [flops / r["seconds"] / 1e9 / rate for r, rate in zip(results["air"], rates)]
-        summary += [f"matrix product by {name:27s} GFLOP/s {spread(rates)}", f"  air's share of it, needed FLOPs only    {spread(share)}"]
+        share = [flops / r["seconds"] / 1e9 / rate for r, rate in zip(results[own], rates)]
+        label = f"  share of it that {own} reaches"
+        summary += [f"matrix product by {name:27s} GFLOP/s {spread(rates)}", f"{label:42s}{spread(share)}"]
+    summary.append("Needed FLOPs only.")
     share = [flops * r["tokens_per_second"] / r["num_tokens"] / 1e9 / rates[1] for r, rates in zip(results[batch_1], ceilings)]
     summary.append(f"  batch 1's share of the latter          {spread(share)}   (air's FLOPs by its time: it does more than these)")
     args.output.mkdir(parents=True, exist_ok=True)
@@ -170,10 +193,14 @@ def main():
     with open(args.output / "raw.csv", "w", newline="") as file:
         csv.writer(file).writerows([("contender", "run", "num_tokens", "seconds", "tokens_per_second", "peak_memory_bytes"), *rows])
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    versions = "torch " + version("torch") + ", transformers " + version("transformers")
+    versions += ", CTranslate2 " + results["CTranslate2, batches by tokens"][0]["version"] if peer_runs else ""
+    summary.append(versions)
     command = " ".join(["scripts/bench.sh", "--model", Path(args.model).name, "--heads", args.heads,
-                        *(Path(source).name for source in args.traces), "--runs", str(args.runs)])
+                        *(Path(source).name for source in args.traces), "--runs", str(args.runs),
+                        *(["--peers"] if args.peers else [])])
     (args.output / "README.md").write_text(
-        f"# air score against transformers: {Path(args.model).name}\n\n{cpu}, {args.threads} threads, {platform.system()}.\n\n```\n{command}\n```\n\n```\n"
+        f"# air score beside others: {Path(args.model).name}\n\n{cpu}, {args.threads} threads, {platform.system()}.\n\n```\n{command}\n```\n\n```\n"
         + "\n".join(summary) + "\n```\n")
     print("\n".join(summary))
 

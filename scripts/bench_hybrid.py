@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from air_cli import air_binary
-from bench import matrix_product_gflops, run, score_by_air, score_by_transformers
+from bench import matrix_product_gflops, run, score_by_air, score_by_peer
 from make_planted_model import make_tokenizer, make_vocabulary, probe_words
 
 SHARED = {"vocab_size": 248320, "hidden_size": 1024, "intermediate_size": 3584, "tie_word_embeddings": True,
@@ -70,7 +70,7 @@ def main():
             for name in MODELS:
                 rate = matrix_product_gflops(SHARED, args.threads)[0]
                 found = score_by_air(args.air, work / name, work / "traces.jsonl", heads, args.threads, work / "scored.jsonl")
-                theirs = score_by_transformers(work / name, work / f"{name}.jsonl", heads, args.threads)
+                theirs = score_by_peer("bench_transformers.py", work / name, work / f"{name}.jsonl", heads, args.threads)
                 for loss in ("base_nll_sum", "ref_nll_sum"):
                     assert abs(found[loss] - theirs[loss]) <= TOLERANCE * theirs[loss], f"{loss}: {found[loss]}, not {theirs[loss]}"
                 shares[name].append(found["flops"] / found["seconds"] / 1e9 / rate)

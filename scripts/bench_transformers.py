@@ -1,7 +1,7 @@
 """What a user would write with transformers: the losses of every trace under the model, and under the model with some heads
 attending uniformly. The baseline of scripts/bench.sh; prints one JSON object.
 
-    python scripts/bench_transformers.py MODEL TRACES.inspect.jsonl HEADS --batch-size 1|8 --threads N
+    python scripts/bench_transformers.py MODEL TRACES.inspect.jsonl HEADS --batch-size 1|8 --threads N [--dtype bfloat16]
 
 TRACES.inspect.jsonl is what `air inspect` writes, so that both score the very same tokens. A head is made uniform as a
 user can do it without an attention function of his own: its query weights are set to zero in a second copy of the model.
@@ -41,7 +41,7 @@ def batch_losses(model, batch):
         mask[row, :n] = 1
         labels[row, trace["response_begin"]:n] = ids[row, trace["response_begin"]:n]
     logits = model(ids, attention_mask=mask if len(batch) > 1 else None, use_cache=False).logits
-    return torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), reduction="sum")
+    return torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), reduction="sum")
 
 
 def main():
@@ -51,10 +51,11 @@ def main():
     parser.add_argument("heads")
     parser.add_argument("--batch-size", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     traces = sorted(map(json.loads, open(args.traces)), key=lambda trace: -len(trace["ids"]))
-    base = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
+    base = AutoModelForCausalLM.from_pretrained(args.model, dtype=getattr(torch, args.dtype)).eval()
     models = [base, weaken(base, args.heads)]
     total = [0.0, 0.0]
     start = time.perf_counter()

@@ -57,11 +57,15 @@ std::optional<ScanPlan> scan_plan_of(const ModelConfig& config, const PackedSequ
   return make_scan_plan(sequences, width, device, ScanShape::for_device(device));
 }
 
+/// The states before the first layer. On the CPU they are float32 whatever the model's dtype is:
+/// what layers add to them is small, and would be rounded to their size.
 at::Tensor embed(const at::Tensor& embed_tokens, const at::Tensor& ids, const ModelConfig& config) {
   at::Tensor x = at::embedding(embed_tokens, ids);
+  const auto multiplier_options = x.options();
+  if (x.is_cpu()) x = x.to(at::kFloat);
   if (config.embedding_multiplier == 1.0) return x;
   if (!config.round_embedding_multiplier) return x.mul_(config.embedding_multiplier);
-  return x.mul_(at::scalar_tensor(config.embedding_multiplier, x.options()));
+  return x.mul_(at::scalar_tensor(config.embedding_multiplier, multiplier_options));
 }
 
 /// What the layers read beside their weights, and change: of all rows.
@@ -96,9 +100,10 @@ Rows first_rows(const Batch& batch, const at::Tensor& embed_tokens, const ModelC
   Rows rows{.x = embed(embed_tokens, batch.ids, config)};
   // The layers change x in place.
   if (config.per_layer_input.size > 0) rows.tokens = {batch.ids, rows.x.clone()};
+  // The CPU rotates in float32 whatever the model's dtype is.
+  const at::ScalarType dtype = embed_tokens.is_cpu() ? at::kFloat : embed_tokens.scalar_type();
   for (const RopeConfig& rope : config.ropes)
-    rows.ropes.push_back(
-        make_rope_table(rope, batch.positions, batch.sequences, embed_tokens.scalar_type()));
+    rows.ropes.push_back(make_rope_table(rope, batch.positions, batch.sequences, dtype));
   rows.sequences = with_key_layout(batch.sequences, embed_tokens.device());
   rows.scan = scan_plan_of(config, rows.sequences, embed_tokens.device());
   rows.lent.resize(config.layers.size());
@@ -199,7 +204,7 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
   } else if (given.num_tokens() < batch.num_tokens()) {
     x = x.narrow(1, 0, given.num_tokens());
   }
-  x = apply_norm(x, norm_, config_.norm);
+  x = apply_norm(x, norm_, config_.norm).to(dtype());
   // The multiplier of the logits belongs to the product with lm_head: taken here, nothing after has
   // to know of it.
   if (config_.logit_multiplier != 1.0) x = x * config_.logit_multiplier;

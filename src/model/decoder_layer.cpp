@@ -15,6 +15,18 @@ namespace air {
 
 namespace {
 
+/// What the layer's products read: the weights' dtype. The states may be wider.
+at::ScalarType dtype_of(const DecoderLayer& layer) {
+  const Mlp& mlp = layer.experts.experts.empty() ? layer.mlp : layer.experts.experts.front();
+  return mlp.up_proj.weight.scalar_type();
+}
+
+/// States as the layer's products read them, after a norm.
+at::Tensor normed_rows(const DecoderLayer& layer, const at::Tensor& rows, const Norm& norm,
+                       const ModelConfig& config) {
+  return apply_norm(rows, norm, config.norm).to(dtype_of(layer));
+}
+
 /// Queries, keys and values as the projections put them out, [rows, their size]; undefined where
 /// the layer has no such projection.
 std::array<at::Tensor, 3> project_all(const DecoderLayer& layer, const at::Tensor& x) {
@@ -85,7 +97,7 @@ QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const Laye
   const bool one_block = !x.is_cpu() || is_one_block(rows, x.device());
   if (!one_block) {
     const auto empty = [&](int64_t heads, int64_t head_dim) {
-      return at::empty({rows, heads, head_dim}, x.options());
+      return at::empty({rows, heads, head_dim}, x.options().dtype(dtype_of(layer)));
     };
     all.q = empty(sizes.num_heads, sizes.head_dim);
     if (own_keys) {
@@ -95,7 +107,7 @@ QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const Laye
   }
   const auto project_rows = [&](int64_t begin, int64_t length) {
     const at::Tensor normed =
-        apply_norm(x.narrow(0, begin, length), layer.attention_norm, config.norm);
+        normed_rows(layer, x.narrow(0, begin, length), layer.attention_norm, config);
     const RopeTable table =
         context.rope != nullptr ? rows_of(*context.rope, begin, length) : RopeTable{};
     if (layer.latent.defined()) {
@@ -131,10 +143,10 @@ QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const Laye
 /// What the recurrence puts out, as gated_delta_scan.
 at::Tensor recur(const DecoderLayer& layer, const at::Tensor& x, const LayerContext& context) {
   const ModelConfig& config = context.config;
-  DeltaInputs inputs(config.gated_delta, x.size(0), x.options());
+  DeltaInputs inputs(config.gated_delta, x.size(0), x.options().dtype(dtype_of(layer)));
   for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {
     const at::Tensor normed =
-        apply_norm(x.narrow(0, begin, length), layer.attention_norm, config.norm);
+        normed_rows(layer, x.narrow(0, begin, length), layer.attention_norm, config);
     inputs.store(layer.delta, normed, begin, config.gated_delta);
   });
   return gated_delta_scan(layer.delta, inputs, *context.scan, config.gated_delta,
@@ -144,11 +156,11 @@ at::Tensor recur(const DecoderLayer& layer, const at::Tensor& x, const LayerCont
 /// What the short convolution reads, and a row of zeros after it. [rows + 1, hidden]
 at::Tensor conv_inputs(const DecoderLayer& layer, const at::Tensor& x,
                        const LayerContext& context) {
-  at::Tensor inputs = at::empty({x.size(0) + 1, x.size(1)}, x.options());
+  at::Tensor inputs = at::empty({x.size(0) + 1, x.size(1)}, x.options().dtype(dtype_of(layer)));
   inputs[x.size(0)].zero_();
   for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {
     const at::Tensor normed =
-        apply_norm(x.narrow(0, begin, length), layer.attention_norm, context.config.norm);
+        normed_rows(layer, x.narrow(0, begin, length), layer.attention_norm, context.config);
     inputs.narrow(0, begin, length).copy_(short_conv_input(layer.short_conv, normed));
   });
   return inputs;
@@ -205,7 +217,7 @@ at::Tensor mixer_output(const DecoderLayer& layer, const at::Tensor& mixed, cons
     output = mixed.narrow(0, begin, length);
   if (layer.output_gate.weight.defined()) {
     at::Tensor gate =
-        apply_linear(layer.output_gate, apply_norm(rows, layer.attention_norm, config.norm));
+        apply_linear(layer.output_gate, normed_rows(layer, rows, layer.attention_norm, config));
     if (mixer == Mixer::kGatedDelta)
       apply_gate(gate, output, {Activation::kSilu});
     else if (mixer == Mixer::kShortConv)
@@ -223,9 +235,9 @@ at::Tensor mlp_and_experts(const DecoderLayer& layer, const at::Tensor& x, const
   const at::Tensor of_mlp =
       apply_norm(apply_mlp(layer.mlp, input, config), layer.mlp_out_norm, config.norm);
   const Routing routing =
-      route(layer.experts, apply_norm(x, layer.router_norm, config.norm), config.experts);
-  const at::Tensor of_experts =
-      apply_mixture(layer.experts, apply_norm(x, layer.expert_norm, config.norm), routing, config);
+      route(layer.experts, normed_rows(layer, x, layer.router_norm, config), config.experts);
+  const at::Tensor of_experts = apply_mixture(
+      layer.experts, normed_rows(layer, x, layer.expert_norm, config), routing, config);
   return of_mlp + apply_norm(of_experts, layer.expert_out_norm, config.norm);
 }
 
@@ -240,7 +252,8 @@ at::Tensor feed_forward(const DecoderLayer& layer, const at::Tensor& x, const at
 /// x's own norm; or undefined
 void add_mlp(const DecoderLayer& layer, at::Tensor& x, const at::Tensor& normed,
              const ModelConfig& config) {
-  const at::Tensor input = normed.defined() ? normed : apply_norm(x, layer.mlp_norm, config.norm);
+  const at::Tensor input =
+      normed.defined() ? normed : normed_rows(layer, x, layer.mlp_norm, config);
   const at::Tensor output = feed_forward(layer, x, input, config);
   x.add_(apply_norm(output, layer.mlp_post_norm, config.norm), config.residual_multiplier);
 }
@@ -270,8 +283,9 @@ void apply_decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerCo
   AIR_CHECK(!(has_experts && config.parallel_blocks));
   for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {
     at::Tensor rows = x.narrow(0, begin, length);
-    const at::Tensor normed =
-        config.parallel_blocks ? apply_norm(rows, layer.attention_norm, config.norm) : at::Tensor();
+    const at::Tensor normed = config.parallel_blocks
+                                  ? normed_rows(layer, rows, layer.attention_norm, config)
+                                  : at::Tensor();
     if (mixed.defined()) {
       const at::Tensor added = mixer_output(layer, mixed, rows, begin, context);
       rows.add_(apply_norm(added, layer.attention_post_norm, config.norm),

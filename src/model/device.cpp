@@ -13,6 +13,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 
 #if __has_include(<torch/headeronly/version.h>)
@@ -22,6 +23,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "model/cuda_driver.h"
+#include "model/kernels/half_product.h"
 
 namespace air {
 
@@ -135,24 +137,47 @@ void use_exact_products() {
   context.setAllowBF16ReductionCuBLAS(false);
 }
 
+namespace {
+
+/// `--dtype auto`.
+c10::ScalarType find_dtype(c10::Device device) {
+  if (!device.is_cuda()) return c10::kFloat;
+  const int capability = cuda_compute_capability(device);
+  const c10::ScalarType dtype = auto_gpu_dtype(capability);
+  if (dtype == c10::kHalf)
+    spdlog::warn(
+        "this GPU (compute capability {}.{}) does not support bfloat16: the model runs in "
+        "float16, which can overflow; --dtype float32 can't",
+        capability / 10, capability % 10);
+  return dtype;
+}
+
+/// None for other words than the names of dtypes.
+std::optional<c10::ScalarType> dtype_of(std::string_view name) {
+  if (name == "float32" || name == "fp32") return c10::kFloat;
+  if (name == "bfloat16" || name == "bf16") return c10::kBFloat16;
+  if (name == "float16" || name == "fp16") return c10::kHalf;
+  return std::nullopt;
+}
+
+void warn_of_missing_products(c10::ScalarType dtype) {
+  if (!is_half(dtype) || has_half_products(dtype)) return;
+  spdlog::warn(
+      "this processor does not multiply in {} ({} or AMX): products are computed in float32; the "
+      "weights take half of the memory, and nothing is faster than with --dtype float32",
+      dtype_name(dtype), dtype == c10::kHalf ? "AVX512-FP16" : "AVX512-BF16");
+}
+
+}  // namespace
+
 c10::ScalarType parse_dtype(const std::string& text, c10::Device device) {
-  if (text == "auto") {
-    if (!device.is_cuda()) return c10::kFloat;
-    const int capability = cuda_compute_capability(device);
-    const c10::ScalarType dtype = auto_gpu_dtype(capability);
-    if (dtype == c10::kHalf)
-      spdlog::warn(
-          "this GPU (compute capability {}.{}) does not support bfloat16: the model runs in "
-          "float16, which "
-          "can overflow; --dtype float32 can't",
-          capability / 10, capability % 10);
-    return dtype;
-  }
-  if (text == "float32" || text == "fp32") return c10::kFloat;
-  if (text == "bfloat16" || text == "bf16") return c10::kBFloat16;
-  if (text == "float16" || text == "fp16") return c10::kHalf;
-  throw Error(ErrorKind::kUsage, "--dtype " + text, "unknown dtype",
-              "auto, float32, bfloat16 or float16");
+  if (text == "auto") return find_dtype(device);
+  const std::optional<c10::ScalarType> dtype = dtype_of(text);
+  if (!dtype)
+    throw Error(ErrorKind::kUsage, "--dtype " + text, "unknown dtype",
+                "auto, float32, bfloat16 or float16");
+  if (device.is_cpu()) warn_of_missing_products(*dtype);
+  return *dtype;
 }
 
 c10::ScalarType auto_gpu_dtype(int compute_capability) {

@@ -32,8 +32,9 @@ bool has_cuda_kernels();
 /// @throws Error(kResource) when there is a driver and the CUDA libraries do not load.
 std::vector<std::string> visible_devices();
 
-/// `--dtype auto|float32|bfloat16|float16`, or fp32, bf16, fp16; auto: float32 on the CPU (bfloat16
-/// is slower there), on a GPU auto_gpu_dtype, with a warning where that is float16.
+/// `--dtype auto|float32|bfloat16|float16`, or fp32, bf16, fp16; auto: float32 on the CPU, on a GPU
+/// auto_gpu_dtype, with a warning where that is float16. Warns where a CPU has no products of the
+/// dtype.
 c10::ScalarType parse_dtype(const std::string& text, c10::Device device);
 
 /// bfloat16; float16 on GPUs without bfloat16. @param compute_capability 0: not known.

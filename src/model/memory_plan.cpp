@@ -13,6 +13,7 @@
 #endif
 
 #include "model/group_memory.h"
+#include "model/kernels/half_product.h"
 #include "model/row_blocks.h"
 #include "model/scan_plan.h"
 
@@ -45,13 +46,13 @@ int64_t free_host_memory() {
   return std::max<int64_t>(1, left);
 }
 
-/// Numbers of a token in a Gated DeltaNet: its state; what the recurrence reads and puts out; the
-/// plan's indices, twice a convolution's width. @param size bytes of a number
+/// Numbers of a token in a Gated DeltaNet beside its state: what the recurrence reads and puts out;
+/// the plan's indices, twice a convolution's width. @param size bytes of a number
 int64_t delta_row(const ModelConfig& config, int64_t size) {
   const GatedDeltaConfig& delta = config.gated_delta;
   const int64_t other_bytes = 2 * delta.num_value_heads * int64_t{sizeof(float)} +
                               2 * delta.conv_width * int64_t{sizeof(int64_t)};
-  return config.hidden_size + delta.channels() + delta.value_size() + other_bytes / size;
+  return delta.channels() + delta.value_size() + other_bytes / size;
 }
 
 /// Of the pieces of the recurrence that are in work at the same time, float32 (gated_delta.cpp).
@@ -69,6 +70,16 @@ int64_t delta_buffers(const ModelConfig& config, c10::Device device) {
   return pieces * (rows * row + states) * int64_t{sizeof(float)};
 }
 
+/// Whether products take float32 copies of numbers that are kept in another dtype.
+bool is_widened(c10::Device device, c10::ScalarType dtype) {
+  return device.is_cpu() && is_half(dtype) && !has_half_products(dtype);
+}
+
+/// Numbers of a token's states, in numbers of the model's dtype.
+int64_t states_row(const ModelConfig& config, c10::Device device, c10::ScalarType dtype) {
+  return config.hidden_size * (device.is_cpu() && is_half(dtype) ? 2 : 1);
+}
+
 /// Numbers of a token in attention.
 int64_t attention_row(const ModelConfig& config, const LayerConfig& layer, c10::Device device,
                       c10::ScalarType dtype) {
@@ -79,10 +90,13 @@ int64_t attention_row(const ModelConfig& config, const LayerConfig& layer, c10::
   int64_t keys = (layer.kv_layer ? 1 : 2) * (sizes.k_size() + sizes.v_size());
   if (!device.is_cpu() && dtype == c10::kFloat)
     keys += sizes.num_heads * (sizes.head_dim + sizes.v_head_dim);
+  // All that goes in and comes out once more in float32.
+  if (is_widened(device, dtype)) keys = 3 * keys + 2 * (sizes.q_size() + sizes.out_size());
   // States; queries; what is attended, or on an accelerator before it the rows that the projections
   // read: the CPU has them a block at a time.
   const int64_t read = device.is_cpu() ? 0 : config.hidden_size;
-  return config.hidden_size + sizes.q_size() + std::max(sizes.out_size(), read) + keys;
+  return states_row(config, device, dtype) + sizes.q_size() + std::max(sizes.out_size(), read) +
+         keys;
 }
 
 /// The most numbers of a token in a layer with attention, with what earlier layers lend.
@@ -117,12 +131,11 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
                        c10::ScalarType dtype) {
   const int64_t size = c10::elementSize(dtype);
   // After the last layer: states, those of the output rows, and their norm.
-  int64_t row = 3 * config.hidden_size;
-  row = std::max(row, widest_attention_row(config, device, dtype));
-  if (config.has_mixer(Mixer::kGatedDelta)) row = std::max(row, delta_row(config, size));
-  if (config.has_mixer(Mixer::kShortConv)) row = std::max(row, 4 * config.hidden_size);
-  for (const RopeConfig& rope : config.ropes) row += rope.rotary_dim;
-  if (config.per_layer_input.size > 0) row += config.hidden_size;  // the model's embedding
+  const int64_t states = states_row(config, device, dtype);
+  int64_t row = std::max(3 * states, widest_attention_row(config, device, dtype));
+  if (config.has_mixer(Mixer::kGatedDelta)) row = std::max(row, delta_row(config, size) + states);
+  if (config.has_mixer(Mixer::kShortConv)) row = std::max(row, 3 * config.hidden_size + states);
+  if (config.per_layer_input.size > 0) row += states;  // the model's embedding
   const int64_t shared_inner = 2 * config.experts.shared_intermediate_size;
   // A row of the MLP, with what goes in and out of it.
   const int64_t wide_row = std::max({mlp_row(config), mixture_row(config, device), shared_inner}) +
@@ -130,7 +143,14 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
   PassMemory memory;
   if (config.has_mixer(Mixer::kGatedDelta)) memory.fixed += delta_buffers(config, device);
   memory.per_token = size * num_variants * row;
+  const int64_t rope_size = device.is_cpu() ? int64_t{sizeof(float)} : size;
+  for (const RopeConfig& rope : config.ropes)
+    memory.per_token += rope_size * num_variants * rope.rotary_dim;
   memory.fixed += size * concurrent_rows(device) * wide_row;
+  // What goes into a product, what comes out, and a piece of the weight (kernels/cpu_half.cpp).
+  if (is_widened(device, dtype))
+    memory.fixed += int64_t{sizeof(float)} * wide_row *
+                    (concurrent_rows(device) + at::get_num_threads() * kWidenedRows);
   // Scores of attention and logits: a few MiB a thread; on an accelerator a piece of logits in
   // whole rows (kernels/cuda.cpp), and explicit scores where the family caps them.
   constexpr int64_t kPiece = int64_t{1} << 30;

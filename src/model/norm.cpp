@@ -14,8 +14,11 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                       double eps) {
   if (weight.dim() > 1) return layer_norm(x, {}, {}, eps).mul_(weight);
-  const at::Tensor input = weight.defined() ? x.to(weight.scalar_type()) : x;
-  return at::layer_norm(input, {x.size(-1)}, weight, bias, eps).to(x.scalar_type());
+  if (!weight.defined()) return at::layer_norm(x, {x.size(-1)}, {}, {}, eps);
+  const at::ScalarType wider = c10::promoteTypes(x.scalar_type(), weight.scalar_type());
+  return at::layer_norm(x.to(wider), {x.size(-1)}, weight.to(wider),
+                        bias.defined() ? bias.to(wider) : bias, eps)
+      .to(x.scalar_type());
 }
 
 at::Tensor apply_norm(const at::Tensor& x, const Norm& norm, const NormConfig& config) {

@@ -14,7 +14,7 @@ namespace air {
 
 /// Cosines and sines of all positions of a batch.
 struct RopeTable {
-  at::Tensor cos;  ///< [N, 1, rotary_dim / 2], in the model's dtype
+  at::Tensor cos;  ///< [N, 1, rotary_dim / 2]; float32 on the CPU, else in the model's dtype
   at::Tensor sin;
   bool interleaved = false;
   at::Tensor query_scale;  ///< [N, 1, 1]: what queries are multiplied by; undefined: nothing

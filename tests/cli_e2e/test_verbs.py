@@ -131,6 +131,25 @@ def test_a_name_on_the_hub_is_what_its_client_downloaded(model, traces, tmp_path
     assert "there is no such folder" in message and "hf download somebody/planted" in message
 
 
+def test_products_of_a_processor_without_them(model, traces):
+    """oneDNN is told to leave out what the processor may have: products are then float32's, and a warning says it."""
+    def score(dtype, **env):
+        result = run("score", "--model", model, "--heads", "1-5", "--dtype", dtype, "--order", "input", traces, env=env)
+        assert result.returncode == 0, result.stderr
+        return [record["air"]["base_nll"] for record in records(result.stdout)], result.stderr.decode()
+
+    exact, quiet = score("float32", ONEDNN_MAX_CPU_ISA="AVX2")
+    assert "multiply" not in quiet
+    for dtype, feature in (("bfloat16", "AVX512-BF16"), ("float16", "AVX512-FP16")):
+        losses, warning = score(dtype, ONEDNN_MAX_CPU_ISA="AVX2")
+        assert f"this processor does not multiply in {dtype} ({feature} or AMX)" in warning
+        assert losses == pytest.approx(exact, rel=0.1)   # the model is made by hand: its numbers are large
+    flags = next(line for line in open("/proc/cpuinfo", encoding="utf-8") if line.startswith(("flags", "Features"))).split()
+    losses, warning = score("bfloat16")
+    assert losses == pytest.approx(exact, rel=0.1)   # the model is made by hand: its numbers are large
+    assert ("multiply" in warning) != ("avx512_bf16" in flags or "amx_bf16" in flags)
+
+
 def test_dtypes_have_short_names(model, traces):
     for short, long in (("bf16", "bfloat16"), ("fp32", "float32")):
         assert succeed("score", "--model", model, "--heads", "1-5", "--dtype", short, traces) == \

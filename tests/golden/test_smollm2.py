@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from air_runner import GSM8K, records, succeed, write_records
 from found_heads import check_against_reference, find_heads
 from reference import ModelReference, TextReference, parse_heads
@@ -51,6 +52,24 @@ def test_base_and_reference_losses_and_entropies(chosen, model, encoded, scored)
         np.testing.assert_allclose(air["tokens"]["base_nll"], base, atol=1e-4)
         np.testing.assert_allclose(air["tokens"]["ref_nll"], masked, atol=1e-4)
         np.testing.assert_allclose(air["tokens"]["entropy"], entropy, atol=1e-4)
+
+
+def test_bfloat16_is_nearer_to_float32_than_transformers(demo_model, model, encoded, tmp_path):
+    """The same float32 losses, and both roundings of them; and the ranking of all traces."""
+    scored = {dtype: [record["air"] for record in records(succeed(
+        "score", "--model", demo_model, "--heads", HEADS, "--order", "input", "--token-losses", "--dtype", dtype, GSM8K))]
+        for dtype in ("float32", "bfloat16")}
+    reference = ModelReference(demo_model)
+    reference.model.to(torch.bfloat16)
+    own, other = [], []
+    for air, expected in list(zip(scored["bfloat16"], encoded, strict=True))[:4]:
+        exact, _ = model.token_losses(expected.ids, expected.response_begin)
+        rounded, _ = reference.token_losses(expected.ids, expected.response_begin)
+        own.append(np.array(air["tokens"]["base_nll"]) - exact)
+        other.append(rounded - exact)
+    assert np.abs(np.concatenate(own)).mean() < 0.75 * np.abs(np.concatenate(other)).mean()
+    ranks = [np.argsort(np.argsort([air["influence"] for air in airs])) for airs in scored.values()]
+    assert np.corrcoef(*ranks)[0, 1] > 0.95
 
 
 def test_scores_follow_from_the_token_losses(scored):

@@ -16,8 +16,10 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   if (!x.is_contiguous() || weight.dim() != 1) return aten_kernels().rms_norm(x, weight, eps);
   at::Tensor out = at::empty_like(x);
   const int64_t width = weight.size(0);
+  const at::Tensor wide_weight = weight.to(at::kFloat);  // of a model in half precision
   rms_norm_rows({x.const_data_ptr<float>(), x.numel() / width, width},
-                weight.const_data_ptr<float>(), static_cast<float>(eps), out.data_ptr<float>());
+                wide_weight.const_data_ptr<float>(), static_cast<float>(eps),
+                out.data_ptr<float>());
   return out;
 }
 

@@ -1,11 +1,14 @@
 #include "model/kernels/cuda_rows.h"
+#include "model/kernels/half_product.h"
 #include "model/kernels/kernels.h"
 
 namespace air {
 
 const Kernels& kernels_of(const at::Tensor& x) {
   if (x.is_cuda()) return cuda_kernels();
-  return x.is_cpu() && x.scalar_type() == at::kFloat ? cpu_float_kernels() : aten_kernels();
+  if (!x.is_cpu()) return aten_kernels();
+  if (is_half(x.scalar_type())) return cpu_half_kernels();
+  return x.scalar_type() == at::kFloat ? cpu_float_kernels() : aten_kernels();
 }
 
 void prepare_kernels(at::Device device) { has_cuda_rows(device); }

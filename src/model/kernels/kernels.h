@@ -37,6 +37,9 @@ const Kernels& aten_kernels();
 /// float32 on the CPU (cpu_float.cpp).
 const Kernels& cpu_float_kernels();
 
+/// bfloat16 and float16 on the CPU (cpu_half.cpp).
+const Kernels& cpu_half_kernels();
+
 /// NVIDIA GPUs (cuda.cpp).
 const Kernels& cuda_kernels();
 

@@ -1,8 +1,13 @@
 #include "model/kernels/row_kernels.h"
 
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include "base/error.h"
 
 // Highway compiles this file once for each instruction set and picks one at run time.
 #undef HWY_TARGET_INCLUDE
@@ -20,6 +25,59 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 using Floats = hn::ScalableTag<float>;
+
+void widen_bfloat16(const c10::BFloat16* from, int64_t count, float* to) {
+  const Floats d;
+  const hn::Rebind<uint32_t, Floats> wide;
+  const hn::Rebind<uint16_t, Floats> narrow;
+  const int64_t lanes = hn::Lanes(d);
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto bits = hn::LoadU(narrow, reinterpret_cast<const uint16_t*>(from + i));
+    hn::StoreU(hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(wide, bits))), d, to + i);
+  }
+  for (; i < count; ++i) to[i] = static_cast<float>(from[i]);
+}
+
+void narrow_bfloat16(const float* from, int64_t count, c10::BFloat16* to) {
+  const Floats d;
+  const hn::Rebind<uint32_t, Floats> wide;
+  const hn::Rebind<uint16_t, Floats> narrow;
+  const int64_t lanes = hn::Lanes(d);
+  const auto below_half = hn::Set(wide, 0x7FFF), one = hn::Set(wide, 1);
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto bits = hn::BitCast(wide, hn::LoadU(d, from + i));
+    const auto odd = hn::And(hn::ShiftRight<16>(bits), one);
+    const auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(below_half, odd)));
+    hn::StoreU(hn::TruncateTo(narrow, rounded), narrow, reinterpret_cast<uint16_t*>(to + i));
+  }
+  for (; i < count; ++i) to[i] = from[i];
+}
+
+void widen_float16(const c10::Half* from, int64_t count, float* to) {
+  const Floats d;
+  const hn::Rebind<hwy::float16_t, Floats> narrow;
+  const int64_t lanes = hn::Lanes(d);
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto* numbers = reinterpret_cast<const hwy::float16_t*>(from + i);
+    hn::StoreU(hn::PromoteTo(d, hn::LoadU(narrow, numbers)), d, to + i);
+  }
+  for (; i < count; ++i) to[i] = static_cast<float>(from[i]);
+}
+
+void narrow_float16(const float* from, int64_t count, c10::Half* to) {
+  const Floats d;
+  const hn::Rebind<hwy::float16_t, Floats> narrow;
+  const int64_t lanes = hn::Lanes(d);
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    auto* numbers = reinterpret_cast<hwy::float16_t*>(to + i);
+    hn::StoreU(hn::DemoteTo(narrow, hn::LoadU(d, from + i)), narrow, numbers);
+  }
+  for (; i < count; ++i) to[i] = from[i];
+}
 
 void rms_norm_row(const float* x, int64_t width, const float* weight, float eps, float* out) {
   const Floats d;
@@ -114,6 +172,15 @@ float max_of(const float* x, int64_t count) {
   return result;
 }
 
+void multiply(float* x, int64_t count, float factor) {
+  const Floats d;
+  const int64_t lanes = hn::Lanes(d);
+  const auto f = hn::Set(d, factor);
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) hn::StoreU(hn::Mul(hn::LoadU(d, x + i), f), d, x + i);
+  for (; i < count; ++i) x[i] *= factor;
+}
+
 /// x becomes c · tanh(x / c).
 void cap(float* x, int64_t count, float softcap) {
   const Floats d;
@@ -125,10 +192,11 @@ void cap(float* x, int64_t count, float softcap) {
   for (; i < count; ++i) x[i] = softcap * std::tanh(x[i] / softcap);
 }
 
-float exponentiate(float* x, int64_t count, float softcap, const float* sink) {
-  if (softcap > 0) cap(x, count, softcap);
+float exponentiate(float* x, int64_t count, const ScoreScale& scale) {
+  if (scale.factor != 1.0F) multiply(x, count, scale.factor);
+  if (scale.softcap > 0) cap(x, count, scale.softcap);
   float max = max_of(x, count);
-  if (sink != nullptr) max = std::max(max, *sink);
+  if (scale.sink != nullptr) max = std::max(max, *scale.sink);
   const Floats d;
   const int64_t lanes = hn::Lanes(d);
   const auto shift = hn::Set(d, max);
@@ -141,7 +209,7 @@ float exponentiate(float* x, int64_t count, float softcap, const float* sink) {
   }
   float sum = hn::GetLane(hn::SumOfLanes(d, sums));
   for (; i < count; ++i) sum += x[i] = std::exp(x[i] - max);
-  return sink != nullptr ? sum + std::exp(*sink - max) : sum;
+  return scale.sink != nullptr ? sum + std::exp(*scale.sink - max) : sum;
 }
 
 /// Σ e^(x − max) and Σ (x − max) e^(x − max) of a piece short enough for float sums.
@@ -191,12 +259,32 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace air {
 
+HWY_EXPORT(widen_bfloat16);
+HWY_EXPORT(narrow_bfloat16);
+HWY_EXPORT(widen_float16);
+HWY_EXPORT(narrow_float16);
 HWY_EXPORT(rms_norm);
 HWY_EXPORT(silu);
 HWY_EXPORT(gelu_tanh);
 HWY_EXPORT(rotate);
 HWY_EXPORT(exponentiate);
 HWY_EXPORT(accumulate);
+
+void widen(c10::ScalarType type, const void* from, int64_t count, float* to) {
+  AIR_CHECK(type == c10::kBFloat16 || type == c10::kHalf);
+  if (type == c10::kBFloat16)
+    HWY_DYNAMIC_DISPATCH(widen_bfloat16)(static_cast<const c10::BFloat16*>(from), count, to);
+  else
+    HWY_DYNAMIC_DISPATCH(widen_float16)(static_cast<const c10::Half*>(from), count, to);
+}
+
+void narrow(c10::ScalarType type, const float* from, int64_t count, void* to) {
+  AIR_CHECK(type == c10::kBFloat16 || type == c10::kHalf);
+  if (type == c10::kBFloat16)
+    HWY_DYNAMIC_DISPATCH(narrow_bfloat16)(from, count, static_cast<c10::BFloat16*>(to));
+  else
+    HWY_DYNAMIC_DISPATCH(narrow_float16)(from, count, static_cast<c10::Half*>(to));
+}
 
 void rms_norm_rows(FloatRows x, const float* weight, float eps, float* out) {
   HWY_DYNAMIC_DISPATCH(rms_norm)(x, weight, eps, out);
@@ -214,8 +302,8 @@ void rotate_halves(FloatHeads x, int64_t half, const float* cos, const float* si
   HWY_DYNAMIC_DISPATCH(rotate)(x, half, cos, sin);
 }
 
-float exponentiate_scores(float* scores, int64_t count, float softcap, const float* sink) {
-  return HWY_DYNAMIC_DISPATCH(exponentiate)(scores, count, softcap, sink);
+float exponentiate_scores(float* scores, int64_t count, const ScoreScale& scale) {
+  return HWY_DYNAMIC_DISPATCH(exponentiate)(scores, count, scale);
 }
 
 void accumulate_logits(const float* logits, int64_t count, int32_t first_id, LogitStats& stats) {

@@ -2,11 +2,20 @@
 // rows once.
 #pragma once
 
+#include <c10/core/ScalarType.h>
+
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
 namespace air {
+
+/// Numbers of `type`, bfloat16 or float16, as float32.
+void widen(c10::ScalarType type, const void* from, int64_t count, float* to);
+
+/// The nearest numbers of `type`, bfloat16 or float16; ties go to the even one.
+/// @param to may begin where `from` does
+void narrow(c10::ScalarType type, const float* from, int64_t count, void* to);
 
 /// [rows, width] floats.
 struct FloatRows {
@@ -33,10 +42,16 @@ struct FloatHeads {
 /// Rotates the pairs (i, i + half) of every head. @param cos, sin [rows, half]
 void rotate_halves(FloatHeads x, int64_t half, const float* cos, const float* sin);
 
+/// What becomes of one row of attention scores before its softmax.
+struct ScoreScale {
+  float factor = 1.0F;
+  float softcap = 0.0F;         ///< then they become c · tanh(x / c); 0: they stay
+  const float* sink = nullptr;  ///< one more score, which takes its share and has no key; or null
+};
+
 /// Softmax of one row of attention scores, not yet divided by its sum: `count` scores become
-/// e^(x − max). `sink`, when not null, is one more score that takes its share and has no key.
-/// @param softcap scores become c · tanh(x / c) first; 0: they stay   @return the row's sum
-float exponentiate_scores(float* scores, int64_t count, float softcap, const float* sink);
+/// e^(x − max). @return the row's sum
+float exponentiate_scores(float* scores, int64_t count, const ScoreScale& scale);
 
 /// Online softmax statistics (Milakov and Gimelshein 2018, arXiv:1805.02867), with the entropy's
 /// sum beside them.

@@ -1,0 +1,282 @@
+#include "model/kernels/block_products.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <bit>
+#include <vector>
+
+#include "model/kernels/half_product.h"
+#include "model/kernels/onednn.h"
+#include "model/kernels/row_kernels.h"
+
+namespace air {
+
+namespace {
+
+// Sizes of the products are rounded up: oneDNN makes code for every new size and keeps it, so that
+// sizes as varied as the lengths of traces would cost time and, over a long run, hundreds of MiB (6
+// GiB in one text of 32,768 tokens).
+constexpr int64_t kRowStep = 16;
+constexpr int64_t kKeyStep = 64;
+constexpr int64_t kKeySizes = 64;  // of one sequence, at most
+
+int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+
+/// Keys that a block multiplies with: those it sees, and hidden ones up to a size that other blocks
+/// have too.
+/// @param all keys of the whole sequence from the same first one on
+int64_t rounded_keys(int64_t keys, int64_t all) {
+  return std::min(round_up(keys, std::max(kKeyStep, round_up(all / kKeySizes, kKeyStep))),
+                  round_up(all, kKeyStep));
+}
+
+/// With `keys` as they are.
+BlockShape exact_shape(const BlockInputs& in, const QueryBlock& block) {
+  const int64_t before = in.sequences.prefix_length(block.sequence);
+  const int64_t rows = block.end - block.begin, first_position = before + block.begin;
+  const int64_t first_key = in.spec.first_key(first_position) / kKeyStep * kKeyStep;
+  return {.rows = rows,
+          .padded_rows = round_up(rows, kRowStep),
+          .first_row = in.sequences.begin(block.sequence) + block.begin,
+          .first_head = block.kv_head * in.group,
+          .first_position = first_position,
+          .first_key = first_key,
+          .keys = first_position + rows - first_key};
+}
+
+/// Keys or values with the rows of each head together, and zeros after them. @param x [N, K, D]
+at::Tensor rows_of_heads(const at::Tensor& x) {
+  at::Tensor out = at::empty({x.size(1), x.size(0) + kKeyStep, x.size(2)}, x.options());
+  out.narrow(1, 0, x.size(0)).copy_(x.transpose(0, 1));
+  out.narrow(1, x.size(0), kKeyStep).zero_();
+  return out;
+}
+
+/// Rows of a sequence at positions [first, end), those of its prefix among them; up to kKeyStep
+/// rows after the sequence's own may be asked for too. @param x [N + kKeyStep, D]
+at::Tensor rows_at(const at::Tensor& x, const PackedSequences& sequences, int64_t sequence,
+                   int64_t first, int64_t end) {
+  const int64_t before = sequences.prefix_length(sequence), begin = sequences.begin(sequence);
+  if (first >= before) return x.narrow(0, begin + first - before, end - first);
+  return at::cat(
+      {x.narrow(0, sequences.begin(sequences.prefix_of(sequence)) + first, before - first),
+       x.narrow(0, begin, end - before)});
+}
+
+class FloatProducts : public BlockProducts {
+ public:
+  FloatProducts(const BlockInputs& inputs, const at::Tensor& keys, const at::Tensor& values)
+      : in_(inputs), keys_(keys), values_(values) {}
+
+  BlockShape shape_of(const QueryBlock& block) const override {
+    BlockShape shape = exact_shape(in_, block);
+    const int64_t all = in_.spec.window
+                            ? shape.keys
+                            : in_.sequences.prefix_length(block.sequence) +
+                                  in_.sequences.length(block.sequence) - shape.first_key;
+    shape.keys = rounded_keys(shape.keys, all);
+    return shape;
+  }
+
+  FloatMatrix scores(const QueryBlock& block, const BlockShape& shape) override {
+    scores_ = onednn_linear(scaled_queries(shape), rows_of(keys_, block, shape));
+    return {scores_.data_ptr<float>(), shape.keys};
+  }
+
+  float score_factor() const override { return 1.0F; }
+
+  FloatMatrix attended(const QueryBlock& block, const BlockShape& shape,
+                       FloatMatrix /*shares*/) override {
+    attended_ = onednn_linear(scores_, rows_of(values_, block, shape).t());
+    return {attended_.data_ptr<float>(), in_.v_head_dim};
+  }
+
+ private:
+  /// Queries times the scale, zeros where rows are padded. [group · padded_rows, D]
+  at::Tensor scaled_queries(const BlockShape& shape) const {
+    const int64_t d = in_.head_dim;
+    const auto* q = in_.q.const_data_ptr<float>();
+    at::Tensor queries = at::empty({in_.group * shape.padded_rows, d}, in_.q.options());
+    for (int64_t head = 0; head < in_.group; ++head) {
+      float* to = queries.data_ptr<float>() + head * shape.padded_rows * d;
+      for (int64_t i = 0; i < shape.rows; ++i, to += d) {
+        const float* from =
+            q + ((shape.first_row + i) * in_.num_heads + shape.first_head + head) * d;
+        for (int64_t j = 0; j < d; ++j) to[j] = from[j] * static_cast<float>(in_.spec.scale);
+      }
+      std::fill_n(to, (shape.padded_rows - shape.rows) * d, 0.0F);
+    }
+    return queries;
+  }
+
+  at::Tensor rows_of(const at::Tensor& x, const QueryBlock& block, const BlockShape& shape) const {
+    return rows_at(x[block.kv_head], in_.sequences, block.sequence, shape.first_key,
+                   shape.first_key + shape.keys);
+  }
+
+  const BlockInputs& in_;
+  const at::Tensor &keys_, &values_;
+  at::Tensor scores_, attended_;
+};
+
+/// Keys and values of one head of a sequence, packed from a first position on as far as blocks have
+/// come. Blocks of one head come one after another and see ever more.
+class PackedKeys {
+ public:
+  explicit PackedKeys(const BlockInputs& inputs)
+      : in_(inputs),
+        k_(static_cast<const HalfBits*>(inputs.k.const_data_ptr())),
+        v_(static_cast<const HalfBits*>(inputs.v.const_data_ptr())) {}
+
+  /// Positions up to `end`, a multiple of kPanelWidth after `first`, can be read.
+  void extend(const QueryBlock& block, int64_t first, int64_t end) {
+    if (block.sequence != sequence_ || block.kv_head != kv_head_ || first < first_ ||
+        first > end_) {
+      sequence_ = block.sequence;
+      kv_head_ = block.kv_head;
+      first_ = end_ = first;
+    }
+    const int64_t all = in_.sequences.prefix_length(sequence_) + in_.sequences.length(sequence_);
+    const size_t room = end - first_;
+    if (keys_.size() < room * in_.head_dim / 2) keys_.resize(room * in_.head_dim / 2);
+    if (values_.size() < room * in_.v_head_dim / 2) values_.resize(room * in_.v_head_dim / 2);
+    for (; end_ < end; end_ += kPanelWidth) pack_panel(std::min(kPanelWidth, all - end_));
+  }
+
+  /// [D / 2, kPanelWidth] pairs.
+  const uint32_t* key_panel(int64_t position) const {
+    return keys_.data() + (position - first_) * in_.head_dim / 2;
+  }
+  /// [… / 2, E] pairs from an even position on.
+  const uint32_t* value_rows(int64_t position) const {
+    return values_.data() + (position - first_) / 2 * in_.v_head_dim;
+  }
+
+ private:
+  int64_t batch_row(int64_t position) const {
+    const int64_t before = in_.sequences.prefix_length(sequence_);
+    return position < before ? in_.sequences.begin(in_.sequences.prefix_of(sequence_)) + position
+                             : in_.sequences.begin(sequence_) + position - before;
+  }
+
+  /// The panel at end_, which has so many keys; where the sequence ends, zeros follow.
+  void pack_panel(int64_t count) {
+    const int64_t d = in_.head_dim, e = in_.v_head_dim, heads = in_.k.size(1);
+    const auto value = [&](int64_t i) { return v_ + (batch_row(end_ + i) * heads + kv_head_) * e; };
+    uint32_t* panel = keys_.data() + (end_ - first_) * d / 2;
+    uint32_t* pairs = values_.data() + (end_ - first_) / 2 * e;
+    if (count < kPanelWidth) std::fill_n(panel, kPanelWidth * d / 2, 0);
+    if (count < kPanelWidth) std::fill_n(pairs, kPanelWidth / 2 * e, 0);
+    for (int64_t i = 0; i < count; ++i)
+      pack_column(k_ + (batch_row(end_ + i) * heads + kv_head_) * d, d, panel + i);
+    for (int64_t i = 0; i < count; i += 2)
+      pack_row_pair(value(i), i + 1 < count ? value(i + 1) : nullptr, e, pairs + i / 2 * e);
+  }
+
+  const BlockInputs& in_;
+  const HalfBits *k_, *v_;
+  int64_t sequence_ = -1, kv_head_ = -1;
+  int64_t first_ = 0, end_ = 0;
+  std::vector<uint32_t> keys_, values_;
+};
+
+class HalfProducts : public BlockProducts {
+ public:
+  explicit HalfProducts(const BlockInputs& inputs)
+      : in_(inputs), type_(inputs.q.scalar_type()), packed_(inputs) {}
+  ~HalfProducts() override { end_half_products(); }
+
+  BlockShape shape_of(const QueryBlock& block) const override {
+    BlockShape shape = exact_shape(in_, block);
+    shape.keys = round_up(shape.keys, kPanelWidth);
+    return shape;
+  }
+
+  FloatMatrix scores(const QueryBlock& block, const BlockShape& shape) override {
+    packed_.extend(block, shape.first_key, shape.first_key + shape.keys);
+    gather_queries(shape);
+    const int64_t rows = in_.group * shape.padded_rows;
+    // Few strides, for few kernels; and rows that do not all fall on the same lines of the cache.
+    const int64_t stride = static_cast<int64_t>(std::bit_ceil<uint64_t>(shape.keys)) + 16;
+    scores_.resize(std::max<size_t>(scores_.size(), rows * stride));
+    for (int64_t key = 0; key < shape.keys; key += kPanelWidth)
+      multiply_halves({.type = type_,
+                       .rows = rows,
+                       .width = kPanelWidth,
+                       .depth = in_.head_dim,
+                       .a = queries_.data(),
+                       .a_stride = in_.head_dim,
+                       .b = packed_.key_panel(shape.first_key + key),
+                       .b_stride = kPanelWidth,
+                       .c = scores_.data() + key,
+                       .c_stride = stride});
+    return {scores_.data(), stride};
+  }
+
+  float score_factor() const override { return static_cast<float>(in_.spec.scale); }
+
+  FloatMatrix attended(const QueryBlock& /*block*/, const BlockShape& shape,
+                       FloatMatrix shares) override {
+    const int64_t e = in_.v_head_dim;
+    // In place: a rounded row takes the first half of its own.
+    for (int64_t head = 0; head < in_.group; ++head)
+      for (int64_t i = 0; i < shape.rows; ++i) {
+        float* row = shares.data + (head * shape.padded_rows + i) * shares.stride;
+        narrow(type_, row, shape.keys, row);
+      }
+    const int64_t rows = in_.group * shape.padded_rows;
+    attended_.resize(std::max<size_t>(attended_.size(), rows * e));
+    constexpr int64_t kDepth = 4 * kPanelWidth;
+    for (int64_t key = 0; key < shape.keys; key += kDepth)
+      multiply_halves({.type = type_,
+                       .rows = rows,
+                       .width = e,
+                       .depth = std::min(kDepth, shape.keys - key),
+                       .a = reinterpret_cast<const HalfBits*>(shares.data) + key,
+                       .a_stride = 2 * shares.stride,
+                       .b = packed_.value_rows(shape.first_key + key),
+                       .b_stride = e,
+                       .c = attended_.data(),
+                       .c_stride = e,
+                       .add = key > 0});
+    return {attended_.data(), e};
+  }
+
+ private:
+  /// The block's queries, [group · padded_rows, D], zeros where rows are padded.
+  void gather_queries(const BlockShape& shape) {
+    const int64_t d = in_.head_dim;
+    const auto* q = static_cast<const HalfBits*>(in_.q.const_data_ptr());
+    queries_.resize(in_.group * shape.padded_rows * d);
+    for (int64_t head = 0; head < in_.group; ++head) {
+      HalfBits* to = queries_.data() + head * shape.padded_rows * d;
+      for (int64_t i = 0; i < shape.rows; ++i, to += d)
+        std::copy_n(q + ((shape.first_row + i) * in_.num_heads + shape.first_head + head) * d, d,
+                    to);
+      std::fill_n(to, (shape.padded_rows - shape.rows) * d, HalfBits{0});
+    }
+  }
+
+  const BlockInputs& in_;
+  c10::ScalarType type_;
+  PackedKeys packed_;
+  std::vector<HalfBits> queries_;
+  std::vector<float> scores_, attended_;
+};
+
+}  // namespace
+
+BlockProductsMaker::BlockProductsMaker(const BlockInputs& inputs) : inputs_(inputs) {
+  if (is_half(inputs.q.scalar_type())) return;
+  keys_ = rows_of_heads(inputs.k);
+  values_ = rows_of_heads(inputs.v);
+}
+
+std::unique_ptr<BlockProducts> BlockProductsMaker::make() const {
+  if (is_half(inputs_.q.scalar_type())) return std::make_unique<HalfProducts>(inputs_);
+  return std::make_unique<FloatProducts>(inputs_, keys_, values_);
+}
+
+}  // namespace air

@@ -1,0 +1,72 @@
+// The two products of attention by blocks of queries: with the keys, and with the values.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "model/attention.h"
+
+namespace air {
+
+/// Queries [begin, end) of one sequence, for all query heads that share a key/value head.
+struct QueryBlock {
+  int64_t sequence, kv_head;
+  int64_t begin, end;  ///< rows of the sequence
+};
+
+/// What all blocks read.
+struct BlockInputs {
+  at::Tensor q, k, v;  ///< contiguous, [N, H, D], [N, K, D], [N, K, E]
+  const PackedSequences& sequences;
+  const AttentionSpec& spec;
+  int64_t num_heads, group;      ///< H, H / K
+  int64_t head_dim, v_head_dim;  ///< D, E
+};
+
+/// Where the rows of a block lie, and the sizes of its products.
+struct BlockShape {
+  int64_t rows, padded_rows;  ///< of each query head
+  int64_t first_row;          ///< of the batch
+  int64_t first_head;         ///< of the query heads
+  int64_t first_position;     ///< of its first query in the sequence
+  int64_t first_key, keys;    ///< positions [first_key, first_key + keys)
+};
+
+/// Rows of float32, each `stride` after the other. They stay until the next product.
+struct FloatMatrix {
+  float* data;
+  int64_t stride;
+};
+
+/// The products of one thread's blocks.
+class BlockProducts {
+ public:
+  virtual ~BlockProducts() = default;
+  virtual BlockShape shape_of(const QueryBlock& block) const = 0;
+  /// Scores of the block, for each of its query heads padded_rows rows of `keys` numbers.
+  virtual FloatMatrix scores(const QueryBlock& block, const BlockShape& shape) = 0;
+  /// What the scores must still be multiplied by.
+  virtual float score_factor() const = 0;
+  /// Shares times values, for each of its query heads padded_rows rows of E numbers.
+  /// @param shares where scores() put the scores
+  virtual FloatMatrix attended(const QueryBlock& block, const BlockShape& shape,
+                               FloatMatrix shares) = 0;
+};
+
+/// Makes what each thread needs. In float32 the products are oneDNN's of whole blocks. In bfloat16
+/// and float16 (has_half_products, even sizes of heads) keys and values are packed as blocks come
+/// to need them, scores are float32, and shares are rounded before they meet the values.
+class BlockProductsMaker {
+ public:
+  /// @param inputs outlives this
+  explicit BlockProductsMaker(const BlockInputs& inputs);
+  std::unique_ptr<BlockProducts> make() const;
+
+ private:
+  const BlockInputs& inputs_;
+  at::Tensor keys_, values_;  // float32: [K, N + a step, D or E], the rows of a head together
+};
+
+}  // namespace air
