@@ -17,6 +17,11 @@ class ProgramFailed(RuntimeError):
     """A program that was run ended with another exit code than 0; its device is none of ours."""
 
 
+def cuda_tool(name):
+    """The path of a program of the CUDA toolkit, whose folder is often not on the PATH; None where it is not installed."""
+    return shutil.which(name) or shutil.which(name, path="/usr/local/cuda/bin")
+
+
 class Context:
     """Results are figures by step and name. A step says what must hold by expect(); all else is measured only."""
 

@@ -1,11 +1,10 @@
 """The command line end to end on the model with two planted heads."""
 import json
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from gpu_checks.context import difference, token_values
+from gpu_checks.context import cuda_tool, difference, token_values
 from gpu_checks.families import Window
 
 KEYS = ("base_nll", "ref_nll", "entropy")
@@ -62,7 +61,7 @@ def exact_losses(context):
 
 def memcheck(context):
     """A run under compute-sanitizer, which also reports calls of the driver that return an error."""
-    tool = shutil.which("compute-sanitizer")
+    tool = cuda_tool("compute-sanitizer")
     if not tool or not context.on_gpu:
         context.record("memcheck", "no compute-sanitizer here" if not tool else "only on a GPU")
         return
