@@ -21,7 +21,7 @@ BUILD_PACKAGES=(
   libfmt-dev rapidjson-dev libpcre2-dev libicu-dev libhwy-dev libxxhash-dev zlib1g-dev libzstd-dev
   libbz2-dev liblzma-dev libsentencepiece-dev
 )
-TEST_PACKAGES=(libgtest-dev libgmock-dev librapidcheck-dev jq strace)
+TEST_PACKAGES=(libgtest-dev libgmock-dev librapidcheck-dev jq strace zsh fish)
 CHECK_PACKAGES=(clang-format)
 ENGINE_PACKAGES=(slurm-wlm munge parallel)
 FUZZ_PACKAGES=(clang-14 libfuzzer-14-dev)
@@ -54,7 +54,7 @@ setup: this system has no apt-get. Install by hand, under whatever names your sy
   newer with venv; ccache if you like
   nlohmann-json 3.11, CLI11 2.1, spdlog 1.10, fmt 9, RapidJSON, PCRE2 (8 bit), ICU 70, Highway,
   xxHash, zlib, zstd, bzip2, xz, SentencePiece
-  for the tests: GoogleTest and GoogleMock 1.12, RapidCheck, jq, strace
+  for the tests: GoogleTest and GoogleMock 1.12, RapidCheck, jq, strace, zsh, fish
 then run this script again with AIR_SKIP_PACKAGES=1.
 TEXT
   exit 1

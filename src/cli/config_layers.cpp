@@ -166,16 +166,20 @@ void check_values(const CLI::App& verb) {
                     "a file of another name: ln -s FILE NAME");
 }
 
+std::string config_file_of(const CLI::App& verb) {
+  const CLI::Option* config = verb.get_option("--config");
+  if (config->count() > 0) return config->as<std::string>();
+  const char* variable = std::getenv("AIR_CONFIG");
+  return variable != nullptr ? variable : "";
+}
+
 }  // namespace
+
+bool names_config_file(const CLI::App& verb) { return !config_file_of(verb).empty(); }
 
 void apply_config_layers(CLI::App& verb) {
   apply_environment(verb);
-  CLI::Option* config = verb.get_option("--config");
-  const char* variable = std::getenv("AIR_CONFIG");
-  if (config->count() > 0)
-    apply_config_file(verb, config->as<std::string>());
-  else if (variable != nullptr && *variable != '\0')
-    apply_config_file(verb, variable);
+  if (const std::string file = config_file_of(verb); !file.empty()) apply_config_file(verb, file);
   check_values(verb);
 }
 

@@ -11,6 +11,9 @@ namespace air {
 /// @throws Error(kUsage) naming the key or variable that is wrong.
 void apply_config_layers(CLI::App& verb);
 
+/// Whether a config file is named, by --config or AIR_CONFIG: it may hold flags of every verb.
+bool names_config_file(const CLI::App& verb);
+
 /// Sets up logging, colour and progress as -q, -v, --color and --progress say.
 void apply_message_flags(const CLI::App& verb);
 

@@ -131,15 +131,21 @@ std::string zsh_spec(const FlagEntry& flag, const std::string& name) {
   return spec + "'";
 }
 
+/// The call that completes these flags, with what follows them.
+std::string zsh_arguments(const std::vector<FlagEntry>& flags) {
+  std::string call = "_arguments";
+  for (const FlagEntry& flag : flags)
+    for (const std::string& name : flag.names) call += " \\\n        " + zsh_spec(flag, name);
+  return call;
+}
+
 std::string zsh_script(const CLI::App& root) {
   std::string verbs, cases;
   for (const CLI::App* verb : verbs_of(root)) {
     verbs += "    '" + verb->get_name() + ":" +
              escaped(verb->get_description(), {{'\'', "'\\''"}}) + "'\n";
-    cases += "    " + verb->get_name() + ")\n      _arguments";
-    for (const FlagEntry& flag : flags_of(*verb))
-      for (const std::string& name : flag.names) cases += " \\\n        " + zsh_spec(flag, name);
-    cases += " \\\n        '*:file:_files' ;;\n";
+    cases += "    " + verb->get_name() + ")\n      " + zsh_arguments(flags_of(*verb)) +
+             " \\\n        '*:file:_files' ;;\n";
   }
   return "#compdef air\n"
          "# Completion of air for zsh. Made by: air --generate complete-zsh\n"
@@ -148,6 +154,12 @@ std::string zsh_script(const CLI::App& root) {
          verbs +
          "    'help:Explain a verb'\n"
          "  )\n"
+         "  if [[ $words[2] == -* ]]; then\n"
+         "    " +
+         zsh_arguments(flags_of(root)) +
+         "\n"
+         "    return\n"
+         "  fi\n"
          "  if (( CURRENT == 2 )); then\n"
          "    _describe verb verbs\n"
          "    return\n"
@@ -165,32 +177,39 @@ std::string zsh_script(const CLI::App& root) {
 
 // --- fish ---
 
+std::string fish_quoted(std::string_view text) {
+  return "'" + escaped(text, {{'\\', "\\\\"}, {'\'', "\\'"}}) + "'";
+}
+
+/// The line that completes a flag. @param when the condition under which it does
+std::string fish_flag(const FlagEntry& flag, const std::string& when) {
+  std::string out = "complete -c air -n '" + when + "'";
+  for (const std::string& name : flag.names)
+    out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
+  if (!flag.choices.empty())
+    out += " -x -a '" + join(flag.choices, " ") + "'";
+  else if (names_folder(flag))
+    out += " -x -a '(__fish_complete_directories)'";
+  else if (!flag.value.empty())
+    out += names_file(flag) ? " -r -F" : " -x";
+  return out + " -d " + fish_quoted(flag.description) + "\n";
+}
+
 std::string fish_script(const CLI::App& root) {
-  const auto quoted = [](std::string_view text) {
-    return "'" + escaped(text, {{'\\', "\\\\"}, {'\'', "\\'"}}) + "'";
-  };
   std::string out =
       "# Completion of air for fish. Made by: air --generate complete-fish\n"
       "complete -c air -n __fish_use_subcommand -f -a help -d 'Explain a verb'\n";
+  for (const FlagEntry& flag : flags_of(root)) out += fish_flag(flag, "__fish_use_subcommand");
+  std::vector<std::string> names;
   for (const CLI::App* verb : verbs_of(root)) {
-    const std::string name = verb->get_name();
-    out += "complete -c air -n __fish_use_subcommand -f -a " + name + " -d " +
-           quoted(verb->get_description()) + "\n";
-    for (const FlagEntry& flag : flags_of(*verb)) {
-      out += "complete -c air -n '__fish_seen_subcommand_from " + name + "'";
-      for (const std::string& flag_name : flag.names)
-        out += flag_name.starts_with("--") ? " -l " + flag_name.substr(2)
-                                           : " -s " + flag_name.substr(1);
-      if (!flag.choices.empty())
-        out += " -x -a '" + join(flag.choices, " ") + "'";
-      else if (names_folder(flag))
-        out += " -x -a '(__fish_complete_directories)'";
-      else if (!flag.value.empty())
-        out += names_file(flag) ? " -r -F" : " -x";
-      out += " -d " + quoted(flag.description) + "\n";
-    }
+    names.push_back(verb->get_name());
+    out += "complete -c air -n __fish_use_subcommand -f -a " + names.back() + " -d " +
+           fish_quoted(verb->get_description()) + "\n";
+    for (const FlagEntry& flag : flags_of(*verb))
+      out += fish_flag(flag, "__fish_seen_subcommand_from " + names.back());
   }
-  return out;
+  return out + "complete -c air -n '__fish_seen_subcommand_from help' -f -a '" + join(names, " ") +
+         "'\n";
 }
 
 // --- man ---

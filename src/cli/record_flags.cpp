@@ -1,8 +1,10 @@
 #include "cli/record_flags.h"
 
-#include "cli/validators.h"
+#include <algorithm>
 
+#include "base/byte_source.h"
 #include "base/error.h"
+#include "cli/validators.h"
 
 namespace air {
 
@@ -27,6 +29,17 @@ void add_record_flags(CLI::App& verb, RecordFlags& flags) {
   const std::string group = "Records";
   verb.add_option("traces", flags.inputs, "Files of one JSON object a line, or Parquet; - is stdin")
       ->type_name("FILE");
+  verb.add_option("--limit", flags.limit, "Only the first N records of all inputs")
+      ->check(at_least(1))
+      ->group(group)
+      ->type_name("N")
+      ->default_str("");
+  verb.add_option("--sample", flags.sample,
+                  "Only N records, drawn from all inputs at random by --seed, in their order")
+      ->check(at_least(1))
+      ->group(group)
+      ->type_name("N")
+      ->default_str("");
   add_field_flags(verb, flags.fields, group);
   add_chat_flags(verb, flags.chat, group);
   verb.add_option("--turns", flags.fields.turns,
@@ -60,6 +73,21 @@ void add_record_flags(CLI::App& verb, RecordFlags& flags) {
       ->check(CLI::IsMember({"reject", "truncate"}))
       ->group(group)
       ->type_name("WHAT");
+}
+
+RecordChoice choose_records(const RecordFlags& flags, const std::vector<std::string>& inputs,
+                            uint64_t seed) {
+  RecordChoice choice;
+  if (flags.limit) choice.limit = *flags.limit;
+  if (!flags.sample) return choice;
+  if (flags.limit) throw Error(ErrorKind::kUsage, "--sample", "with --limit: choose one of them");
+  const auto once = std::ranges::find_if(inputs, is_read_once);
+  if (once != inputs.end())
+    throw Error(ErrorKind::kUsage, "--sample",
+                (*once == "-" ? "standard input" : *once) +
+                    " can be read only once, and is read to draw from it",
+                "name a file, or take the first records by --limit");
+  return draw_records(inputs, *flags.sample, seed);
 }
 
 void add_scored_record_flags(CLI::App& verb, RecordFields& fields) {

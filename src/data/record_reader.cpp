@@ -29,8 +29,22 @@ Shard Shard::parse(const std::string& text) {
   return shard;
 }
 
-RecordReader::RecordReader(std::vector<std::string> inputs, Shard shard, std::stop_token stop)
-    : inputs_(std::move(inputs)), shard_(shard), sizes_(shard.count), stop_(std::move(stop)) {}
+RecordReader::RecordReader(std::vector<std::string> inputs, Shard shard, RecordChoice choice,
+                           std::stop_token stop)
+    : inputs_(std::move(inputs)),
+      shard_(shard),
+      choice_(std::move(choice)),
+      sizes_(shard.count),
+      stop_(std::move(stop)) {}
+
+bool RecordReader::is_chosen() {
+  if (choice_.lines) {
+    const auto next = static_cast<size_t>(num_chosen_);
+    if (next == choice_.lines->size() || (*choice_.lines)[next] != line_) return false;
+  }
+  ++num_chosen_;
+  return true;
+}
 
 bool RecordReader::is_mine() {
   if (shard_.count == 1) return true;
@@ -40,6 +54,8 @@ bool RecordReader::is_mine() {
 
 bool RecordReader::next() {
   for (;;) {
+    const auto most = choice_.lines ? static_cast<int64_t>(choice_.lines->size()) : choice_.limit;
+    if (num_chosen_ == most) return false;  // the rest is not read
     if (!reader_) {
       if (next_input_ == inputs_.size()) return false;
       reader_ = std::make_unique<LineReader>(inputs_[next_input_++], stop_);
@@ -49,7 +65,9 @@ bool RecordReader::next() {
       continue;
     }
     ++line_;
-    if (is_mine() && !is_blank(text_)) return true;
+    const bool is_record = !is_blank(text_);
+    if (is_record && !is_chosen()) continue;
+    if (is_mine() && is_record) return true;
   }
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/line_reader.h"
+#include "data/record_choice.h"
 #include "data/shard_sizes.h"
 #include "data/trace_record.h"
 
@@ -37,10 +38,11 @@ class RecordReader {
  public:
   /// @param inputs files, "-" for standard input.   @param stop ends a next() that waits for a
   /// pipe: it throws Interrupted.
-  RecordReader(std::vector<std::string> inputs, Shard shard, std::stop_token stop = {});
+  RecordReader(std::vector<std::string> inputs, Shard shard, RecordChoice choice = {},
+               std::stop_token stop = {});
 
-  /// Goes to the next line of the shard; false after the last one. @throws Error(kInput) when an
-  /// input can't be read.
+  /// Goes to the next chosen line of the shard; false after the last one. @throws Error(kInput)
+  /// when an input can't be read.
   bool next();
 
   /// The line's bytes, valid until the next call of next().
@@ -53,8 +55,11 @@ class RecordReader {
  private:
   std::vector<std::string> inputs_;
   bool is_mine();
+  bool is_chosen();
   Shard shard_;
-  ShardSizes sizes_;  // by size only
+  RecordChoice choice_;
+  int64_t num_chosen_ = 0;  // of all shards
+  ShardSizes sizes_;        // by size only
   std::stop_token stop_;
   size_t next_input_ = 0;
   std::unique_ptr<LineReader> reader_;

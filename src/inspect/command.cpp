@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -17,7 +18,9 @@
 #include "data/reading_report.h"
 #include "data/record_output.h"
 #include "data/record_reader.h"
+#include "data/trace_totals.h"
 #include "inspect/model_summary.h"
+#include "model/model_config.h"
 #include "text/tokenizer.h"
 
 namespace air {
@@ -101,15 +104,30 @@ std::string trace_text(const TraceRecord& record, const Trace& trace, const Toke
   return out + "\n";
 }
 
+/// The model's own limit, of which longer traces are counted; none where only its tokenizer is
+/// known.
+std::optional<int64_t> length_limit(const ModelSource& source) {
+  try {
+    return load_model_config(source).max_position_embeddings;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 /// A folder with tokenizer files alone is enough for this.
 void inspect_traces(const InspectFlags& flags) {
-  const std::filesystem::path folder = source_of(flags).text_folder();
+  const ModelSource source = source_of(flags);
+  const std::filesystem::path folder = source.text_folder();
   TraceOptions options = make_trace_options(flags.records, folder);
   options.truncate_to = flags.records.truncate_to(flags.records.max_length);
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
-  RecordReader reader(flags.records.inputs, Shard{});
+  RecordReader reader(
+      flags.records.inputs, Shard{},
+      choose_records(flags.records, checked_inputs(flags.records.inputs, kTracesHint),
+                     flags.shared.seed));
   RecordOutput output(flags.output);
   ReadingReport reading;
+  TraceTotals totals(length_limit(source));
   while (reader.next())
     in_context(reader.where(), [&] {
       const ParsedRecord parsed = parse_record(reader.text(), flags.records.fields);
@@ -117,10 +135,13 @@ void inspect_traces(const InspectFlags& flags) {
       for (const TraceRecord& record : parsed.traces) {
         const Trace trace = make_trace(record, *tokenizer, options);
         require_length(trace, flags.records);
+        totals.add(trace.response_begin, trace.num_response_tokens(), trace.steps.size(),
+                   trace.truncated);
         output.write(flags.text ? trace_text(record, trace, *tokenizer, options.chat_template)
                                 : trace_line(trace));
       }
     });
+  if (flags.text) output.write(totals.text());
   output.commit();
   if (!reading.is_empty()) spdlog::info("read as {}", reading.shapes_text());
   reading.warn_of_notes();
@@ -163,13 +184,14 @@ Verb add_inspect(CLI::App& root) {
                        "the first byte of each in the encoded text, the index of the first "
                        "response token, and the steps. With --text, for people: the prompt as "
                        "the chat template renders it, and the response by steps."});
-  add_shared_flags(*verb, flags->shared, {.model = true});
+  add_shared_flags(*verb, flags->shared, {.model = true, .seed = true});
   add_record_flags(*verb, flags->records);
   verb->add_option("-o,--output", flags->output, "File to write; -, the default, is stdout")
       ->type_name("FILE");
   verb->add_flag("--json", flags->json)->description("The model's description as JSON");
   verb->add_flag("--text", flags->text)
-      ->description("The traces as text: the rendered prompt, then the response by steps");
+      ->description(
+          "The traces as text: the rendered prompt, then the response by steps; totals at the end");
   return {verb, [flags] {
             check(*flags);
             run(*flags);

@@ -125,11 +125,13 @@ std::vector<std::string> without_help_verb(std::vector<std::string> arguments,
   return arguments;
 }
 
-/// Whether a verb of the other program was asked for: also for its help.
+/// Whether a verb was asked for, also for its help, that this program does not have. A config file
+/// is for the other program too: only that one knows which keys are flags of some verb.
 bool is_of_other(const CLI::App& root, const Program& program) {
   const auto chosen = root.get_subcommands();
-  if (chosen.empty()) return false;
-  return program.verbs.find(chosen.front()->get_name()) == program.verbs.end();
+  if (chosen.empty() || !program.hand_over) return false;
+  return program.verbs.find(chosen.front()->get_name()) == program.verbs.end() ||
+         names_config_file(*chosen.front());
 }
 
 void print(const std::string& text) { std::fputs(text.c_str(), stdout); }

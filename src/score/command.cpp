@@ -9,6 +9,7 @@
 #include "cli/help.h"
 #include "score/device_list.h"
 #include "score/device_run.h"
+#include "score/dry_run.h"
 #include "score/finish_run.h"
 #include "score/flags.h"
 #include "score/plan_run.h"
@@ -20,6 +21,7 @@ namespace air {
 namespace {
 
 void run(const ScoreFlags& flags, ScoreOptions options) {
+  if (flags.dry_run) return dry_run_scores(flags, options);
   if (flags.plan) return plan_scores(flags, options);
   if (flags.stream) return score_stream(flags, options);
   const std::vector<std::string> devices = device_list(flags.shared.device);

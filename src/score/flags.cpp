@@ -11,6 +11,7 @@
 #include "cli/inputs.h"
 #include "cli/outputs.h"
 #include "cli/validators.h"
+#include "score/dry_run.h"
 #include "score/plan_run.h"
 #include "score/slurm_shard.h"
 #include "score/stream_run.h"
@@ -172,6 +173,11 @@ void add_run_group(CLI::App& verb, ScoreFlags& flags) {
                   "fewest bytes before it")
       ->check(CLI::IsMember({"lines", "size"}))
       ->group(run);
+  verb.add_flag("--dry-run", flags.dry_run)
+      ->description(
+          "Write no scores: tell the run's traces and tokens, what is cut or left out, its seconds "
+          "(a few are spent on measuring) and its memory")
+      ->group(run);
   verb.add_option("--plan", flags.plan,
                   "Score a sample only, and tell the tokens and seconds of N shards and of all")
       ->check(CLI::Range(1, 1'000'000))
@@ -247,6 +253,7 @@ ScoreOptions check(const ScoreFlags& flags) {
   options.style.token_losses = flags.token_losses;
   options.style.exclude_copies = flags.exclude_copies;
   if (flags.stream) check_stream(flags);
+  if (flags.dry_run) check_dry_run(flags);
   if (flags.plan) check_plan(flags);
   options.output = flags.output;
   options.rejects = flags.rejects;
@@ -258,6 +265,7 @@ ScoreOptions check(const ScoreFlags& flags) {
   if (options.resume) check_resume(flags, options);
   if (!options.rejects.empty() && !options.source.skip_bad_records)
     throw Error(ErrorKind::kUsage, "--rejects", "needs --on-error skip");
+  options.source.choice = choose_records(flags.records, options.source.inputs, flags.shared.seed);
   return options;
 }
 

@@ -36,7 +36,7 @@ struct ScoreFlags {
   std::string rejects;
   bool resume = false, overwrite = false, force = false;
   bool token_losses = false, no_prompt_sharing = false, bench = false;
-  bool stream = false;
+  bool stream = false, dry_run = false;
 
   /// Where the manifest goes; empty: nowhere.
   std::string manifest_path() const;

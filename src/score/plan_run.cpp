@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,8 +15,8 @@
 #include "base/rng.h"
 #include "base/strings.h"
 #include "data/record_reader.h"
-#include "score/batch_scorer.h"
 #include "score/device_list.h"
+#include "score/measured_rate.h"
 #include "score/score_share.h"
 #include "score/trace_source.h"
 
@@ -30,8 +29,6 @@ using Clock = std::chrono::steady_clock;
 // The sample: so many records are read, and their batches scored for about so long.
 constexpr int64_t kSampleRecords = 2000;
 constexpr double kSampleSeconds = 20;
-// A batch takes longer at first: memory is fetched, kernels are made for the sizes.
-constexpr size_t kWarmUpBatches = 1;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -46,7 +43,7 @@ struct Lines {
 Lines measure_lines(const TraceSourceOptions& source, const Shard& shard) {
   Lines lines;
   ShardSizes sizes(shard.count);
-  for (RecordReader reader(source.inputs, Shard{}); reader.next();) {
+  for (RecordReader reader(source.inputs, Shard{}, source.choice); reader.next();) {
     if (interrupt_requested()) throw Interrupted{};
     lines.bytes.push_back(static_cast<int64_t>(reader.text().size()));
     // By lines blank ones count as well.
@@ -79,7 +76,7 @@ Sample read_sample(const LoadedScorer& loaded, const std::vector<bool>& chosen) 
   Sample sample;
   const TraceSourceOptions& source = loaded.options.source;
   size_t index = 0;
-  for (RecordReader reader(source.inputs, Shard{}); reader.next(); ++index) {
+  for (RecordReader reader(source.inputs, Shard{}, source.choice); reader.next(); ++index) {
     if (index >= chosen.size()) break;
     if (!chosen[index]) continue;
     if (interrupt_requested()) throw Interrupted{};
@@ -101,48 +98,13 @@ Sample read_sample(const LoadedScorer& loaded, const std::vector<bool>& chosen) 
   return sample;
 }
 
-/// Seconds and tokens of a run over the sample.
-struct Measured {
-  double seconds = 0;
-  int64_t num_tokens = 0;
-};
-
-/// An order of [0, count) whose beginnings are all spread over the whole: steps of the golden
-/// ratio.
-std::vector<size_t> spread_order(size_t count) {
-  auto step = static_cast<size_t>(0.618 * static_cast<double>(count)) + 1;
-  while (std::gcd(step, count) != 1) ++step;
-  std::vector<size_t> order;
-  for (size_t i = 0; i < count; ++i) order.push_back(i * step % count);
-  return order;
-}
-
-/// Batches of the sample as a run would pack them, which is by length, scored until time is up:
-/// short and long ones have their share of it.
-Measured measure_rate(const LoadedScorer& loaded, const Sample& sample) {
-  BatchScorer scorer(loaded.scorer, loaded.options);
-  const std::vector<TraceBatch> batches = scorer.make_batches(sample.window.traces);
-  for (size_t i = 0; i < std::min(kWarmUpBatches, batches.size()); ++i) scorer.score(batches[i]);
-  Measured measured;
-  for (const size_t index : spread_order(batches.size())) {
-    const TraceBatch& batch = batches[index];
-    if (interrupt_requested()) throw Interrupted{};
-    const auto start = Clock::now();
-    scorer.score(batch);
-    measured.seconds += seconds_since(start);
-    for (const PendingTrace* pending : batch) measured.num_tokens += pending->trace.num_tokens();
-    if (measured.seconds >= kSampleSeconds) break;
-  }
-  return measured;
-}
-
 /// A row of the plan.
 struct Share {
   int64_t num_lines = 0;
   double bytes = 0;
 };
 
-std::string plan_text(const Lines& lines, const Sample& sample, const Measured& measured,
+std::string plan_text(const Lines& lines, const Sample& sample, const MeasuredRate& measured,
                       int64_t num_shards) {
   std::vector<Share> shares(static_cast<size_t>(num_shards));
   Share whole;
@@ -153,12 +115,11 @@ std::string plan_text(const Lines& lines, const Sample& sample, const Measured& 
     }
   const double tokens_per_byte =
       static_cast<double>(sample.num_tokens) / static_cast<double>(sample.bytes);
-  const double seconds_per_token = measured.seconds / static_cast<double>(measured.num_tokens);
   std::string text = "shard\tlines\ttokens\tseconds\n";
   const auto add = [&](const std::string& name, const Share& share) {
     const double tokens = share.bytes * tokens_per_byte;
     text += fmt::format("{}\t{}\t{:.0f}\t{:.1f}\n", name, share.num_lines, tokens,
-                        tokens * seconds_per_token);
+                        tokens * measured.seconds_per_token());
   };
   for (int64_t i = 0; i < num_shards; ++i)
     add(Shard{i, num_shards}.text(), shares[static_cast<size_t>(i)]);
@@ -197,7 +158,7 @@ void plan_scores(const ScoreFlags& flags, const ScoreOptions& options) {
     if (sample.num_tokens == 0)
       throw Error(ErrorKind::kInput, join(options.source.inputs, ", "),
                   "no traces: there is nothing to plan");
-    const Measured measured = measure_rate(loaded, sample);
+    const MeasuredRate measured = measure_rate(loaded, sample.window.traces, kSampleSeconds);
     write_file(options.output, plan_text(lines, sample, measured, shard.count));
     spdlog::info(
         "from {} of {} records, {} tokens scored in {:.1f} s: {:.0f} tokens/s; the model took "

@@ -57,6 +57,8 @@ Json run_identity(const ScoreFlags& flags, const ScoreOptions& options, const Ca
           {"controls", flags.controls},
           {"seed", flags.shared.seed},
           {"inputs", inputs},
+          {"limit", flags.records.limit ? Json(*flags.records.limit) : Json()},
+          {"sample", flags.records.sample ? Json(*flags.records.sample) : Json()},
           {manifest_key::kShard, options.source.shard.text()},
           {"shard_by", flags.shard_by},
           {manifest_key::kFields,

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include "base/byte_source.h"
 #include "base/log.h"
@@ -30,6 +32,39 @@ std::string rejects_line(const RejectedRecord& record) {
 
 }  // namespace
 
+namespace {
+
+constexpr double kSecondsToEstimate = 3;
+constexpr double kLongRun = 60;  // seconds
+
+struct RunEstimate {
+  double tokens = 0;  ///< of the whole run
+  double seconds_left = 0;
+};
+
+/// None while nothing is known.
+std::optional<RunEstimate> estimate_of(const RunProgress& progress, int64_t num_bytes) {
+  if (num_bytes == 0 || progress.bytes_read == 0 || progress.num_tokens == 0 ||
+      progress.seconds <= 0)
+    return std::nullopt;
+  // What was not read yet is taken to have as many tokens a byte.
+  const double tokens_by_byte =
+      static_cast<double>(progress.tokens_read) / static_cast<double>(progress.bytes_read);
+  const auto done = static_cast<double>(progress.tokens_done);
+  const double all = std::max(done, tokens_by_byte * static_cast<double>(num_bytes));
+  const double rate = static_cast<double>(progress.num_tokens) / progress.seconds;
+  return RunEstimate{all, (all - done) / rate};
+}
+
+}  // namespace
+
+std::string estimate_text(const RunProgress& progress, int64_t num_bytes) {
+  const std::optional<RunEstimate> estimate = estimate_of(progress, num_bytes);
+  if (!estimate || estimate->seconds_left + progress.seconds < kLongRun) return "";
+  return fmt::format("about {:.0f} tokens in all; {:.0f} min left (--dry-run tells beforehand)",
+                     estimate->tokens, std::ceil(estimate->seconds_left / 60));
+}
+
 void RunProgress::add(const RunProgress& other) {
   num_traces += other.num_traces;
   num_tokens += other.num_tokens;
@@ -42,7 +77,7 @@ void RunProgress::add(const RunProgress& other) {
 int64_t count_bytes(const TraceSourceOptions& source) {
   if (progress_mode() == When::kNever || std::ranges::any_of(source.inputs, is_read_once)) return 0;
   int64_t bytes = 0;
-  RecordReader reader(source.inputs, source.shard);
+  RecordReader reader(source.inputs, source.shard, source.choice);
   while (reader.next()) bytes += static_cast<int64_t>(reader.text().size());
   return bytes;
 }
@@ -61,14 +96,15 @@ void ShownReport::progress(const RunProgress& progress) {
   const double rate = static_cast<double>(progress.num_tokens) / progress.seconds;
   const std::string text =
       fmt::format("{}, {:.0f} tokens/s", counted(progress.num_traces, "trace"), rate);
-  if (num_bytes_ == 0 || progress.bytes_read == 0 || progress.num_tokens == 0)
-    return progress_.update(text);
-  // What was not read yet is taken to have as many tokens a byte.
-  const double tokens_by_byte =
-      static_cast<double>(progress.tokens_read) / static_cast<double>(progress.bytes_read);
-  const auto done = static_cast<double>(progress.tokens_done);
-  const double all = std::max(done, tokens_by_byte * static_cast<double>(num_bytes_));
-  progress_.update(text, done / all, (all - done) / rate);
+  const std::optional<RunEstimate> estimate = estimate_of(progress, num_bytes_);
+  if (!estimate) return progress_.update(text);
+  progress_.update(text, static_cast<double>(progress.tokens_done) / estimate->tokens,
+                   estimate->seconds_left);
+  // The first batches are the slowest: a rate is known after some seconds.
+  if (has_estimated_ || progress.seconds < kSecondsToEstimate) return;
+  has_estimated_ = true;
+  if (const std::string told = estimate_text(progress, num_bytes_); !told.empty())
+    spdlog::info("{}", told);
 }
 
 void ShownReport::reading(const ReadingReport& more, bool is_last) {

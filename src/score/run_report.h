@@ -39,6 +39,10 @@ class RunReport {
   virtual void reject(const RejectedRecord& record) = 0;
 };
 
+/// "about 96000 tokens in all; 4 min left …", for a run that takes over a minute; else, or while
+/// nothing is known, empty. @param num_bytes count_bytes()
+std::string estimate_text(const RunProgress& progress, int64_t num_bytes);
+
 /// The members that say which record was skipped and why, inside an object that was begun.
 void write_rejected(JsonWriter& json, const RejectedRecord& record);
 
@@ -69,6 +73,7 @@ class ShownReport : public RunReport {
   std::unique_ptr<OutputFile> rejects_;
   Progress progress_;
   int64_t num_bytes_;
+  bool has_estimated_ = false;
   ReadingReport reading_;
 };
 

@@ -176,6 +176,8 @@ void check_stream(const ScoreFlags& flags) {
          "the answers go to standard output or to a pipe as they come");
   refuse(flags.resume, "--resume", "nothing is kept");
   refuse(flags.shard.has_value(), "--shard", "every line is answered");
+  refuse(flags.records.limit.has_value(), "--limit", "every line is answered");
+  refuse(flags.records.sample.has_value(), "--sample", "every line is answered");
   refuse(!flags.rejects.empty(), "--rejects", "bad records are answered in the output");
   refuse(flags.order == std::string("rank"), "--order", "the answers have the order of the input");
   refuse(flags.bench, "--bench", "a stream is not measured");

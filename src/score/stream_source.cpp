@@ -55,7 +55,7 @@ StreamPart StreamSource::next() {
 
 void StreamSource::read_all(const std::stop_token& stop) {
   try {
-    RecordReader reader(options_.inputs, options_.shard, stop);
+    RecordReader reader(options_.inputs, options_.shard, options_.choice, stop);
     while (reader.next()) {
       ReadingReport reading;
       StreamRecord record = read_record(reader, reading);

@@ -61,7 +61,7 @@ TraceWindow TraceSource::next() {
 
 void TraceSource::read_all(const std::stop_token& stop) {
   try {
-    RecordReader reader(options_.inputs, options_.shard, stop);
+    RecordReader reader(options_.inputs, options_.shard, options_.choice, stop);
     for (bool more = true; more;) {
       std::unique_lock lock(mutex_);
       if (!changed_.wait(lock, stop, [this] { return !ready_; })) return;

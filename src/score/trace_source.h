@@ -22,6 +22,7 @@ namespace air {
 struct TraceSourceOptions {
   std::vector<std::string> inputs;
   Shard shard;
+  RecordChoice choice;
   RecordFields fields;
   TraceOptions trace;
   int64_t max_length = 0;         ///< tokens of a trace, prompt included

@@ -19,6 +19,7 @@
 #include "cli/record_flags.h"
 #include "cli/shared_flags.h"
 #include "cli/validators.h"
+#include "data/trace_totals.h"
 #include "heads/heads_file.h"
 #include "scored/manifest.h"
 #include "scored/row_store.h"
@@ -79,27 +80,6 @@ std::string heads_text(const HeadsFile& file) {
   return out + "\n";
 }
 
-/// What a file holds in all.
-struct Totals {
-  int64_t traces = 0, tokens = 0, longest = 0, steps = 0, truncated = 0;
-
-  void add(const ScoredTrace& trace) {
-    ++traces;
-    tokens += trace.num_tokens;
-    longest = std::max(longest, trace.num_tokens + trace.num_prompt_tokens);
-    steps += static_cast<int64_t>(trace.steps.size());
-    if (trace.truncated) ++truncated;
-  }
-  std::string text() const {
-    std::string out = fmt::format(
-        "In all: {} traces, {} steps, {} response tokens; the longest has {} tokens with its "
-        "prompt",
-        traces, steps, tokens, longest);
-    if (truncated > 0) out += fmt::format("; {} cut off by --overlong truncate", truncated);
-    return out + "\n";
-  }
-};
-
 bool has_color(const CLI::App& verb, const ShowFlags& flags) {
   const std::string when = verb.get_option("--color")->as<std::string>();
   if (when != "auto") return when == "always";
@@ -153,15 +133,15 @@ void run(const CLI::App& verb, const ShowFlags& flags) {
   const auto manifest = Manifest::beside(inputs.front());
   const ScoredReading reading = make_scored_reading(flags.fields, manifest ? &*manifest : nullptr);
   RowStore store;
-  Totals totals;
+  TraceTotals totals;
   std::vector<int64_t> rows;
   for (const std::string& input : inputs)
     store.add(input, [&](std::string_view line, const std::string&) {
       const ScoredTrace trace = read_scored_trace(line, reading);
-      if (flags.id.empty() || trace.id == flags.id) rows.push_back(totals.traces);
-      totals.add(trace);
+      if (flags.id.empty() || trace.id == flags.id) rows.push_back(totals.num_traces());
+      totals.add(trace.num_prompt_tokens, trace.num_tokens, trace.steps.size(), trace.truncated);
     });
-  if (totals.traces == 0)
+  if (totals.num_traces() == 0)
     throw Error(ErrorKind::kInput, inputs.front(), "no scored traces: nothing to show");
   if (rows.empty())
     throw Error(ErrorKind::kInput, "--id", "no trace has the id \"" + flags.id + "\"");

@@ -3,10 +3,12 @@ import fcntl
 import os
 import pty
 import re
+import select
 import shutil
 import struct
 import subprocess
 import termios
+import time
 
 import pytest
 from air_runner import air_binary, clean_environment, fail, run, succeed
@@ -121,6 +123,57 @@ def test_the_shell_parses_its_completion(shell, what, tmp_path):
         pytest.skip(f"no {shell} here")
     (tmp_path / "script").write_text(generated(what))
     subprocess.run([shell, "-n", tmp_path / "script"], check=True)
+
+
+def test_fish_completes_verbs_flags_and_values(tmp_path):
+    if not shutil.which("fish"):
+        pytest.skip("no fish here")
+    (tmp_path / "air.fish").write_text(generated("complete-fish"))
+
+    def offered(line):
+        script = f"source {tmp_path}/air.fish; complete -C '{line}'"
+        text = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=True).stdout
+        return {entry.split("\t")[0] for entry in text.splitlines()}
+    assert offered("air ") >= {*VERBS, "help"} and offered("air help in") == {"inspect"}
+    assert offered("air score --mas") == {"--mask"} and offered("air score --mask ") == {"uniform", "zero"}
+    assert offered("air --ver") == {"--version", "--verbose"} and "man" in offered("air --generate ")
+    assert "--top-k" in offered("air select --top") and "--top-k" not in offered("air score --top")
+
+
+def test_zsh_completes_verbs_flags_and_values(tmp_path):
+    """An interactive shell on a terminal: a word is begun, the tabulator key completes it, and `air`, here a function, prints its arguments."""
+    if not shutil.which("zsh"):
+        pytest.skip("no zsh here")
+    (tmp_path / "_air").write_text(generated("complete-zsh"))
+    setup = (f"PS1=; unsetopt prompt_cr zle_bracketed_paste; fpath=({tmp_path} $fpath); autoload -U compinit; compinit -u -D; "
+             "bindkey '^I' expand-or-complete; air() { print -r -- 'got:' $* ':end' }\n")
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+    process = subprocess.Popen(["zsh", "-f", "-i"], stdin=child, stdout=child, stderr=child, start_new_session=True,
+                               env=os.environ | {"TERM": "dumb", "HOME": str(tmp_path)})
+    os.close(child)
+
+    def until(pattern):
+        text = ""
+        while not (found := re.search(pattern, text)):
+            ready, _, _ = select.select([parent], [], [], 60)
+            assert ready, text
+            text += os.read(parent, 65536).decode(errors="replace")
+        return found
+    os.write(parent, (setup + "print rea''dy\n").encode())
+    until("\nready")
+    try:
+        for begun, expected in [("air sc", "score"), ("air help insp", "help inspect"), ("air score --loss-f", "score --loss-floor"),
+                                ("air score --mask u", "score --mask uniform"), ("air --generate m", "--generate man"),
+                                ("air --vers", "--version"), ("air select --min-sc", "select --min-score")]:
+            os.write(parent, f"{begun}\t".encode())
+            time.sleep(0.3)  # what was typed ahead would be pasted, not completed
+            os.write(parent, b"\n")
+            assert until(r"\ngot: (.*?) ?:end")[1].strip() == expected
+    finally:
+        process.kill()
+        process.wait()
+        os.close(parent)
 
 
 def test_the_manual_page_is_one(tmp_path):

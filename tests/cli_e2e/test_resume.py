@@ -279,3 +279,18 @@ def test_a_run_killed_between_output_and_manifest_is_gone_on_with(score, out, wh
     succeed(*score, "-o", path, "--resume")
     assert finished(path) == whole
     assert json.loads(manifest.read_text())["num_resumed"] == 300
+
+
+@pytest.mark.parametrize("flag", ["limit", "sample"])
+def test_another_choice_of_records_is_another_run(score, interrupted, flag):
+    assert f"{flag} was null, now 7" in fail(USAGE, *score, f"--{flag}", "7", "--resume", "-o", interrupted)
+
+
+def test_a_choice_of_records_is_resumed(score, out):
+    chosen = [*score, "--sample", "250"]
+    process = start([*chosen, "-o", out / "scored.jsonl"])
+    wait_for_scores(out / "scored.jsonl")
+    process.kill()
+    process.communicate()
+    succeed(*chosen, "--resume", "-o", out / "scored.jsonl")
+    assert finished(out / "scored.jsonl") == succeed(*chosen)

@@ -75,6 +75,16 @@ def test_a_command_line_means_the_same_to_both(arguments):
     assert (result.returncode, result.stdout, result.stderr) == (direct.returncode, direct.stdout, direct.stderr)
 
 
+def test_a_config_file_of_all_verbs_serves_those_of_air(scored, tmp_path):
+    """Keys that are another verb's flags are passed over, and no others."""
+    config = tmp_path / "air.toml"
+    config.write_text('model = "none"\nmax-length = 7\ntop-k = 1\n')
+    assert len(records(succeed("select", scored, "--config", config))) == 1
+    assert len(records(succeed("select", scored, env={"AIR_CONFIG": str(config)}))) == 1
+    config.write_text("no-such-flag = 1\n")
+    assert "unknown key" in fail(2, "select", scored, "--config", config)
+
+
 def test_the_process_is_called_air(model, tmp_path):
     """To ps and pgrep, and by the name that it was started under."""
     pipe = tmp_path / "pipe"
