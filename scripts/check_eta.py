@@ -63,11 +63,10 @@ def follow(command):
         except OSError:  # the other end is closed
             break
         now = time.monotonic() - start
-        *lines, text = re.split(rb"[\r\n]+", text)
-        for line in lines:
-            if found := LINE.search(line):
-                share, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-                seen.append((now, share, hours * 3600 + minutes * 60 + seconds))
+        for found in LINE.finditer(text):
+            share, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+            seen.append((now, share, hours * 3600 + minutes * 60 + seconds))
+        text = LINE.sub(b"", text)[-200:]  # of a line that has not come to its end
     os.close(parent)
     if process.wait() != 0:
         sys.exit(f"{' '.join(map(str, command))}\nended with exit code {process.returncode}")
@@ -97,7 +96,7 @@ def main():
             seen, whole = follow(command)
             half = next(((now, left) for now, share, left in seen if share >= 50), None)
             if half is None:
-                sys.exit(f"{name}: no progress line at half; more --seconds")
+                sys.exit(f"{name}: no progress line at half of {whole:.0f} s; more --seconds. Seen: {seen}")
             took = whole - half[0]
             off = half[1] / took - 1
             worst = max(worst, abs(off))
