@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/strings.h"
+
 namespace air {
 
 void TraceTotals::add(int64_t num_prompt_tokens, int64_t num_response_tokens, size_t num_steps,
@@ -18,9 +20,9 @@ void TraceTotals::add(int64_t num_prompt_tokens, int64_t num_response_tokens, si
 }
 
 std::string TraceTotals::text() const {
-  std::string out = fmt::format(
-      "In all: {} traces, {} steps, {} response tokens; the longest has {} tokens with its prompt",
-      traces_, steps_, tokens_, longest_);
+  std::string out = fmt::format("In all: {}, {}, {}; the longest has {} with its prompt",
+                                counted(traces_, "trace"), counted(steps_, "step"),
+                                counted(tokens_, "response token"), counted(longest_, "token"));
   if (limit_)
     out += fmt::format(
         "; {} longer than the {} tokens of the model, the default of air score --max-length",

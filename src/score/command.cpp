@@ -27,6 +27,8 @@ void run(const ScoreFlags& flags, ScoreOptions options) {
   const std::vector<std::string> devices = device_list(flags.shared.device);
   options.partial = partial_path(options.output);
   if (devices.size() > 1) return score_on_devices(flags, options, devices);
+  // What can be read only once can't be resumed: its scores are kept in a file without a name.
+  if (std::ranges::any_of(options.source.inputs, is_read_once)) options.partial.clear();
   refuse_partials_of_other_runs(options.output, {options.partial});
   ShownReport report(options.rejects, count_bytes(options.source));
   score_share(

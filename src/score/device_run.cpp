@@ -318,9 +318,10 @@ void refuse_partials_of_other_runs(const std::string& output, const std::vector<
       return std::filesystem::path(path).filename() == found;
     });
     if (is_one && !is_own)
-      throw Error(ErrorKind::kUsage, file.path().string(),
-                  "holds the scores of an interrupted run on another number of devices",
-                  "--resume with the same --device continues it; delete the file to start anew");
+      throw Error(
+          ErrorKind::kUsage, file.path().string(),
+          "holds the scores of an interrupted run of another kind (other devices, or a file)",
+          "its own command with --resume continues it; delete the file to start anew");
   }
 }
 

@@ -156,6 +156,23 @@ TEST(JournalTest, SaysHowAnotherRunDiffers) {
   }
 }
 
+TEST(JournalTest, AFileThatShrinksWhileItIsReadIsNamed) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "out.partial";
+  Journal journal(path.string(), kKind, kRun, false, never());
+  const std::vector<int64_t> begins = journal.append({"one", "two"});
+  EXPECT_EQ(journal.read(begins[1], 3), "two");
+  std::filesystem::resize_file(path, static_cast<uintmax_t>(begins[1] + 1));
+  try {
+    journal.read(begins[1], 3);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kResource);
+    EXPECT_EQ(e.where(), path.string());
+    EXPECT_THAT(e.what(), HasSubstr("became shorter"));
+  }
+}
+
 TEST(JournalTest, WithoutAPathNothingIsKept) {
   Journal journal("", kKind, kRun, false, never());
   EXPECT_EQ(journal.read(journal.append({"one", "two"})[1], 3), "two");

@@ -126,7 +126,7 @@ def test_ctrl_c_reaches_all_and_resume_completes(score, out, whole):
     assert worker_files(out) == ["scored.jsonl.partial.0of2", "scored.jsonl.partial.1of2"]
     # Other devices share the lines otherwise.
     for flags in [[], ["--device", "cpu,cpu,cpu"]]:
-        assert "another number of devices" in fail(USAGE, *score, *flags, "--resume", "-o", out / "scored.jsonl")
+        assert "of another kind" in fail(USAGE, *score, *flags, "--resume", "-o", out / "scored.jsonl")
     assert "--resume continues it" in fail(USAGE, *score, *TWO, "-o", out / "scored.jsonl")
     assert len(worker_files(out)) == 2
     result = run(*score, *TWO, "--resume", "-o", out / "scored.jsonl")

@@ -137,6 +137,13 @@ def test_an_interrupt_while_standard_input_waits(model, number):
     process.stdin.close()
 
 
+def test_a_failed_run_from_standard_input_leaves_nothing(model, many, out):
+    """There is no second time to read it, so what was scored could not be resumed."""
+    bad = many.read_bytes() + b'{"prompt": 3}\n'
+    assert "no field" in fail(INPUT, "score", "--model", model, "--heads", "1-5", "-", *FLAGS, "-o", out / "s.jsonl", stdin=bad)
+    assert list(out.iterdir()) == []
+
+
 def test_an_output_that_is_a_folder_is_noticed_before_the_model_is_loaded(model, many, out):
     message = fail(RESOURCE, "score", "--model", model / "none", "--heads", "1-5", many, "-o", out)
     assert "can't be written: it is a folder" in message

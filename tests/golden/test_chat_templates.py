@@ -110,7 +110,10 @@ def test_inspect_shows_the_prompt_as_it_is_rendered(model, tmp_path):
     wanted += "" if prompt.endswith("\n") else "\n"
     for number, (text, count) in enumerate(zip(steps, counts, strict=True), 1):
         wanted += f"-- step {number}: {count} tokens\n" + text + ("" if text.endswith("\n") else "\n")
-    assert succeed("inspect", "--text", "--model", folder, path).decode() == wanted + "\n"
+    num_response = len(trace["ids"]) - num_prompt
+    wanted += f"\nIn all: 1 trace, 2 steps, {num_response} response tokens; the longest has {len(trace['ids'])} tokens with its prompt"
+    shown = succeed("inspect", "--text", "--model", folder, path).decode()
+    assert shown.startswith(wanted) and shown.count("\n") == wanted.count("\n") + 1
 
 
 def test_text_without_traces_is_refused(demo_model):

@@ -20,10 +20,7 @@ from reference import ModelReference, Plan, TextReference, exact_logits, forward
 from safetensors.torch import load_file, save_file
 
 TOLERANCE = 1e-4
-# Two implementations round differently in bfloat16, and wide random weights amplify it: mean |difference| in nats. Where
-# experts are chosen, a rounding can choose another one.
-BFLOAT16_TOLERANCE, BFLOAT16_EXPERTS_TOLERANCE = 0.1, 0.3
-FURTHER = 1.3
+FURTHER = 1.3     # how much further from float32 than transformers' bfloat16: what chance makes of roundings of so few tokens
 DOCUMENT = REPOSITORY / "docs" / "families.md"
 
 torch.set_num_threads(1)     # the models are too small for more
@@ -116,8 +113,8 @@ def test_mask_mode_zero(family, window, tmp_path):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_bfloat16(family, window, table, bfloat16_errors, tmp_path):
-    """bfloat16 weights: computed in float32 they are exact; computed in bfloat16 they stay near transformers' bfloat16, and no
-    further from float32 than that is: FURTHER is what chance makes of two roundings of so few tokens."""
+    """bfloat16 weights: computed in float32 they are exact; computed in bfloat16 they are no further from float32 than
+    transformers' bfloat16 is. Where experts are chosen, a rounding can choose another one, in both."""
     folder = tmp_path / "model"
     model = make_model(folder, family, next(iter(FAMILIES[family])), dtype=torch.bfloat16)
     assert max(compare(window, folder)) < TOLERANCE
@@ -129,13 +126,10 @@ def test_bfloat16(family, window, table, bfloat16_errors, tmp_path):
 
     exact = reference_losses(ModelReference(folder).model)
     expected = reference_losses(model.to(torch.bfloat16))
-    difference = np.abs(losses - expected).mean()
-    table[family]["bfloat16"] = difference
     own_error, error = np.abs(losses - exact).mean(), np.abs(expected - exact).mean()
+    table[family]["bfloat16"] = (own_error, error)
     bfloat16_errors[family] = own_error / error
     assert own_error < FURTHER * error
-    experts = "moe" in family or family in ("mixtral", "gpt_oss", "qwen3_next", "deepseek_v2", "deepseek_v3")
-    assert difference < (BFLOAT16_EXPERTS_TOLERANCE if experts else BFLOAT16_TOLERANCE)
 
 
 def test_bfloat16_of_all_families(bfloat16_errors):
@@ -430,8 +424,8 @@ def bound(value):
 
 
 def write_table(rows):
-    lines = ["| model_type | configurations | logits, base | logits, masked | losses (nats) | bfloat16, mean (nats) |",
-             "| --- | --- | --- | --- | --- | --- |"]
+    lines = ["| model_type | configurations | logits, base | logits, masked | losses (nats) | bfloat16 (nats) | transformers' bfloat16 |",
+             "| --- | --- | --- | --- | --- | --- | --- |"]
     text = DOCUMENT.read_text(encoding="utf-8")
     written = {line.split(" | ")[0]: line for line in text.splitlines()}
     for family in FAMILIES:
@@ -442,7 +436,7 @@ def write_table(rows):
         half = results.pop("bfloat16", None)
         assert set(results) == set(FAMILIES[family]), f"run all tests of {family} to write the table"
         worst = [bound(max(column)) for column in zip(*results.values())]
-        lines.append(f"| {family} | {', '.join(results)} | {' | '.join(worst)} | {half:.2f} |")
+        lines.append(f"| {family} | {', '.join(results)} | {' | '.join(worst)} | {half[0]:.3f} | {half[1]:.3f} |")
     begin, end = "<!-- table: written by tests/golden/test_families.py -->\n", "<!-- end of table -->"
     assert begin in text and end in text
     before, after = text[:text.index(begin) + len(begin)], text[text.index(end):]

@@ -95,6 +95,19 @@ TEST(ChatTemplateTest, TheModelsTemplateIsFoundWhereTransformersLooks) {
   EXPECT_EQ(prompt(), "<s><user>q\n<assistant>");
 }
 
+TEST(ChatTemplateTest, ListsOfOtherThingsThanTemplatesAreAnErrorByFile) {
+  for (const char* list :
+       {R"([{"name":7,"template":"t"}])", R"([{"name":null,"template":"t"}])",
+        R"([{"name":"default","template":[]}])", R"([{"template":"t"}])", R"(["t"])", "7"}) {
+    const TemporaryFolder folder;
+    write(folder.path() / "tokenizer_config.json",
+          std::string(R"({"chat_template":)") + list + "}");
+    EXPECT_THAT(error_of([&] { ChatTemplate::of_model(folder.path()); }),
+                HasSubstr("tokenizer_config.json: \"chat_template\""))
+        << list;
+  }
+}
+
 TEST(ChatTemplateTest, SeveralTemplatesWithoutADefaultAreAnError) {
   const TemporaryFolder folder;
   write(folder.path() / "additional_chat_templates" / "rag.jinja", "r");
