@@ -105,9 +105,10 @@ def test_a_model_that_is_cut_while_heads_are_found(copy, out):
 
 # Standard streams
 
-def test_messages_never_get_into_a_file_where_stderr_is_closed(model, many, out):
+@pytest.mark.parametrize("closed", ["2>&-", "0<&- 2>&-", "0<&- 1>&- 2>&-"])
+def test_messages_never_get_into_a_file_where_streams_are_closed(model, many, out, closed):
     whole = succeed("score", "--model", model, "--heads", "1-5", many, *FLAGS)
-    command = ["sh", "-c", 'exec "$@" 2>&- 0<&-', "sh", air_binary(), "score", "--model", model, "--heads", "1-5", many, *FLAGS,
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", air_binary(), "score", "--model", model, "--heads", "1-5", many, *FLAGS,
                "-v", "-o", out / "s.jsonl"]
     assert subprocess.run(command, env=clean_environment(), timeout=60).returncode == 0
     assert (out / "s.jsonl").read_bytes() == whole
