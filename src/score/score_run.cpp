@@ -131,8 +131,9 @@ void ScoreRun::score_window(const TraceWindow& window) {
   // Lines are made and written beside the next batch's work. Its destructor waits.
   std::future<void> keeping;
   const auto finish_keeping = [&] {
-    if (!keeping.valid()) return;
-    keeping.get();
+    if (keeping.valid()) keeping.get();
+  };
+  const auto report = [&] {
     results_.seconds = seconds_before + std::chrono::duration<double>(Clock::now() - start).count();
     progress_.num_traces = static_cast<int64_t>(partial_.num_kept());
     progress_.num_tokens = results_.num_tokens;
@@ -151,11 +152,15 @@ void ScoreRun::score_window(const TraceWindow& window) {
     progress_.tokens_done += num_tokens;
     for (size_t i = 0; i < batch.size(); ++i)
       if (scores.results[i]) results_.num_tokens += batch[i]->trace.num_tokens();
+    report();  // with the batch at hand: the time that it took is in the rate
     keeping = std::async(std::launch::async,
                          [this, &batch, kept = std::move(scores)] { keep_batch(batch, kept); });
     if (interrupt_requested()) break;
   }
-  finish_keeping();
+  if (keeping.valid()) {
+    finish_keeping();
+    report();
+  }
   if (interrupt_requested()) throw Interrupted{};
 }
 
