@@ -1,8 +1,12 @@
 """Runs the built binary as a user does. Shared by the Python tests; conftest.py files take their fixtures from here."""
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -28,6 +32,27 @@ def run(*arguments, stdin=None, env=None, cwd=None):
     """Exit code, stdout and stderr of `air ARGUMENTS`; stdout as bytes."""
     return subprocess.run([air_binary(), *map(str, arguments)], input=stdin if stdin is not None else b"",
                           capture_output=True, env=clean_environment(**(env or {})), cwd=cwd, timeout=900)
+
+
+def on_terminal(columns, *arguments):
+    """Stdout of a run whose stdout is a terminal of so many columns."""
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen([air_binary(), *map(str, arguments)], stdout=child, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+                               env=clean_environment())
+    os.close(child)
+    text = b""
+    while True:
+        try:
+            piece = os.read(parent, 65536)
+        except OSError:     # the other end is closed
+            break
+        if not piece:
+            break
+        text += piece
+    os.close(parent)
+    assert process.wait() == 0
+    return text.decode().replace("\r\n", "\n")
 
 
 def sees_gpu():

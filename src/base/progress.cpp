@@ -1,11 +1,12 @@
 #include "base/progress.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <utility>
+
+#include "base/terminal.h"
 
 namespace air {
 
@@ -13,6 +14,7 @@ namespace {
 
 When mode = When::kAuto;
 
+constexpr size_t kUsualColumns = 80;
 constexpr const char* kWipe = "\r\x1b[K";
 
 std::string clock_text(double seconds) {
@@ -33,12 +35,6 @@ std::string bar(double share) {
   std::string text = "[";
   for (int i = 0; i < kWidth; ++i) text += i < filled ? '=' : i == filled ? '>' : ' ';
   return text + "] ";
-}
-
-size_t terminal_width() {
-  constexpr size_t kUsual = 80;
-  winsize size{};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
 }
 
 }  // namespace
@@ -113,7 +109,10 @@ void Progress::print(bool is_terminal) {
     state.seconds_left =
         std::max(0.0, *state.seconds_left - std::chrono::duration<double>(now - updated_).count());
   if (is_terminal)
-    std::fprintf(stderr, "%s%s", kWipe, progress_line(label_, state, terminal_width()).c_str());
+    std::fprintf(
+        stderr, "%s%s", kWipe,
+        progress_line(label_, state, terminal_columns(STDERR_FILENO).value_or(kUsualColumns))
+            .c_str());
   else
     std::fprintf(stderr, "air: %s\n", progress_line(label_, state, {}).c_str());
   std::fflush(stderr);

@@ -1,6 +1,5 @@
 #include "cli/help.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "base/terminal.h"
 #include "cli/flag_list.h"
 
 namespace air {
@@ -93,9 +93,7 @@ void show_brief_help(bool brief) { brief_help = brief; }
 
 size_t help_width() {
   constexpr size_t kUsual = 80, kLeast = 40, kMost = 100;
-  winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUsual;
-  return std::clamp<size_t>(size.ws_col, kLeast, kMost);
+  return std::clamp(terminal_columns(STDOUT_FILENO).value_or(kUsual), kLeast, kMost);
 }
 
 std::string wrapped(const std::string& text, size_t indent, size_t width) {

@@ -29,12 +29,17 @@ constexpr int64_t kMinBatchTokens = 256;
 // want some too.
 constexpr double kShareOfOneTrace = 0.9;
 
+// Of a limited address space: what threads' stacks and heaps reserve there and never touch, and
+// oneDNN's code, whose failing allocations end the process.
+constexpr int64_t kReservedAddresses = int64_t{192} << 20;
+
 int64_t left_of_limit(int resource, const char* status_name) {
   struct rlimit limit {};
   if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
     return std::numeric_limits<int64_t>::max();
   const int64_t used = number_in("/proc/self/status", status_name);
-  return static_cast<int64_t>(limit.rlim_cur) - std::max<int64_t>(0, used) * 1024;
+  const int64_t left = static_cast<int64_t>(limit.rlim_cur) - std::max<int64_t>(0, used) * 1024;
+  return resource == RLIMIT_AS ? left - kReservedAddresses : left;
 }
 
 int64_t free_host_memory() {

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/output_file.h"
+#include "base/terminal.h"
 #include "cli/help.h"
 #include "cli/inputs.h"
 #include "cli/outputs.h"
@@ -94,6 +95,7 @@ TraceStyle style_of(const CLI::App& verb, const ShowFlags& flags) {
                                                          {"loss", ColourBy::kLoss},
                                                          {"weight", ColourBy::kWeight}};
   TraceStyle style{.has_color = has_color(verb, flags)};
+  if (flags.output == "-") style.width = terminal_columns(STDOUT_FILENO);
   for (const auto& [name, by] : kNames)
     if (flags.by == name) style.by = by;
   return style;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <vector>
 
 #include "scored/eighths.h"
@@ -50,6 +51,41 @@ std::vector<std::string> lines_of(std::string_view text) {
   }
 }
 
+/// A line in pieces of at most `room` characters, broken at spaces where it has some.
+std::vector<std::string> broken(std::string_view line, size_t room) {
+  std::vector<std::string> pieces;
+  while (true) {
+    size_t end = 0, characters = 0, after_space = 0;
+    for (; end < line.size(); ++end) {
+      if (!is_continuation_byte(line[end]) && ++characters > room) break;
+      if (line[end] == ' ') after_space = end + 1;
+    }
+    if (end == line.size()) break;
+    size_t next = end;
+    if (line[end] == ' ') {
+      next = end + 1;
+    } else if (after_space > 0) {
+      next = after_space;
+      end = after_space - 1;
+    }
+    pieces.emplace_back(line.substr(0, end));
+    line.remove_prefix(next);
+  }
+  pieces.emplace_back(line);
+  return pieces;
+}
+
+size_t num_characters(std::string_view text) {
+  return text.size() - static_cast<size_t>(std::ranges::count_if(text, is_continuation_byte));
+}
+
+/// Characters of a step's text that fit on a line.
+size_t room_of(const TraceStyle& style) {
+  constexpr size_t kLeast = 16;
+  if (!style.width) return std::numeric_limits<size_t>::max();
+  return std::max(kLeast, *style.width - std::min(*style.width, kTextColumn));
+}
+
 double number_of(const ScoredStep& step, ColourBy by) {
   switch (by) {
     case ColourBy::kInfluence:
@@ -85,11 +121,14 @@ std::string title_of(const ScoredTrace& trace) {
   return title + fmt::format(", repetition {:.2f}", trace.repetition);
 }
 
-/// The texts of the tokens of a step, each coloured by what it costs more.
-std::string tokens_line(const ScoredTrace& trace, const ScoredStep& step,
+/// The texts of the tokens of a step, each coloured by what it costs more, in lines that fit.
+std::string tokens_text(const ScoredTrace& trace, const ScoredStep& step,
                         const ScoredTokens& tokens, const std::vector<int>& token_eighths,
                         const TraceStyle& style) {
-  std::string line;
+  const std::string indent(kTextColumn, ' ');
+  const size_t room = room_of(style);
+  std::string lines = indent;
+  size_t column = 0;
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens.begin[i] < step.bytes.begin || tokens.begin[i] >= step.bytes.end) continue;
     // A token that begins inside a character is shown with the one before it.
@@ -106,13 +145,20 @@ std::string tokens_line(const ScoredTrace& trace, const ScoredStep& step,
                                              static_cast<size_t>(end_of(next) - tokens.begin[i])));
     for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at))
       text.replace(at, 1, "\u23ce");
-    if (!line.empty()) line += '|';
     double more = 0;
     for (size_t token = i; token < next; ++token)
       more += tokens.ref_nll[token] - tokens.base_nll[token];
-    line += painted(text, token_eighths[i], style.has_color) + fmt::format("({:+.2f})", more);
+    const std::string cost = fmt::format("({:+.2f})", more);
+    const size_t size = num_characters(text) + cost.size();
+    if (column > 0 && column + 1 + size > room) {
+      lines += "\n" + indent;
+      column = 0;
+    }
+    if (column > 0) lines += '|';
+    lines += painted(text, token_eighths[i], style.has_color) + cost;
+    column += size + (column > 0 ? 1 : 0);
   }
-  return line;
+  return lines + "\n";
 }
 
 }  // namespace
@@ -138,10 +184,13 @@ std::string view_of(const ScoredTrace& trace, const std::optional<ScoredTokens>&
     out += step.is_all_copies() ? fmt::format("{:>11}{:>8}", "copies", "")
                                 : fmt::format("{:>+11.3f}{:>8.3f}", step.influence, step.base_nll);
     out += fmt::format("{:>8.2f}{:>8}   ", step.weight, step.num_tokens);
-    const std::vector<std::string> lines = lines_of(step.text(trace.response));
-    for (size_t line = 0; line < lines.size(); ++line)
-      out += (line == 0 ? "" : indent) + painted(lines[line], shades[i], style.has_color) + "\n";
-    if (tokens) out += indent + tokens_line(trace, step, *tokens, token_shades, style) + "\n";
+    bool is_first = true;
+    for (const std::string& line : lines_of(step.text(trace.response)))
+      for (const std::string& piece : broken(line, room_of(style))) {
+        out += (is_first ? "" : indent) + painted(piece, shades[i], style.has_color) + "\n";
+        is_first = false;
+      }
+    if (tokens) out += tokens_text(trace, step, *tokens, token_shades, style);
   }
   if (trace.truncated) out += "-- scored up to here: --overlong truncate\n";
   return out + "\n";

@@ -1,6 +1,7 @@
 // A scored trace as text for people: its prompt, then its steps with their numbers.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,8 @@ enum class ColourBy { kInfluence, kDivergence, kLoss, kWeight };
 struct TraceStyle {
   bool has_color = false;
   ColourBy by = ColourBy::kInfluence;
+  /// Columns: what steps say is broken to fit, beside their numbers. None: it is not broken.
+  std::optional<size_t> width = std::nullopt;
 };
 
 /// The trace, and under each step its tokens where `tokens` are given: coloured by what each costs

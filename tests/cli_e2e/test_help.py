@@ -11,33 +11,12 @@ import termios
 import time
 
 import pytest
-from air_runner import air_binary, clean_environment, fail, run, succeed
+from air_runner import air_binary, clean_environment, fail, on_terminal, run, succeed
 
 USAGE = 2
 VERBS = ["find-heads", "score", "select", "report", "show", "inspect", "export-reference"]
 # Words of the command line's parser, which say nothing to a user.
 NOISE = re.compile(r"INT in|NONNEGATIVE|POSITIVE|\[OPTIONS\]|:\{|=\[|Excludes:|TEXT:|REQUIRED|Needs:|SUBCOMMAND")
-
-
-def on_terminal(columns, *arguments):
-    """Stdout of a run whose stdout is a terminal of so many columns."""
-    parent, child = pty.openpty()
-    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen([air_binary(), *arguments], stdout=child, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-                               env=clean_environment())
-    os.close(child)
-    text = b""
-    while True:
-        try:
-            piece = os.read(parent, 65536)
-        except OSError:     # the other end is closed
-            break
-        if not piece:
-            break
-        text += piece
-    os.close(parent)
-    assert process.wait() == 0
-    return text.decode().replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])

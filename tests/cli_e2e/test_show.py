@@ -3,7 +3,7 @@ import json
 import re
 
 import pytest
-from air_runner import fail, succeed
+from air_runner import fail, on_terminal, succeed
 
 ESC = "\x1b"
 
@@ -38,6 +38,30 @@ def test_steps_stand_beside_their_numbers(scored):
     assert re.search(r"^ +-0\.250 +1\.500 +1\.00 +4   π is 3\.$", shown, re.MULTILINE)
     assert ESC not in shown and "␛[2J the answer." in shown, "no trace sends commands to a terminal"
     assert shown.endswith("In all: 4 traces, 12 steps, 48 response tokens; the longest has 20 tokens with its prompt\n")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_steps_are_broken_to_fit_a_terminal(columns, tmp_path):
+    words = " ".join(f"wörd{i}" for i in range(60)) + " " + "x" * 90
+    line = json.loads(scored_line(0, tokens=True))
+    line["response"] = words + "\n\n"
+    end = len(line["response"].encode())
+    begins = list(range(0, end, 7))
+    n = len(begins)
+    line["air"]["steps"] = [line["air"]["steps"][0] | {"end": end, "num_tokens": n}]
+    line["air"] |= {"num_steps": 1, "num_tokens": n}
+    line["air"]["tokens"] = {"ids": [1] * n, "begin": begins, "base_nll": [1] * n, "ref_nll": [2] * n, "entropy": [0] * n}
+    path = tmp_path / "s.jsonl"
+    path.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    shown = on_terminal(columns, "show", path, "--tokens", "--color", "never")
+    of_step = shown.split("tokens   step\n")[1].split("\n\n")[0].splitlines()
+    assert max(map(len, of_step)) <= columns and all(line.startswith(" ") for line in of_step)
+    texts = [line[38:] for line in of_step]
+    said = " ".join(text for text in texts if "(+" not in text)
+    assert said.replace(" ", "") == words.replace(" ", ""), "nothing is lost"
+    assert len([text for text in texts if "(+" in text]) > 1
+    whole = succeed("show", path, "--tokens").decode()
+    assert words in whole, "what is no terminal gets lines as they are"
 
 
 def names(output):
