@@ -76,7 +76,9 @@ air_select.score('examples/gsm8k_50.jsonl', '$env/planted', '1-5', '$env/module.
   cmp $env/wheel.jsonl $env/module.jsonl || die "the module air_select scores otherwise than the wheel's air"
   score $env/bin/air wheel.parquet
   $env/bin/air select $env/wheel.parquet --top-percent 100 -o $env/again.jsonl --quiet
-  cmp $env/wheel.jsonl $env/again.jsonl || die "the wheel reads another text than it wrote as Parquet"
+  .venv/bin/python -c 'import json, sys
+a, b = ([json.loads(line) for line in open(path, encoding="utf-8")] for path in sys.argv[1:])
+assert a == b' $env/wheel.jsonl $env/again.jsonl || die "the wheel reads other values than it wrote as Parquet"
 }
 
 torch=$(torch_root)
