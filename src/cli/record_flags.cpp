@@ -85,7 +85,7 @@ RecordChoice choose_records(const RecordFlags& flags, const std::vector<std::str
   if (once != inputs.end())
     throw Error(ErrorKind::kUsage, "--sample",
                 (*once == "-" ? "standard input" : *once) +
-                    " can be read only once, and is read to draw from it",
+                    " can be read only once, and drawing records takes a pass of its own",
                 "name a file, or take the first records by --limit");
   return draw_records(inputs, *flags.sample, seed);
 }

@@ -106,7 +106,7 @@ std::string DryRun::table() const {
   add("seconds",
       fmt::format("{:.1f}", rate.seconds_per_token() * static_cast<double>(num_tokens_)));
   add("GiB of memory", fmt::format("{:.2f}", static_cast<double>(memory) / (1 << 30)));
-  spdlog::info("{} tokens scored in {:.1f} s for the time: {:.0f} tokens/s", rate.num_tokens,
+  spdlog::info("{} tokens scored in {:.1f} s to measure the rate: {:.0f} tokens/s", rate.num_tokens,
                rate.seconds, 1 / rate.seconds_per_token());
   return text;
 }
@@ -118,8 +118,8 @@ void check_dry_run(const ScoreFlags& flags) {
     if (given) throw Error(ErrorKind::kUsage, flag, std::string("with --dry-run: ") + why);
   };
   refuse(flags.plan.has_value(), "--plan", "choose one of them");
-  refuse(flags.stream, "--stream", "a stream has no end that could be told");
-  refuse(flags.resume, "--resume", "it tells of a whole run");
+  refuse(flags.stream, "--stream", "the end of a stream is not known");
+  refuse(flags.resume, "--resume", "it describes a whole run");
   refuse(device_list(flags.shared.device).size() > 1, "--device",
          "it measures one device; each of several alike takes a share of the seconds");
 }

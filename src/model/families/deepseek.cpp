@@ -150,7 +150,7 @@ static ModelConfig read_glm4_moe_lite(ConfigReader& reader) {
       reader.fail("unknown type \"" + types[i] + "\" in mlp_layer_types", "known: dense, sparse");
     config.layers[i].experts = types.empty() ? i > 0 : types[i] == "sparse";
   }
-  // The hub's files say it so; transformers does not read it.
+  // Published folders have it; transformers does not read it.
   if (types.empty()) reader.expect("first_k_dense_replace", 1);
   reader.harmless({"first_k_dense_replace"});
   read_mtp_layers(reader, config);
