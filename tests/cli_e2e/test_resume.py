@@ -53,14 +53,22 @@ def wait_for_scores(output, lines=5):
         time.sleep(0.005)
 
 
-@pytest.fixture
-def interrupted(score, out):
-    """What a killed run leaves: OUT.partial with some scores, and no OUT."""
-    process = start([*score, "-o", out / "scored.jsonl"])
-    wait_for_scores(out / "scored.jsonl")
+@pytest.fixture(scope="module")
+def killed(model, many, tmp_path_factory):
+    """OUT.partial of a run that was killed."""
+    path = tmp_path_factory.mktemp("killed") / "scored.jsonl"
+    process = start(["score", "--model", model, "--heads", "1-5", many, *FLAGS, "-o", path])
+    wait_for_scores(path)
     process.kill()
     process.communicate()
-    assert os.listdir(out) == ["scored.jsonl.partial"]
+    assert os.listdir(path.parent) == ["scored.jsonl.partial"]
+    return path.with_name("scored.jsonl.partial").read_bytes()
+
+
+@pytest.fixture
+def interrupted(killed, out):
+    """What a killed run leaves: OUT.partial with some scores, and no OUT."""
+    (out / "scored.jsonl.partial").write_bytes(killed)
     return out / "scored.jsonl"
 
 
