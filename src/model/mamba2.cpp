@@ -53,7 +53,7 @@ PreparedChunks prepare(const at::Tensor& heads, const at::Tensor& groups, const 
   PreparedChunks out;
   out.readers = c;
   out.so_far = of_tokens(sums.exp());
-  out.within = at::addcmul(seen, x, skip.unsqueeze(1).unsqueeze(-1)).flatten(3);
+  out.within = seen.addcmul(x, skip.unsqueeze(1).unsqueeze(-1)).flatten(3);
   out.written = at::matmul(b.transpose(2, 3), left.flatten(3));
   out.decay = of_tokens(end.exp());
   return out;
