@@ -53,7 +53,7 @@ Mamba2Config read_mamba2(ConfigReader& reader, const ModelConfig& config,
   if (mamba.head_dim * mamba.num_heads != width)
     reader.fail("mamba_n_heads " + std::to_string(mamba.num_heads) + " of mamba_d_head " +
                 std::to_string(mamba.head_dim) + " are not the " + std::to_string(width) +
-                " channels that mamba_expand or mamba_d_ssm ask for");
+                " channels that mamba_d_ssm, or mamba_expand times hidden_size, ask for");
   mamba.num_groups = reader.positive_integer("mamba_n_groups", 1);
   mamba.state_size = reader.positive_integer("mamba_d_state", 256);
   mamba.conv_width = reader.positive_integer("mamba_d_conv", 4);
