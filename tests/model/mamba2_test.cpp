@@ -88,6 +88,7 @@ struct Case {
   }
 };
 
+/// @param tolerance in parts of the largest number that a head reads in the text
 void expect_equal(const Case& one, const PackedSequences& sequences,
                   const std::vector<ScanShape>& shapes, double tolerance) {
   std::vector<at::Tensor> found;
@@ -96,13 +97,15 @@ void expect_equal(const Case& one, const PackedSequences& sequences,
   for (int64_t sequence = 0; sequence < sequences.size(); ++sequence)
     for (int64_t head = 0; head < kSizes.num_heads; head += 5) {
       const int64_t length = sequences.length(sequence), before = sequences.prefix_length(sequence);
-      const at::Tensor expected = one.token_by_token(test::rows_of_text(sequences, sequence), head)
-                                      .narrow(0, before, length);
+      const at::Tensor whole = one.token_by_token(test::rows_of_text(sequences, sequence), head);
+      const at::Tensor expected = whole.narrow(0, before, length);
+      // Nothing bounds what a state holds: roundings are as large as what the text reads out of it.
+      const double largest = whole.abs().max().item<double>();
       for (size_t i = 0; i < shapes.size(); ++i) {
         const at::Tensor of_head = found[i][head / u]
                                        .narrow(0, sequences.begin(sequence), length)
                                        .narrow(1, head % u * dim, dim);
-        EXPECT_LT((of_head - expected).abs().max().item<double>(), tolerance)
+        EXPECT_LT((of_head - expected).abs().max().item<double>(), tolerance * largest)
             << "shape " << i << " sequence " << sequence << " head " << head;
       }
     }
@@ -117,10 +120,11 @@ TEST(Mamba2Test, ChunksEqualTheRecurrenceWhateverTheShapeOfTheWork) {
                 ScanShape::for_device(at::kCUDA),
                 {100, 3, 3, 4},
                 {1, 1, 1, 1}},
-               2e-5);
+               1e-5);
 }
 
-// Decays so strong that a chunk's product is far below the smallest float.
+// Decays so strong that a chunk's product is far below the smallest float. Their sums, thousands,
+// have lost some digits of a weak decay among them.
 TEST(Mamba2Test, StrongDecaysStayFinite) {
   const PackedSequences sequences = {{0, 150}, {}};
   Case one(sequences);
