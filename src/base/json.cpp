@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cmath>
@@ -107,6 +108,34 @@ class OpenFile {
   int fd_;
 };
 
+/// Python writes numbers that JSON does not have by their names, Infinity and NaN: as transformers
+/// 5 writes them, {"__float__": "Infinity"}.
+std::string with_tagged_numbers(std::string text) {
+  constexpr std::array<std::string_view, 3> kNames = {"-Infinity", "Infinity", "NaN"};
+  if (text.find("Infinity") == std::string::npos && text.find("NaN") == std::string::npos)
+    return text;
+  std::string tagged;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto* const name =
+        in_string ? kNames.end()
+                  : std::find_if(kNames.begin(), kNames.end(), [&](std::string_view candidate) {
+                      return text.compare(i, candidate.size(), candidate) == 0;
+                    });
+    if (name != kNames.end()) {
+      tagged += "{\"__float__\": \"" + std::string(*name) + "\"}";
+      i += name->size() - 1;
+      continue;
+    }
+    tagged += text[i];
+    if (in_string && text[i] == '\\' && i + 1 < text.size())
+      tagged += text[++i];
+    else if (text[i] == '"')
+      in_string = !in_string;
+  }
+  return tagged;
+}
+
 }  // namespace
 
 void check_json_depth(std::string_view text, const std::string& where, ErrorKind kind) {
@@ -142,7 +171,8 @@ std::string read_model_file(const std::filesystem::path& path) {
 }
 
 Json read_json_file(const std::filesystem::path& path, ErrorKind kind) {
-  return parse_json(kind == ErrorKind::kModel ? read_model_file(path) : read_file(path, kind),
+  return parse_json(kind == ErrorKind::kModel ? with_tagged_numbers(read_model_file(path))
+                                              : read_file(path, kind),
                     path.string(), kind);
 }
 

@@ -27,11 +27,11 @@ constexpr int64_t kBatchTokens = 4096;
 Json layer_groups(const ModelConfig& config) {
   using Optional = std::optional<int64_t>;
   using Kind =
-      std::tuple<Mixer, Optional, Optional, bool, Optional, bool, int64_t, int64_t, int64_t>;
+      std::tuple<Mixer, Optional, Optional, bool, bool, Optional, bool, int64_t, int64_t, int64_t>;
   std::map<Kind, std::vector<size_t>> groups;
   for (size_t i = 0; i < config.layers.size(); ++i) {
     const LayerConfig& layer = config.layers[i];
-    groups[{layer.mixer, layer.window, layer.rope, layer.experts, layer.kv_layer,
+    groups[{layer.mixer, layer.window, layer.rope, layer.experts, layer.mlp, layer.kv_layer,
             layer.keys_as_values, layer.mlp_factor, layer.attention.head_dim,
             layer.attention.num_key_value_heads}]
         .push_back(i);
@@ -119,20 +119,31 @@ std::string difference_text(const Json& group, const Json& s) {
   return text;
 }
 
-std::string group_text(const Json& group, const Json& s) {
-  std::string text = std::to_string(group["num_layers"].get<int64_t>()) + " of them: ";
-  if (group["mixer"] != "attention") {
-    text += group["mixer"] == "gated_delta"  ? "Gated DeltaNet"
-            : group["mixer"] == "short_conv" ? "short convolution"
-                                             : "no mixer";
-    return text + (group["experts"].get<bool>() ? ", experts" : "");
-  }
-  text += group["window"].is_null() ? "all earlier tokens" : "window of " + group["window"].dump();
-  text += group["rope"].is_null() ? ", no positions" : ", RoPE " + group["rope"].dump();
-  text += difference_text(group, s);
+/// Of a mixer without heads.
+std::string mixer_text(const std::string& mixer) {
+  if (mixer == "gated_delta") return "Gated DeltaNet";
+  if (mixer == "short_conv") return "short convolution";
+  if (mixer == "mamba2") return "Mamba-2";
+  return "no mixer";
+}
+
+std::string feed_forward_text(const Json& group) {
+  if (!group["mlp"].get<bool>()) return ", no MLP";
+  std::string text;
   if (group["mlp_factor"] != 1) text += ", MLP times " + group["mlp_factor"].dump();
   if (group["experts"].get<bool>()) text += ", experts";
   return text;
+}
+
+std::string group_text(const Json& group, const Json& s) {
+  std::string text = std::to_string(group["num_layers"].get<int64_t>()) + " of them: ";
+  const auto mixer = group["mixer"].get<std::string>();
+  if (!group.contains("num_heads")) return text + mixer_text(mixer) + feed_forward_text(group);
+  text += group["window"].is_null() ? "all earlier tokens" : "window of " + group["window"].dump();
+  text += group["rope"].is_null() ? ", no positions" : ", RoPE " + group["rope"].dump();
+  text += difference_text(group, s);
+  if (mixer == "attention_and_mamba2") text += ", Mamba-2 beside it";
+  return text + feed_forward_text(group);
 }
 
 std::string rope_text(const Json& rope) {
@@ -148,6 +159,12 @@ std::string delta_text(const Json& delta) {
   return delta["num_key_heads"].dump() + " key heads of " + delta["key_head_dim"].dump() + ", " +
          delta["num_value_heads"].dump() + " value heads of " + delta["value_head_dim"].dump() +
          ", convolution over " + delta["conv_width"].dump() + " tokens";
+}
+
+std::string mamba2_text(const Json& mamba) {
+  return mamba["num_heads"].dump() + " heads of " + mamba["head_dim"].dump() + " in " +
+         mamba["num_groups"].dump() + " groups, states of " + mamba["state_size"].dump() +
+         ", convolution over " + mamba["conv_width"].dump() + " tokens";
 }
 
 std::string weights_text(const Json& weights) {
@@ -168,8 +185,9 @@ TokenFlops token_flops(const ModelConfig& config, int64_t num_active_parameters,
 
 int64_t active_parameters(const ModelConfig& config, int64_t num_parameters) {
   const ExpertConfig& experts = config.experts;
+  const int64_t outer = experts.latent_size > 0 ? experts.latent_size : config.hidden_size;
   const int64_t one_expert =
-      3 * config.hidden_size * experts.intermediate_size +
+      (config.mlp_gate ? 3 : 2) * outer * experts.intermediate_size +
       (experts.bias ? 2 * experts.intermediate_size + config.hidden_size : 0);
   for (const LayerConfig& layer : config.layers)
     if (layer.experts)
@@ -204,6 +222,7 @@ Json summarise_model(const ModelSource& source) {
                           {"sinks", c.attention_sinks}, {"qk_norm", details["qk_norm"]},
                           {"qkv_bias", c.qkv_bias},     {"output_gate", c.attention_gate}};
   summary["gated_delta"] = details["gated_delta"];
+  summary["mamba2"] = details["mamba2"];
   summary["layer_groups"] = layer_groups(c);
   summary["ropes"] = details["ropes"];
   summary["experts"] = details["experts"];
@@ -242,6 +261,7 @@ std::string summary_table(const Json& s) {
   for (size_t i = 0; i < s["ropes"].size(); ++i)
     line("RoPE " + std::to_string(i), rope_text(s["ropes"][i]));
   if (!s["gated_delta"].is_null()) line("Gated DeltaNet", delta_text(s["gated_delta"]));
+  if (!s["mamba2"].is_null()) line("Mamba-2", mamba2_text(s["mamba2"]));
   if (!s["experts"].is_null())
     line("experts", s["experts"]["num_experts"].dump() + " of size " +
                         s["experts"]["intermediate_size"].dump() + ", " +

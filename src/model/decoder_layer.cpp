@@ -18,7 +18,10 @@ namespace {
 /// What the layer's products read: the weights' dtype. The states may be wider.
 at::ScalarType dtype_of(const DecoderLayer& layer) {
   const Mlp& mlp = layer.experts.experts.empty() ? layer.mlp : layer.experts.experts.front();
-  return mlp.up_proj.weight.scalar_type();
+  for (const Linear* part : {&mlp.up_proj, &layer.o_proj, &layer.mamba2.out_proj})
+    if (part->weight.defined()) return part->weight.scalar_type();
+  AIR_CHECK(false);
+  return at::kFloat;
 }
 
 /// States as the layer's products read them, after a norm.
@@ -106,8 +109,9 @@ QueryKeyValue project(const DecoderLayer& layer, const at::Tensor& x, const Laye
     }
   }
   const auto project_rows = [&](int64_t begin, int64_t length) {
-    const at::Tensor normed =
+    at::Tensor normed =
         normed_rows(layer, x.narrow(0, begin, length), layer.attention_norm, config);
+    if (config.attention_in_multiplier != 1.0) normed = normed * config.attention_in_multiplier;
     const RopeTable table =
         context.rope != nullptr ? rows_of(*context.rope, begin, length) : RopeTable{};
     if (layer.latent.defined()) {
@@ -153,6 +157,19 @@ at::Tensor recur(const DecoderLayer& layer, const at::Tensor& x, const LayerCont
                           config.hidden_act);
 }
 
+/// As mamba2_scan.
+at::Tensor scan_mamba2(const DecoderLayer& layer, const at::Tensor& x,
+                       const LayerContext& context) {
+  const Mamba2Config& config = context.config.mamba2;
+  Mamba2Inputs inputs(config, x.size(0), x.options().dtype(dtype_of(layer)));
+  for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {
+    const at::Tensor normed =
+        normed_rows(layer, x.narrow(0, begin, length), layer.attention_norm, context.config);
+    inputs.store(layer.mamba2, normed, begin, config);
+  });
+  return mamba2_scan(layer.mamba2, inputs, *context.scan, config);
+}
+
 /// What the short convolution reads, and a row of zeros after it. [rows + 1, hidden]
 at::Tensor conv_inputs(const DecoderLayer& layer, const at::Tensor& x,
                        const LayerContext& context) {
@@ -186,24 +203,37 @@ at::Tensor attend(const DecoderLayer& layer, const at::Tensor& x, const LayerCon
   return attended.view({x.size(0), context.layer().attention.out_size()});
 }
 
-/// What the layer's mixer puts out for all rows; undefined where it has none.
-at::Tensor mix(const DecoderLayer& layer, const at::Tensor& x, const LayerContext& context) {
+/// What the layer's mixers put out for all rows; undefined where it does not have them.
+struct Mixed {
+  at::Tensor mamba2;
+  at::Tensor other;
+
+  bool defined() const { return mamba2.defined() || other.defined(); }
+};
+
+Mixed mix(const DecoderLayer& layer, const at::Tensor& x, const LayerContext& context) {
   switch (context.layer().mixer) {
     case Mixer::kAttention:
-      return attend(layer, x, context);
+      return {{}, attend(layer, x, context)};
     case Mixer::kGatedDelta:
-      return recur(layer, x, context);
+      return {{}, recur(layer, x, context)};
     case Mixer::kShortConv:
-      return conv_inputs(layer, x, context);
+      return {{}, conv_inputs(layer, x, context)};
+    case Mixer::kMamba2:
+      return {scan_mamba2(layer, x, context), {}};
+    case Mixer::kAttentionAndMamba2: {
+      const at::Tensor scanned = scan_mamba2(layer, x, context);
+      return {scanned, attend(layer, x, context)};
+    }
     case Mixer::kNone:
       break;
   }
   return {};
 }
 
-/// What the mixer adds to rows [begin, begin + length) before the norm after it. The gate is
-/// computed here, from the rows that the mixer read, and not kept for all rows in between.
-at::Tensor mixer_output(const DecoderLayer& layer, const at::Tensor& mixed, const at::Tensor& rows,
+/// What a mixer other than Mamba-2 adds to rows [begin, begin + length). The gate is computed here,
+/// from the rows that the mixer read, and not kept for all rows in between.
+at::Tensor other_output(const DecoderLayer& layer, const at::Tensor& mixed, const at::Tensor& rows,
                         int64_t begin, const LayerContext& context) {
   const ModelConfig& config = context.config;
   const Mixer mixer = context.layer().mixer;
@@ -226,7 +256,22 @@ at::Tensor mixer_output(const DecoderLayer& layer, const at::Tensor& mixed, cons
       gate.sigmoid_().mul_(output);
     output = gate;
   }
-  return apply_linear(layer.o_proj, output);
+  output = apply_linear(layer.o_proj, output);
+  return config.attention_out_multiplier == 1.0 ? output
+                                                : output.mul_(config.attention_out_multiplier);
+}
+
+/// What the mixers add to rows [begin, …) before the norm after them.
+at::Tensor mixer_output(const DecoderLayer& layer, const Mixed& mixed, const at::Tensor& rows,
+                        int64_t begin, const LayerContext& context) {
+  const ModelConfig& config = context.config;
+  at::Tensor output;
+  if (mixed.other.defined()) output = other_output(layer, mixed.other, rows, begin, context);
+  if (!mixed.mamba2.defined()) return output;
+  const at::Tensor of_mamba2 =
+      mamba2_rows(layer.mamba2, mixed.mamba2, begin,
+                  normed_rows(layer, rows, layer.attention_norm, config), config.mamba2);
+  return output.defined() ? output + of_mamba2 : of_mamba2;
 }
 
 /// What a layer with experts beside its MLP adds, before the norm after both.
@@ -278,7 +323,7 @@ AttentionSpec attention_spec(const DecoderLayer& layer, const ModelConfig& confi
 
 void apply_decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerContext& context) {
   const ModelConfig& config = context.config;
-  const at::Tensor mixed = mix(layer, x, context);
+  const Mixed mixed = mix(layer, x, context);
   const bool has_experts = !layer.experts.experts.empty();
   AIR_CHECK(!(has_experts && config.parallel_blocks));
   for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {
@@ -292,7 +337,7 @@ void apply_decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerCo
                 config.residual_multiplier);
     }
     if (has_experts) return;
-    add_mlp(layer, rows, normed, config);
+    if (context.layer().mlp) add_mlp(layer, rows, normed, config);
     finish_rows(layer, rows, begin, context);
   });
   // An expert gets few rows of a block, so a mixture takes many at once and leaves the threads to

@@ -11,6 +11,7 @@
 #include "model/gated_delta.h"
 #include "model/head_mask.h"
 #include "model/latent_attention.h"
+#include "model/mamba2.h"
 #include "model/mlp.h"
 #include "model/model_config.h"
 #include "model/norm.h"
@@ -36,12 +37,13 @@ struct DecoderLayer {
   LatentAttention latent;  ///< in place of the projections above, where keys have a short vector
   ShortConv short_conv;    ///< where the layer has one in place of attention
   GatedDelta delta;        ///< where the layer has one in place of attention
+  Mamba2 mamba2;           ///< where the layer has one in place of attention or beside it
   /// What the mixer puts out is multiplied by a function of this, [its size, hidden].
   Linear output_gate;
   Linear o_proj;       ///< [hidden, H · E], or from what else the mixer puts out
   Norm mlp_norm;       ///< of what the MLP reads
   Norm mlp_post_norm;  ///< of what the MLP adds
-  Mlp mlp;             ///< where the layer has no experts
+  Mlp mlp;             ///< where the layer has one; a layer can have experts instead, or neither
   ExpertMixture experts;
   /// Where the layer has both: norms of what the MLP adds, of what the router and the experts read,
   /// of what the experts add.

@@ -36,14 +36,23 @@ double delta_flops(const GatedDeltaConfig& delta) {
                                  delta.num_value_heads * of_value_head);
 }
 
-/// What one layer's mixer does beside its projections.
+/// Of one token in a Mamba-2, its projections apart: products inside its chunk, what is read from
+/// the state and written to it.
+double mamba2_flops(const Mamba2Config& mamba) {
+  return 2 * static_cast<double>(mamba.num_units() * kChunk * mamba.state_size +
+                                 mamba.channels() * (kChunk + 2 * mamba.state_size));
+}
+
+/// What one layer's mixers do beside their projections.
 double attention_flops_of(const ModelConfig& config, const LayerConfig& layer,
                           const PackedSequences& sequences) {
-  if (layer.mixer == Mixer::kGatedDelta)
-    return static_cast<double>(sequences.num_tokens()) * delta_flops(config.gated_delta);
-  if (!layer.has_heads()) return 0;
-  return 2 * static_cast<double>(layer.attention.q_size() + layer.attention.out_size()) *
-         visible_pairs(sequences, layer.window);
+  const auto tokens = static_cast<double>(sequences.num_tokens());
+  if (layer.mixer == Mixer::kGatedDelta) return tokens * delta_flops(config.gated_delta);
+  const double of_mamba2 = layer.has_mamba2() ? tokens * mamba2_flops(config.mamba2) : 0;
+  if (!layer.has_heads()) return of_mamba2;
+  return of_mamba2 +
+         2 * static_cast<double>(layer.attention.q_size() + layer.attention.out_size()) *
+             visible_pairs(sequences, layer.window);
 }
 
 /// Multiplications of one token in the projections of latent attention.
@@ -58,20 +67,33 @@ double latent_products(const ModelConfig& config, const AttentionSizes& sizes) {
   return static_cast<double>(queries + keys + hidden * sizes.out_size());
 }
 
-/// Rows and columns of a mixer's projections, other than hidden_size, in sum.
-int64_t mixer_width(const ModelConfig& config, const LayerConfig& layer) {
+/// Rows and columns of attention's projections, other than hidden_size, in sum.
+int64_t attention_width(const ModelConfig& config, const LayerConfig& layer) {
   const AttentionSizes& sizes = layer.attention;
+  const int64_t keys = layer.kv_layer ? 0 : sizes.k_size();
+  const int64_t values = layer.kv_layer || layer.keys_as_values ? 0 : sizes.v_size();
+  return sizes.q_size() + keys + values + (config.attention_gate ? 2 : 1) * sizes.out_size();
+}
+
+/// The same of a Mamba-2.
+int64_t mamba2_width(const Mamba2Config& mamba) {
+  return 2 * mamba.channels() + mamba.conv_channels() + mamba.num_heads;
+}
+
+/// The same of all that a layer mixes with.
+int64_t mixer_width(const ModelConfig& config, const LayerConfig& layer) {
   const GatedDeltaConfig& delta = config.gated_delta;
   switch (layer.mixer) {
-    case Mixer::kAttention: {
-      const int64_t keys = layer.kv_layer ? 0 : sizes.k_size();
-      const int64_t values = layer.kv_layer || layer.keys_as_values ? 0 : sizes.v_size();
-      return sizes.q_size() + keys + values + (config.attention_gate ? 2 : 1) * sizes.out_size();
-    }
+    case Mixer::kAttention:
+      return attention_width(config, layer);
     case Mixer::kGatedDelta:
       return delta.channels() + 2 * delta.num_value_heads + 2 * delta.value_size();
     case Mixer::kShortConv:
       return 4 * config.hidden_size;
+    case Mixer::kMamba2:
+      return mamba2_width(config.mamba2);
+    case Mixer::kAttentionAndMamba2:
+      return attention_width(config, layer) + mamba2_width(config.mamba2);
     case Mixer::kNone:
       break;
   }
@@ -86,13 +108,14 @@ double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
                            : hidden * static_cast<double>(mixer_width(config, layer));
   const double matrices = config.mlp_gate ? 3 : 2;
   const ExpertConfig& experts = config.experts;
+  const auto chosen = static_cast<double>(experts.num_experts_per_tok * experts.intermediate_size);
+  const double outer = experts.latent_size > 0 ? static_cast<double>(experts.latent_size) : hidden;
   double mlp = 0;
-  if (layer.experts)
-    mlp += hidden *
-           (static_cast<double>(experts.num_experts) +
-            matrices * static_cast<double>(experts.num_experts_per_tok * experts.intermediate_size +
-                                           experts.shared_intermediate_size));
-  if (!layer.experts || experts.beside_mlp)
+  if (layer.mlp && layer.experts)
+    mlp += hidden * static_cast<double>(experts.num_experts + 2 * experts.latent_size) +
+           matrices *
+               (outer * chosen + hidden * static_cast<double>(experts.shared_intermediate_size));
+  if (layer.mlp && (!layer.experts || experts.beside_mlp))
     mlp += matrices * hidden * static_cast<double>(layer.mlp_factor * config.intermediate_size);
   // The projection of the model's embedding, the gate, the projection back.
   const double per_layer_input = 3 * hidden * static_cast<double>(config.per_layer_input.size);

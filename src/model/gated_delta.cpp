@@ -1,26 +1,19 @@
 #include "model/gated_delta.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/linalg_solve_triangular.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/softplus.h>
-#include <ATen/ops/triu.h>
-#include <ATen/ops/zeros.h>
-#include <c10/core/InferenceMode.h>
 
-#include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "model/activation.h"
 #include "model/causal_conv.h"
+#include "model/chunked_scan.h"
 
 namespace air {
 
@@ -28,19 +21,8 @@ namespace {
 
 constexpr double kLengthEps = 1e-6;  // of the division by the length of q and k
 
-/// Key heads [begin, begin + count).
-struct HeadRange {
-  int64_t begin, count;
-};
-
 at::Tensor unit_length(const at::Tensor& x) {
   return x * at::rsqrt((x * x).sum(-1, /*keepdim=*/true).add_(kLengthEps));
-}
-
-/// −∞ above the diagonal, 0 elsewhere, [kChunk, kChunk].
-at::Tensor future_mask(at::Device device) {
-  const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
-  return at::full({kChunk, kChunk}, -std::numeric_limits<float>::infinity(), options).triu_(1);
 }
 
 /// Chunks made ready for the serial part: B of them, h key heads, r value heads each, all float32.
@@ -90,8 +72,7 @@ PreparedChunks prepare(const at::Tensor& qkv, const at::Tensor& rates, const at:
   return out;
 }
 
-/// Runs through the chunks of one step. @param state [n, h, r, Dk, Dv], changed in place
-/// @return what the tokens read, [n, h, r, kChunk, Dv]
+/// As AdvanceChunks. @param state [n, h, r, Dk, Dv]   @return [n, h, kChunk, r, Dv]
 at::Tensor advance(const PreparedChunks& chunks, int64_t first, at::Tensor& state) {
   const int64_t active = state.size(0);
   const auto part = [&](const at::Tensor& all) {
@@ -103,61 +84,8 @@ at::Tensor advance(const PreparedChunks& chunks, int64_t first, at::Tensor& stat
   const at::Tensor out = read.narrow(1, kChunk, kChunk).baddbmm(part(chunks.within), written);
   state.mul_(chunks.decay.narrow(0, first, active));
   flat.baddbmm_(part(chunks.writers).transpose(1, 2), written);
-  return out.view({active, state.size(1), state.size(2), kChunk, -1});
+  return out.view({active, state.size(1), state.size(2), kChunk, -1}).transpose(2, 3);
 }
-
-/// The work on one group for some key heads.
-struct GroupScan {
-  const GatedDelta& weights;
-  const DeltaInputs& inputs;
-  const GatedDeltaConfig& config;
-  Activation activation;
-  const at::Tensor& mask;
-  at::Tensor& kept;  ///< [sequences that others continue, Hk, r, Dk, Dv] float32
-  at::Tensor& out;   ///< [Hk, N + 1, r · Dv]
-
-  PreparedChunks prepared(const at::Tensor& taps, HeadRange heads) const {
-    const auto of_heads = [&](const at::Tensor& all) {
-      return all.narrow(0, heads.begin, heads.count);
-    };
-    at::Tensor qkv = causal_conv(of_heads(inputs.qkv), of_heads(weights.conv), taps);
-    activate(qkv, activation);
-    return prepare(qkv, of_heads(inputs.rates).index_select(1, taps[0]), mask, config);
-  }
-
-  void run(const ScanGroup& group, HeadRange heads, int64_t most_chunks) const {
-    const int64_t r = config.group_size();
-    at::Tensor state = group.start.defined()
-                           ? kept.narrow(1, heads.begin, heads.count).index_select(0, group.start)
-                           : at::zeros({group.num_sequences(), heads.count, r, config.key_head_dim,
-                                        config.value_head_dim},
-                                       inputs.rates.options());
-    int64_t begin = 0;  // of the segment, in chunks
-    for (size_t step = 0; step < group.active.size();) {
-      size_t end = step;
-      int64_t chunks = 0;
-      do chunks += group.active[end++];
-      while (end < group.active.size() && chunks + group.active[end] <= most_chunks);
-      const at::Tensor taps = group.taps.narrow(1, begin * kChunk, chunks * kChunk);
-      const PreparedChunks ready = prepared(taps, heads);
-      std::vector<at::Tensor> read;
-      for (int64_t first = 0; step < end; first += group.active[step++]) {
-        at::Tensor active = state.narrow(0, 0, group.active[step]);
-        read.push_back(advance(ready, first, active));
-      }
-      // [chunks, h, r, kChunk, Dv] → rows of each key head
-      const at::Tensor rows =
-          at::cat(read)
-              .permute({1, 0, 3, 2, 4})
-              .reshape({heads.count, chunks * kChunk, r * config.value_head_dim});
-      out.narrow(0, heads.begin, heads.count).index_copy_(1, taps[0], rows.to(out.scalar_type()));
-      begin += chunks;
-    }
-    if (group.kept.defined())
-      kept.narrow(1, heads.begin, heads.count)
-          .index_copy_(0, group.kept_index, state.index_select(0, group.kept));
-  }
-};
 
 }  // namespace
 
@@ -195,31 +123,24 @@ void DeltaInputs::store(const GatedDelta& weights, const at::Tensor& normed, int
 at::Tensor gated_delta_scan(const GatedDelta& weights, const DeltaInputs& inputs,
                             const ScanPlan& plan, const GatedDeltaConfig& config,
                             Activation activation) {
-  const int64_t heads = config.num_key_heads, r = config.group_size();
-  const at::Device device = inputs.qkv.device();
-  at::Tensor out =
-      at::empty({heads, plan.num_rows + 1, r * config.value_head_dim}, inputs.qkv.options());
-  at::Tensor kept = at::empty({plan.num_kept, heads, r, config.key_head_dim, config.value_head_dim},
-                              inputs.rates.options());
-  const at::Tensor mask = future_mask(device);
-  const GroupScan scan{weights, inputs, config, activation, mask, kept, out};
-  for (const std::vector<ScanGroup>& round : plan.rounds) {
-    const auto num_groups = static_cast<int64_t>(round.size());
-    const int64_t pieces = (heads + plan.shape.heads - 1) / plan.shape.heads * num_groups;
-    const auto some = [&](int64_t first, int64_t last) {
-      c10::InferenceMode guard;
-      for (int64_t i = first; i < last; ++i) {
-        const int64_t begin = i / num_groups * plan.shape.heads;
-        scan.run(round[i % num_groups], {begin, std::min(plan.shape.heads, heads - begin)},
-                 plan.shape.segment_chunks);
-      }
+  const int64_t r = config.group_size();
+  const at::Tensor mask = future_mask(inputs.qkv.device());
+  const auto prepare_chunks = [&](const at::Tensor& taps, HeadRange heads) -> AdvanceChunks {
+    const auto of_heads = [&](const at::Tensor& all) {
+      return all.narrow(0, heads.begin, heads.count);
     };
-    if (device.is_cpu())
-      at::parallel_for(0, pieces, 1, some);
-    else
-      some(0, pieces);
-  }
-  return out;
+    at::Tensor qkv = causal_conv(of_heads(inputs.qkv), of_heads(weights.conv), {}, taps);
+    activate(qkv, activation);
+    const at::Tensor rates = of_heads(inputs.rates).index_select(1, taps[0]);
+    return [chunks = prepare(qkv, rates, mask, config)](int64_t first, at::Tensor& state) {
+      return advance(chunks, first, state);
+    };
+  };
+  return run_chunked_scan({.num_heads = config.num_key_heads,
+                           .state_shape = {r, config.key_head_dim, config.value_head_dim},
+                           .out_width = r * config.value_head_dim,
+                           .prepare = prepare_chunks},
+                          plan, inputs.qkv.options());
 }
 
 at::Tensor gated_delta_rows(const GatedDelta& weights, const at::Tensor& scanned, int64_t begin,

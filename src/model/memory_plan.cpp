@@ -75,6 +75,30 @@ int64_t delta_buffers(const ModelConfig& config, c10::Device device) {
   return pieces * (rows * row + states) * int64_t{sizeof(float)};
 }
 
+/// As delta_row, of a Mamba-2.
+int64_t mamba2_row(const ModelConfig& config, int64_t size) {
+  const Mamba2Config& mamba = config.mamba2;
+  const int64_t other_bytes = 2 * mamba.num_heads * int64_t{sizeof(float)} +
+                              2 * mamba.conv_width * int64_t{sizeof(int64_t)};
+  return mamba.conv_channels() + mamba.channels() + other_bytes / size;
+}
+
+/// As delta_buffers, of a Mamba-2 (mamba2.cpp).
+int64_t mamba2_buffers(const ModelConfig& config, c10::Device device) {
+  const Mamba2Config& mamba = config.mamba2;
+  const ScanShape shape = ScanShape::for_device(device);
+  const int64_t units = std::min(shape.heads, mamba.num_units());
+  const int64_t channels = mamba.unit_channels(), state = mamba.state_size * channels;
+  // Channels, B and C with the copies that their convolution makes; squares of the chunk; what is
+  // written, what stays, what is read.
+  const int64_t row = 3 * (channels + 2 * mamba.state_size) + 2 * mamba.unit_heads() * kChunk +
+                      5 * channels + state / kChunk;
+  const int64_t rows = shape.segment_chunks * kChunk * units;
+  const int64_t states = 2 * shape.group_sequences * units * state;
+  const int64_t pieces = device.is_cpu() ? at::get_num_threads() : 1;
+  return pieces * (rows * row + states) * int64_t{sizeof(float)};
+}
+
 /// Whether products take float32 copies of numbers that are kept in another dtype.
 bool is_widened(c10::Device device, c10::ScalarType dtype) {
   return device.is_cpu() && is_half(dtype) && !has_half_products(dtype);
@@ -109,7 +133,9 @@ int64_t widest_attention_row(const ModelConfig& config, c10::Device device, c10:
   int64_t widest = 0, lent = 0;
   for (const int64_t index : config.attention_layers()) {
     const LayerConfig& layer = config.layers[index];
-    widest = std::max(widest, lent + attention_row(config, layer, device, dtype));
+    // What a Mamba-2 beside it has put out waits for it.
+    const int64_t beside = layer.has_mamba2() ? config.mamba2.channels() : 0;
+    widest = std::max(widest, lent + beside + attention_row(config, layer, device, dtype));
     if (config.lends_keys(index)) lent += layer.attention.k_size() + layer.attention.v_size();
   }
   return widest;
@@ -139,14 +165,19 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
   const int64_t states = states_row(config, device, dtype);
   int64_t row = std::max(3 * states, widest_attention_row(config, device, dtype));
   if (config.has_mixer(Mixer::kGatedDelta)) row = std::max(row, delta_row(config, size) + states);
+  if (config.has_mamba2()) row = std::max(row, mamba2_row(config, size) + states);
   if (config.has_mixer(Mixer::kShortConv)) row = std::max(row, 3 * config.hidden_size + states);
   if (config.per_layer_input.size > 0) row += states;  // the model's embedding
   const int64_t shared_inner = 2 * config.experts.shared_intermediate_size;
+  // The gate of a Mamba-2 and what it gates, in float32.
+  const int64_t gated = config.has_mamba2() ? 4 * config.mamba2.channels() * 4 / size : 0;
   // A row of the MLP, with what goes in and out of it.
-  const int64_t wide_row = std::max({mlp_row(config), mixture_row(config, device), shared_inner}) +
-                           4 * config.hidden_size;
+  const int64_t wide_row =
+      std::max({mlp_row(config), mixture_row(config, device), shared_inner, gated}) +
+      4 * config.hidden_size;
   PassMemory memory;
   if (config.has_mixer(Mixer::kGatedDelta)) memory.fixed += delta_buffers(config, device);
+  if (config.has_mamba2()) memory.fixed += mamba2_buffers(config, device);
   memory.per_token = size * num_variants * row;
   const int64_t rope_size = device.is_cpu() ? int64_t{sizeof(float)} : size;
   for (const RopeConfig& rope : config.ropes)

@@ -24,12 +24,14 @@ at::Tensor apply_mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& con
   at::Tensor hidden = apply_linear(mlp.up_proj, x);
   if (mlp.gate_proj.weight.defined()) {
     at::Tensor gate = apply_linear(mlp.gate_proj, x);
+    if (config.mlp_gate_multiplier != 1.0) gate.mul_(config.mlp_gate_multiplier);
     apply_gate(gate, hidden, {config.hidden_act, config.swiglu_alpha, config.swiglu_limit});
     hidden = gate;
   } else {
     activate(hidden, config.hidden_act);
   }
-  return apply_linear(mlp.down_proj, hidden);
+  const at::Tensor output = apply_linear(mlp.down_proj, hidden);
+  return config.mlp_out_multiplier == 1.0 ? output : output.mul_(config.mlp_out_multiplier);
 }
 
 namespace {
@@ -164,9 +166,12 @@ at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x,
 
 at::Tensor apply_mixture(const ExpertMixture& mixture, const at::Tensor& x, const Routing& routing,
                          const ModelConfig& config) {
+  const bool latent = mixture.latent_in.weight.defined();
+  const at::Tensor input = latent ? apply_linear(mixture.latent_in, x) : x;
   at::Tensor out = mixture.stacked.up_proj.weight.defined()
-                       ? grouped_experts(mixture, x, routing, config)
-                       : each_expert(mixture, x, routing, config);
+                       ? grouped_experts(mixture, input, routing, config)
+                       : each_expert(mixture, input, routing, config);
+  if (latent) out = apply_linear(mixture.latent_out, out);
   if (!mixture.shared.up_proj.weight.defined()) return out;
   const at::Tensor shared = apply_mlp(mixture.shared, x, config);
   if (mixture.shared_gate.weight.defined())

@@ -24,6 +24,8 @@ struct ExpertMixture {
   at::Tensor expert_scale;  ///< [E] float32, or undefined: what an expert's weight is multiplied by
   Mlp shared;               ///< passed by every token; undefined where the family has none
   Linear shared_gate;       ///< [1, hidden], or undefined
+  Linear latent_in;         ///< [latent, hidden]: makes what the experts read; or undefined
+  Linear latent_out;        ///< [hidden, latent]: of what they say together; or undefined
   std::vector<Mlp> experts;  ///< E of them; empty: the layer has one plain Mlp
   /// The same, each part of all experts in one tensor, [E, out, in] and [E, out]; undefined: they
   /// are taken one by one.

@@ -1,6 +1,7 @@
 #include "model/model_config.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "model/config_reader.h"
 #include "model/families/families.h"
@@ -33,6 +34,10 @@ const char* name_of(Mixer mixer) {
       return "gated_delta";
     case Mixer::kShortConv:
       return "short_conv";
+    case Mixer::kMamba2:
+      return "mamba2";
+    case Mixer::kAttentionAndMamba2:
+      return "attention_and_mamba2";
     case Mixer::kNone:
       return "none";
   }
@@ -102,7 +107,9 @@ Json to_json(const ExpertConfig& experts) {
           {"groups_per_tok", experts.groups_per_tok},
           {"best_expert_ranks_group", experts.best_expert_ranks_group},
           {"beside_mlp", experts.beside_mlp},
-          {"shared_intermediate_size", experts.shared_intermediate_size}};
+          {"shared_intermediate_size", experts.shared_intermediate_size},
+          {"shared_bias", experts.shared_bias},
+          {"latent_size", experts.latent_size}};
 }
 
 Json to_json(const LatentConfig& latent) {
@@ -124,6 +131,26 @@ Json to_json(const GatedDeltaConfig& delta) {
           {"key_head_dim", delta.key_head_dim},      {"value_head_dim", delta.value_head_dim},
           {"conv_width", delta.conv_width},          {"norm_eps", delta.norm_eps},
           {"beta_multiplier", delta.beta_multiplier}};
+}
+
+Json to_json(const Mamba2Config& mamba) {
+  if (mamba.num_heads == 0) return nullptr;
+  const Mamba2Multipliers& m = mamba.multipliers;
+  return {{"num_heads", mamba.num_heads},
+          {"head_dim", mamba.head_dim},
+          {"num_groups", mamba.num_groups},
+          {"state_size", mamba.state_size},
+          {"conv_width", mamba.conv_width},
+          {"conv_bias", mamba.conv_bias},
+          {"in_bias", mamba.in_bias},
+          {"out_bias", mamba.out_bias},
+          {"activation", name_of(mamba.activation)},
+          {"min_step", mamba.min_step},
+          {"max_step", std::isinf(mamba.max_step) ? Json(nullptr) : Json(mamba.max_step)},
+          {"norm", mamba.norm},
+          {"norm_before_gate", mamba.norm_before_gate},
+          {"norm_eps", mamba.norm_eps},
+          {"multipliers", {m.input, m.output, m.gate, m.x, m.b, m.c, m.step}}};
 }
 
 Json to_json(const NormConfig& norm) {
@@ -164,6 +191,7 @@ Json to_json(const LayerConfig& layer) {
                {"window", or_null(layer.window)},
                {"rope", or_null(layer.rope)},
                {"experts", layer.experts},
+               {"mlp", layer.mlp},
                {"mlp_factor", layer.mlp_factor}};
   if (!layer.has_heads()) return json;
   const AttentionSizes& sizes = layer.attention;
@@ -183,6 +211,14 @@ std::vector<int64_t> ModelConfig::attention_layers() const {
   return indices;
 }
 
+int64_t Mamba2Config::unit_heads() const {
+  // Enough for full-speed products, few enough that every thread finds a unit.
+  constexpr int64_t kMost = 8;
+  int64_t heads = std::min(kMost, num_heads / num_groups);
+  while (num_heads / num_groups % heads != 0) --heads;
+  return heads;
+}
+
 bool ModelConfig::has_mixer(Mixer mixer) const {
   return std::any_of(layers.begin(), layers.end(),
                      [&](const LayerConfig& layer) { return layer.mixer == mixer; });
@@ -191,8 +227,13 @@ bool ModelConfig::has_mixer(Mixer mixer) const {
 int64_t ModelConfig::conv_width() const {
   int64_t width = 0;
   if (has_mixer(Mixer::kGatedDelta)) width = gated_delta.conv_width;
+  if (has_mamba2()) width = std::max(width, mamba2.conv_width);
   if (has_mixer(Mixer::kShortConv)) width = std::max(width, short_conv_width);
   return width;
+}
+
+bool ModelConfig::has_mamba2() const {
+  return has_mixer(Mixer::kMamba2) || has_mixer(Mixer::kAttentionAndMamba2);
 }
 
 bool ModelConfig::lends_keys(int64_t layer) const {
@@ -226,6 +267,8 @@ Json to_json(const ModelConfig& c) {
           {"residual_multiplier", c.residual_multiplier},
           {"qkv_bias", c.qkv_bias},
           {"o_bias", c.o_bias},
+          {"attention_in_multiplier", c.attention_in_multiplier},
+          {"attention_out_multiplier", c.attention_out_multiplier},
           {"attention_scale", c.attention_scale},
           {"attention_softcap", c.attention_softcap},
           {"attention_sinks", c.attention_sinks},
@@ -237,12 +280,15 @@ Json to_json(const ModelConfig& c) {
           {"gated_delta", to_json(c.gated_delta)},
           {"short_conv_width", c.short_conv_width},
           {"short_conv_bias", c.short_conv_bias},
+          {"mamba2", to_json(c.mamba2)},
           {"qk_norm_after_rope", c.qk_norm_after_rope},
           {"hidden_act", name_of(c.hidden_act)},
           {"swiglu_alpha", c.swiglu_alpha},
           {"swiglu_limit", c.swiglu_limit},
           {"mlp_gate", c.mlp_gate},
           {"mlp_bias", c.mlp_bias},
+          {"mlp_gate_multiplier", c.mlp_gate_multiplier},
+          {"mlp_out_multiplier", c.mlp_out_multiplier},
           {"experts", to_json(c.experts)},
           {"per_layer_input", to_json(c.per_layer_input)},
           {"layer_scalar", c.layer_scalar},

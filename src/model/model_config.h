@@ -83,6 +83,10 @@ struct ExpertConfig {
   /// Of an MLP that every token passes, times sigmoid(its gate · x) where it has a gate; 0: there
   /// is none.
   int64_t shared_intermediate_size = 0;
+  bool shared_bias = false;
+  /// Experts read and write vectors of this size, which projections of all of them together make of
+  /// a layer's and back; 0: they are as wide as the layer.
+  int64_t latent_size = 0;
   /// Experts lie in so many groups; only those of the best groups can be chosen. A group is as good
   /// as its two best experts together, or as its best one.
   int64_t num_groups = 1;
@@ -95,10 +99,12 @@ struct ExpertConfig {
 
 /// What lets the tokens of a layer see each other.
 enum class Mixer {
-  kAttention,   ///< softmax attention: the only one with heads
-  kGatedDelta,  ///< a linear recurrence (gated_delta.h)
-  kShortConv,   ///< a gated convolution over a few tokens
-  kNone,        ///< nothing: the layer is its MLP alone
+  kAttention,           ///< softmax attention: heads are its alone
+  kGatedDelta,          ///< a linear recurrence (gated_delta.h)
+  kShortConv,           ///< a gated convolution over a few tokens
+  kMamba2,              ///< another linear recurrence (mamba2.h)
+  kAttentionAndMamba2,  ///< both, side by side: what they put out is added
+  kNone,                ///< nothing: the layer is its MLP alone
 };
 
 /// The heads of a layer with softmax attention.
@@ -147,6 +153,37 @@ struct GatedDeltaConfig {
   int64_t channels() const { return num_key_heads * head_channels(); }
 };
 
+/// What parts of a Mamba-2 are multiplied by (Falcon-H1).
+struct Mamba2Multipliers {
+  double input = 1.0, output = 1.0;  ///< what goes into the mixer, and what it puts out
+  double gate = 1.0, x = 1.0, b = 1.0, c = 1.0, step = 1.0;  ///< what its projections put out
+};
+
+/// The Mamba-2 of the layers that have one.
+struct Mamba2Config {
+  int64_t num_heads = 0;   ///< H; 0: no layer has one
+  int64_t head_dim = 0;    ///< P
+  int64_t num_groups = 0;  ///< G, of heads that share B and C; H is a multiple
+  int64_t state_size = 0;  ///< S, of B and C
+  int64_t conv_width = 0;  ///< tokens that the convolution before it sees
+  bool conv_bias = false;
+  bool in_bias = false;
+  bool out_bias = false;
+  Activation activation = Activation::kSilu;  ///< after the convolution
+  double min_step = 0.0, max_step = 0.0;      ///< steps are clamped to these
+  bool norm = true;                           ///< of each group's channels, after the recurrence
+  bool norm_before_gate = false;
+  double norm_eps = 0;
+  Mamba2Multipliers multipliers;
+
+  int64_t channels() const { return num_heads * head_dim; }
+  int64_t conv_channels() const { return channels() + 2 * num_groups * state_size; }
+  /// Heads of a group that are worked on together, u.
+  int64_t unit_heads() const;
+  int64_t num_units() const { return num_heads / unit_heads(); }
+  int64_t unit_channels() const { return unit_heads() * head_dim; }
+};
+
 /// What differs from layer to layer.
 struct LayerConfig {
   Mixer mixer = Mixer::kAttention;
@@ -155,12 +192,16 @@ struct LayerConfig {
       window;                   ///< a key at distance < window is visible; none: every earlier one
   std::optional<int64_t> rope;  ///< index into ModelConfig::ropes; none: no positions (NoPE)
   bool experts = false;         ///< a mixture instead of one MLP, or beside it
+  bool mlp = true;              ///< false: neither; the layer is its mixer alone
   /// The earlier layer whose keys and values it reads; none: it has its own.
   std::optional<int64_t> kv_layer;
   bool keys_as_values = false;  ///< values are what the keys' projection puts out
   int64_t mlp_factor = 1;       ///< the MLP is so many times intermediate_size wide
 
-  bool has_heads() const { return mixer == Mixer::kAttention; }
+  bool has_heads() const {
+    return mixer == Mixer::kAttention || mixer == Mixer::kAttentionAndMamba2;
+  }
+  bool has_mamba2() const { return mixer == Mixer::kMamba2 || mixer == Mixer::kAttentionAndMamba2; }
 };
 
 /// Weights in FP8 (E4M3) with a factor for each block of a matrix; 0 × 0: one for all of it.
@@ -189,11 +230,13 @@ struct ModelConfig {
 
   bool qkv_bias = false;
   bool o_bias = false;
-  double attention_scale = 0;      ///< scores = q·k × this
-  double attention_softcap = 0.0;  ///< scores become cap · tanh(score / cap); 0: not
-  bool attention_sinks = false;    ///< a logit per head that takes its share of every row
-  double clip_qkv = 0.0;           ///< q, k, v clamped to ± this; 0: not
-  bool attention_gate = false;     ///< a head's output × sigmoid(gate · x), a gate per dimension
+  double attention_in_multiplier = 1.0;   ///< of what q, k and v are projected from
+  double attention_out_multiplier = 1.0;  ///< of what attention adds
+  double attention_scale = 0;             ///< scores = q·k × this
+  double attention_softcap = 0.0;         ///< scores become cap · tanh(score / cap); 0: not
+  bool attention_sinks = false;           ///< a logit per head that takes its share of every row
+  double clip_qkv = 0.0;                  ///< q, k, v clamped to ± this; 0: not
+  bool attention_gate = false;  ///< a head's output × sigmoid(gate · x), a gate per dimension
   QkNorm qk_norm = QkNorm::kNone;
   bool qk_norm_after_rope = false;
   bool v_norm = false;  ///< values are normalised too, each head, without a weight
@@ -202,12 +245,15 @@ struct ModelConfig {
   GatedDeltaConfig gated_delta;
   int64_t short_conv_width = 0;  ///< kShortConv
   bool short_conv_bias = false;  ///< of its projections and its convolution
+  Mamba2Config mamba2;
 
   Activation hidden_act = Activation::kSilu;
   double swiglu_alpha = 0.0;  ///< kClampedSwiglu
   double swiglu_limit = 0.0;  ///< kClampedSwiglu
   bool mlp_gate = true;       ///< down(act(gate(x)) · up(x)); false: down(act(up(x)))
   bool mlp_bias = false;
+  double mlp_gate_multiplier = 1.0;  ///< of the gate before its activation
+  double mlp_out_multiplier = 1.0;
   ExpertConfig experts;
   PerLayerInputConfig per_layer_input;
   bool layer_scalar = false;  ///< a layer's output is multiplied by a number of its own
@@ -228,6 +274,7 @@ struct ModelConfig {
   /// The layers with softmax attention, by index: the only ones with heads.
   std::vector<int64_t> attention_layers() const;
   bool has_mixer(Mixer mixer) const;
+  bool has_mamba2() const;
   /// Tokens that a layer's convolution sees, at most; 0: no layer has one.
   int64_t conv_width() const;
   /// Whether a later layer reads this one's keys and values.

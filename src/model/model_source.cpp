@@ -127,8 +127,9 @@ bool holds_files(const fs::path& folder, std::string_view extension) {
 }  // namespace
 
 fs::path ModelSource::text_folder() const {
-  const bool own = adapter && (fs::exists(*adapter / "tokenizer.json") ||
-                               fs::exists(*adapter / "tokenizer.model"));
+  const bool own =
+      adapter && (fs::exists(*adapter / "tokenizer.json") ||
+                  fs::exists(*adapter / "tokenizer.model") || fs::exists(*adapter / "tekken.json"));
   return own ? *adapter : folder;
 }
 

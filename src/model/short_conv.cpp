@@ -1,7 +1,5 @@
 #include "model/short_conv.h"
 
-#include <ATen/TensorOperators.h>
-
 #include "model/causal_conv.h"
 
 namespace air {
@@ -12,8 +10,7 @@ at::Tensor short_conv_input(const ShortConv& weights, const at::Tensor& normed) 
 
 at::Tensor short_conv_rows(const ShortConv& weights, const at::Tensor& inputs,
                            const at::Tensor& taps) {
-  const at::Tensor out = causal_conv(inputs, weights.conv, taps);
-  return weights.conv_bias.defined() ? (out + weights.conv_bias).to(out.scalar_type()) : out;
+  return causal_conv(inputs, weights.conv, weights.conv_bias, taps);
 }
 
 }  // namespace air

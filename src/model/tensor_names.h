@@ -37,6 +37,17 @@ struct ShortConvNames {
   const char* out_proj = "conv.out_proj";
 };
 
+/// The parts of a Mamba-2, as TensorNames.
+struct Mamba2Names {
+  const char* in_proj = "mamba.in_proj";    ///< the gate, what is written, B, C, the steps
+  const char* conv = "mamba.conv1d";        ///< of what is written, B, C
+  const char* a_log = "mamba.A_log";        ///< in full
+  const char* step_bias = "mamba.dt_bias";  ///< in full
+  const char* skip = "mamba.D";             ///< in full
+  const char* norm = "mamba.norm";
+  const char* out_proj = "mamba.out_proj";
+};
+
 /// The parts of latent attention, as TensorNames.
 struct LatentNames {
   const char* q_down = "self_attn.q_a_proj";
@@ -97,6 +108,7 @@ struct TensorNames {
   LatentNames latent;
   GatedDeltaNames delta;
   ShortConvNames short_conv;
+  Mamba2Names mamba2;
 
   const char* gate_proj = "mlp.gate_proj";
   const char* up_proj = "mlp.up_proj";
@@ -107,15 +119,23 @@ struct TensorNames {
   const char* selection_bias = "mlp.gate.e_score_correction_bias";  ///< in full
   const char* shared_expert = "mlp.shared_expert";                  ///< + ".gate_proj" …
   const char* shared_gate = "mlp.shared_expert_gate";               ///< null: it has no gate
+  const char* shared_gate_up_proj = nullptr;  ///< both in one, [gate; up], in the shared expert
+  const char* shared_down_proj = nullptr;     ///< null: expert_down_proj
   /// Expert N is experts + ".N." + one of the three names.
   const char* experts = "mlp.experts";
   const char* expert_gate_proj = "gate_proj";
   const char* expert_up_proj = "up_proj";
   const char* expert_down_proj = "down_proj";
+  /// All experts in one tensor each, in full after `experts`: [E, 2 · intermediate, hidden], gates
+  /// before ups, and [E, hidden, intermediate].
+  const char* stacked_gate_up = "gate_up_proj";
+  const char* stacked_down = "down_proj";
   /// All experts in one tensor, [E, in, 2 · intermediate] with gate and up interleaved (gpt_oss),
   /// or MXFP4 blocks of it.
   bool interleaved_experts = false;
   BesideMlpNames beside_mlp;
+  const char* latent_in = nullptr;  ///< of experts that read and write shorter vectors
+  const char* latent_out = nullptr;
 
   PerLayerInputNames per_layer_input;
   const char* layer_scalar = "layer_scalar";  ///< in full

@@ -192,40 +192,48 @@ Norm WeightReader::final_norm() {
   return norm(config_.names.final_norm, {config_.hidden_size});
 }
 
-DecoderLayer WeightReader::layer(int64_t index) {
-  layer_ = prefix_ + "layers." + std::to_string(index) + ".";
+void WeightReader::read_mixer(const LayerConfig& config, DecoderLayer& layer) {
   const TensorNames& names = config_.names;
-  DecoderLayer layer;
-  const LayerConfig& layer_config = config_.layers[index];
-  if (layer_config.has_heads()) {
-    layer.attention_norm = norm(names.attention_norm, {config_.hidden_size});
+  const char* before = names.attention_norm;
+  if (config.mixer == Mixer::kGatedDelta && names.delta.layer_norm != nullptr)
+    before = names.delta.layer_norm;
+  if (config.mixer != Mixer::kNone) layer.attention_norm = norm(before, {config_.hidden_size});
+  if (config.has_heads()) {
     // transformers saves olmo_hybrid's under the name that its other layers have for another norm.
     const char* post = names.attention_post_norm;
     if (post != nullptr && names.delta.mlp_norm != nullptr &&
         !checkpoint_.has(layer_ + post + ".weight"))
       post = names.delta.mlp_norm;
     layer.attention_post_norm = norm(post, {config_.hidden_size});
-    read_attention(layer_config, layer);
-  } else if (layer_config.mixer == Mixer::kGatedDelta) {
-    const char* own = names.delta.layer_norm;
-    layer.attention_norm = norm(own != nullptr ? own : names.attention_norm, {config_.hidden_size});
-    read_gated_delta(layer);
-  } else if (layer_config.mixer == Mixer::kShortConv) {
-    layer.attention_norm = norm(names.attention_norm, {config_.hidden_size});
-    read_short_conv(layer);
+    read_attention(config, layer);
   }
-  if (layer_config.mixer == Mixer::kGatedDelta && names.delta.mlp_norm != nullptr) {
+  if (config.mixer == Mixer::kGatedDelta) read_gated_delta(layer);
+  if (config.mixer == Mixer::kShortConv) read_short_conv(layer);
+  if (config.has_mamba2()) read_mamba2(layer);
+}
+
+void WeightReader::read_feed_forward(const LayerConfig& config, DecoderLayer& layer) {
+  const TensorNames& names = config_.names;
+  if (config.mixer == Mixer::kGatedDelta && names.delta.mlp_norm != nullptr) {
     layer.mlp_norm = norm(names.delta.mlp_norm, {config_.hidden_size});
   } else {
     if (!config_.parallel_blocks) layer.mlp_norm = norm(names.mlp_norm, {config_.hidden_size});
     layer.mlp_post_norm = norm(names.mlp_post_norm, {config_.hidden_size});
   }
-  if (layer_config.experts) read_experts(layer);
-  if (layer_config.experts && config_.experts.beside_mlp) read_beside_mlp(layer);
-  if (!layer_config.experts || config_.experts.beside_mlp)
-    read_mlp(layer_config.mlp_factor * config_.intermediate_size, layer);
+  if (config.experts) read_experts(layer);
+  if (config.experts && config_.experts.beside_mlp) read_beside_mlp(layer);
+  if (!config.experts || config_.experts.beside_mlp)
+    read_mlp(config.mlp_factor * config_.intermediate_size, layer);
+}
+
+DecoderLayer WeightReader::layer(int64_t index) {
+  layer_ = prefix_ + "layers." + std::to_string(index) + ".";
+  const LayerConfig& config = config_.layers[index];
+  DecoderLayer layer;
+  read_mixer(config, layer);
+  if (config.mlp) read_feed_forward(config, layer);
   if (config_.per_layer_input.size > 0) read_per_layer_input(index, layer);
-  if (config_.layer_scalar) layer.scalar = tensor(layer_ + names.layer_scalar, {1});
+  if (config_.layer_scalar) layer.scalar = tensor(layer_ + config_.names.layer_scalar, {1});
   return layer;
 }
 

@@ -64,6 +64,9 @@ class WeightReader {
   void read_interleaved_delta(DecoderLayer& layer);
   at::Tensor delta_conv();
   void read_short_conv(DecoderLayer& layer);
+  void read_mamba2(DecoderLayer& layer);
+  void read_mixer(const LayerConfig& config, DecoderLayer& layer);
+  void read_feed_forward(const LayerConfig& config, DecoderLayer& layer);
   void read_shared_expert(DecoderLayer& layer);
   at::Tensor float_tensor(const std::string& name, at::IntArrayRef shape);
   void read_mlp(int64_t inner, DecoderLayer& layer);

@@ -11,10 +11,21 @@ namespace air {
 void WeightReader::read_shared_expert(DecoderLayer& layer) {
   const TensorNames& names = config_.names;
   const int64_t hidden = config_.hidden_size, inner = config_.experts.shared_intermediate_size;
+  const bool bias = config_.experts.shared_bias;
   const std::string name = layer_ + names.shared_expert + ".";
-  layer.experts.shared = {linear(name + names.expert_gate_proj, inner, hidden, false),
-                          linear(name + names.expert_up_proj, inner, hidden, false),
-                          linear(name + names.expert_down_proj, hidden, inner, false)};
+  const char* down =
+      names.shared_down_proj != nullptr ? names.shared_down_proj : names.expert_down_proj;
+  Mlp& shared = layer.experts.shared;
+  if (names.shared_gate_up_proj != nullptr) {
+    const std::string both = name + names.shared_gate_up_proj;
+    shared.gate_proj = rows_of(both, {0, inner, 2 * inner}, hidden, bias);
+    shared.up_proj = rows_of(both, {inner, inner, 2 * inner}, hidden, bias);
+  } else {
+    if (config_.mlp_gate)
+      shared.gate_proj = linear(name + names.expert_gate_proj, inner, hidden, bias);
+    shared.up_proj = linear(name + names.expert_up_proj, inner, hidden, bias);
+  }
+  shared.down_proj = linear(name + down, hidden, inner, bias);
   if (names.shared_gate != nullptr)
     layer.experts.shared_gate = linear(layer_ + names.shared_gate, 1, hidden, false);
 }
@@ -46,13 +57,19 @@ void WeightReader::read_experts(DecoderLayer& layer) {
     layer.experts.selection_bias =
         float_tensor(layer_ + names.selection_bias, {experts.num_experts});
   if (experts.shared_intermediate_size > 0) read_shared_expert(layer);
+  if (experts.latent_size > 0) {
+    const int64_t hidden = config_.hidden_size, latent = experts.latent_size;
+    layer.experts.latent_in = linear(layer_ + names.latent_in, latent, hidden, experts.shared_bias);
+    layer.experts.latent_out =
+        linear(layer_ + names.latent_out, hidden, latent, experts.shared_bias);
+  }
   layer.experts.experts.reserve(experts.num_experts);
   const std::string name = layer_ + names.experts;
   if (checkpoint_.has(name + ".gate_up_proj_blocks"))
     read_mxfp4_experts(name, layer);
   else if (names.interleaved_experts)
     read_interleaved_experts(name, layer);
-  else if (checkpoint_.has(name + ".gate_up_proj"))
+  else if (checkpoint_.has(name + "." + names.stacked_gate_up))
     read_stacked_experts(name, layer);
   else
     for (int64_t i = 0; i < experts.num_experts; ++i)
@@ -62,19 +79,24 @@ void WeightReader::read_experts(DecoderLayer& layer) {
 
 Mlp WeightReader::expert(const std::string& name, int64_t index) {
   const TensorNames& names = config_.names;
-  const int64_t hidden = config_.hidden_size, inner = config_.experts.intermediate_size;
+  const ExpertConfig& experts = config_.experts;
+  const int64_t inner = experts.intermediate_size,
+                outer = experts.latent_size > 0 ? experts.latent_size : config_.hidden_size;
   const std::string own_name = name + "." + std::to_string(index) + ".";
-  return {linear(own_name + names.expert_gate_proj, inner, hidden, config_.experts.bias),
-          linear(own_name + names.expert_up_proj, inner, hidden, config_.experts.bias),
-          linear(own_name + names.expert_down_proj, hidden, inner, config_.experts.bias)};
+  Mlp mlp;
+  if (config_.mlp_gate)
+    mlp.gate_proj = linear(own_name + names.expert_gate_proj, inner, outer, experts.bias);
+  mlp.up_proj = linear(own_name + names.expert_up_proj, inner, outer, experts.bias);
+  mlp.down_proj = linear(own_name + names.expert_down_proj, outer, inner, experts.bias);
+  return mlp;
 }
 
-// transformers 5 can save all experts of a layer in one tensor: [E, 2 · inner, hidden], gates
-// before ups.
+// transformers 5 can save all experts of a layer in one tensor; Granite 4 always does.
 void WeightReader::read_stacked_experts(const std::string& name, DecoderLayer& layer) {
   const int64_t hidden = config_.hidden_size, inner = config_.experts.intermediate_size,
                 count = config_.experts.num_experts;
-  const std::string gate_up_name = name + ".gate_up_proj", down_name = name + ".down_proj";
+  const std::string gate_up_name = name + "." + config_.names.stacked_gate_up,
+                    down_name = name + "." + config_.names.stacked_down;
   const at::Tensor gate_up = checkpoint_.view(gate_up_name, {count, 2 * inner, hidden});
   const at::Tensor down = checkpoint_.view(down_name, {count, hidden, inner});
   for (int64_t i = 0; i < count; ++i)

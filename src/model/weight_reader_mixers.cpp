@@ -146,4 +146,43 @@ void WeightReader::read_short_conv(DecoderLayer& layer) {
   layer.o_proj = linear(layer_ + names.out_proj, hidden, hidden, bias);
 }
 
+void WeightReader::read_mamba2(DecoderLayer& layer) {
+  const Mamba2Config& sizes = config_.mamba2;
+  const Mamba2Names& names = config_.names.mamba2;
+  const int64_t hidden = config_.hidden_size, channels = sizes.channels(),
+                convolved = sizes.conv_channels(), of_groups = sizes.num_groups * sizes.state_size,
+                rows = channels + convolved + sizes.num_heads;
+  Mamba2& mamba = layer.mamba2;
+  const auto part = [&](int64_t begin, int64_t count) {
+    return rows_of(layer_ + names.in_proj, {begin, count, rows}, hidden, sizes.in_bias);
+  };
+  mamba.gate_proj = part(0, channels);
+  mamba.channels_proj = part(channels, convolved);
+  mamba.steps_proj = part(channels + convolved, sizes.num_heads);
+  // [channels, …] of all units or groups → [units, …, their channels]
+  const auto of_each = [&](const at::Tensor& all, int64_t begin, int64_t count, int64_t pieces) {
+    return all.narrow(0, begin, count).unflatten(0, {pieces, -1});
+  };
+  const auto of_groups_of = [&](const at::Tensor& all) {
+    return at::cat({of_each(all, channels, of_groups, sizes.num_groups),
+                    of_each(all, channels + of_groups, of_groups, sizes.num_groups)},
+                   1);
+  };
+  const std::string conv_name = layer_ + names.conv;
+  const at::Tensor conv =
+      tensor(conv_name + ".weight", {convolved, 1, sizes.conv_width}).squeeze(1).to(at::kFloat);
+  mamba.head_conv = of_each(conv, 0, channels, sizes.num_units()).transpose(1, 2).contiguous();
+  mamba.group_conv = of_groups_of(conv).transpose(1, 2).contiguous();
+  if (sizes.conv_bias) {
+    const at::Tensor bias = tensor(conv_name + ".bias", {convolved}).to(at::kFloat);
+    mamba.head_bias = of_each(bias, 0, channels, sizes.num_units());
+    mamba.group_bias = of_groups_of(bias);
+  }
+  mamba.a_log = float_tensor(layer_ + names.a_log, {sizes.num_heads});
+  mamba.step_bias = float_tensor(layer_ + names.step_bias, {sizes.num_heads});
+  mamba.skip = float_tensor(layer_ + names.skip, {sizes.num_heads});
+  if (sizes.norm) mamba.norm = float_tensor(layer_ + names.norm + ".weight", {channels});
+  mamba.out_proj = linear(layer_ + names.out_proj, hidden, channels, sizes.out_bias);
+}
+
 }  // namespace air

@@ -4,6 +4,7 @@
 #include "text/config_tokens.h"
 #include "text/json_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
+#include "text/tekken.h"
 
 namespace air {
 
@@ -28,7 +29,14 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
                                            read_config_tokens(folder));
   if (std::filesystem::exists(folder / "tokenizer.model"))
     return std::make_unique<SentencePieceTokenizer>(folder);
-  throw Error(ErrorKind::kModel, folder.string(), "has neither tokenizer.json nor tokenizer.model",
+  const std::filesystem::path tekken = folder / "tekken.json";
+  if (std::filesystem::exists(tekken)) {
+    const std::string where = tekken.string();
+    return std::make_unique<JsonTokenizer>(tekken_as_tokenizer_json(read_model_file(tekken), where),
+                                           where, read_config_tokens(folder));
+  }
+  throw Error(ErrorKind::kModel, folder.string(),
+              "has no tokenizer: no tokenizer.json, tokenizer.model or tekken.json",
               "--model takes a folder as downloaded from Hugging Face, with its tokenizer files");
 }
 

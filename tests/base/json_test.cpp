@@ -92,6 +92,19 @@ TEST(AppendNumberTest, ReadsBackToTheSameBits) {
   }
 }
 
+TEST(ReadJsonFileTest, ReadsNumbersThatPythonWritesByNameInAModelsFiles) {
+  const test::TemporaryFolder folder;
+  const std::string text =
+      R"({"limits": [0.0, Infinity, -Infinity, NaN], "name": "to Infinity \"NaN", "x": 1})";
+  const std::filesystem::path file = folder.write("config.json", text);
+  const Json json = read_json_file(file, ErrorKind::kModel);
+  EXPECT_EQ(json["limits"].dump(),
+            R"([0.0,{"__float__":"Infinity"},{"__float__":"-Infinity"},{"__float__":"NaN"}])");
+  EXPECT_EQ(json["name"], "to Infinity \"NaN");
+  EXPECT_EQ(json["x"], 1);
+  EXPECT_THROW(read_json_file(file, ErrorKind::kInput), Error);
+}
+
 TEST(ReadModelFileTest, TakesRegularFilesOnly) {
   const test::TemporaryFolder folder;
   const std::filesystem::path file = folder.write("a.json", "{}"), pipe = folder.path() / "pipe",

@@ -20,6 +20,18 @@ _DELTA = {"num_hidden_layers": 4, "head_dim": 16, "linear_num_key_heads": 2, "li
 _SHARED = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "shared_expert_intermediate_size": 20}
 _LFM2_EXPERTS = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "num_dense_layers": 1,
                  "num_hidden_layers": 4, "layer_types": ["conv", "full_attention"] * 2}
+# Layers that are one thing each; heads of a Mamba-2 in one piece of work and in several.
+_NEMOTRON = {"layers_block_type": ["linear_attention", "full_attention", "moe", "mlp", "linear_attention", "full_attention"],
+             "head_dim": 16, "mamba_num_heads": 8, "mamba_head_dim": 6, "n_groups": 2, "ssm_state_size": 16,
+             "n_routed_experts": 6, "num_experts_per_tok": 3, "n_group": 3, "topk_group": 2, "moe_intermediate_size": 24,
+             "moe_shared_expert_intermediate_size": 20, "routed_scaling_factor": 1.5}
+# Attention and a Mamba-2 in each layer, every multiplier away from 1.
+_FALCON = {"mamba_d_ssm": 48, "mamba_n_heads": 8, "mamba_d_head": 6, "mamba_n_groups": 2, "mamba_d_state": 16, "head_dim": 16,
+           "lm_head_multiplier": 0.8, "embedding_multiplier": 2.0, "mlp_multipliers": [0.7, 1.4], "key_multiplier": 0.6,
+           "attention_out_multiplier": 1.3, "attention_in_multiplier": 1.2, "ssm_multipliers": [0.9, 1.2, 0.8, 1.1, 1.3],
+           "ssm_in_multiplier": 0.9, "ssm_out_multiplier": 1.2}
+_GRANITE = {"layer_types": ["linear_attention", "full_attention", "linear_attention"], "mamba_n_heads": 8, "mamba_d_head": 12,
+            "mamba_n_groups": 2, "mamba_d_state": 16, "shared_intermediate_size": 56}
 _QWEN35_VISION = {"hidden_size": 16, "depth": 1, "num_heads": 2, "intermediate_size": 16, "out_hidden_size": 48,
                 "num_position_embeddings": 16}
 # Heads of two sizes; where there is no window, values are keys and heads fewer (31B, 12B); embeddings of each layer, keys and
@@ -301,6 +313,25 @@ FAMILIES = {
                  "attention_multiplier": 0.5, "logits_scaling": 2.5, "mamba_n_heads": 4},
         "nope-mha-tied": _MHA | {"num_local_experts": 0, "layer_types": ["full_attention"] * 3, "mamba_n_heads": 4,
                                  "shared_intermediate_size": 64, "tie_word_embeddings": True, "attention_multiplier": 0.3},
+        "mamba-experts": _GRANITE | {"num_local_experts": 5, "num_experts_per_tok": 2, "residual_multiplier": 0.4,
+                                     "attention_multiplier": 0.5, "embedding_multiplier": 3.0},
+        "mamba-dense-rope": _GRANITE | {"num_local_experts": 0, "mamba_n_groups": 1, "mamba_n_heads": 12, "mamba_d_head": 8,
+                                        "mamba_proj_bias": True, "mamba_conv_bias": False, "position_embedding_type": "rope",
+                                        "time_step_limit": [0.3, 0.9], "attention_multiplier": 0.3},
+    },
+    "falcon_h1": {
+        "gate-alone": _FALCON,
+        "norm-after-gate-biases": _FALCON | _MHA | {"mamba_rms_norm": True, "mamba_norm_before_gate": False, "projectors_bias": True,
+                                                    "attention_bias": True, "mlp_bias": True, "mamba_proj_bias": True},
+        "norm-before-gate-tied": _FALCON | {"mamba_rms_norm": True, "mamba_n_groups": 1, "mamba_n_heads": 12, "mamba_d_head": 4,
+                                            "mamba_conv_bias": False, "mamba_d_conv": 3, "tie_word_embeddings": True,
+                                            "time_step_limit": [0.3, 0.9]},
+    },
+    "nemotron_h": {
+        "experts": _NEMOTRON,
+        "latent-biases": _NEMOTRON | _MHA | {"mamba_num_heads": 12, "n_groups": 1, "conv_kernel": 3, "use_conv_bias": False,
+                                             "use_bias": True, "mlp_bias": True, "moe_latent_size": 20, "time_step_min": 0.5,
+                                             "norm_topk_prob": False},
     },
     "internlm3": {
         "gqa": {"head_dim": 16},

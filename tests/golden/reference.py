@@ -172,7 +172,8 @@ class ModelReference:
         config = self.model.config.get_text_config()
         self.num_layers = config.num_hidden_layers
         types = getattr(config, "layer_types", None) or ["full_attention"] * self.num_layers
-        self.attention_layers = [i for i, kind in enumerate(types) if kind.endswith("attention") and kind != "linear_attention"]
+        self.attention_layers = [i for i, kind in enumerate(types)
+                                 if kind == "hybrid" or kind.endswith("attention") and kind != "linear_attention"]
         self.num_heads = config.num_attention_heads
 
     def _log_probs(self, ids, first_row, plan):

@@ -174,7 +174,8 @@ def test_air_score(family, name, tmp_path):
 # Recurrent layers work in chunks of 64 tokens. In texts that long the recurrence of a random model has float32's rounding
 # grow past 1e-4 in single logits, in transformers' as in ours: both are held against float64.
 
-HYBRIDS = [("qwen3_5_text", "grouped"), ("qwen3_next", "grouped"), ("olmo_hybrid", "grouped"), ("lfm2", "bias-untied")]
+HYBRIDS = [("qwen3_5_text", "grouped"), ("qwen3_next", "grouped"), ("olmo_hybrid", "grouped"), ("lfm2", "bias-untied"),
+           ("nemotron_h", "latent-biases"), ("falcon_h1", "norm-before-gate-tied"), ("granitemoehybrid", "mamba-dense-rope")]
 MEAN_OF_THEIRS, MAX_OF_THEIRS = 1.5, 4.0    # what air's distance from float64 may be, in transformers' own
 
 

@@ -18,14 +18,15 @@ HARMLESS = {
     "eoi_token_index", "image_token_index", "image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id",
     "audio_config", "audio_token_id", "boi_token_id", "eoi_token_id", "boa_token_id", "eoa_token_index",
 }
-# For decoding to an end, and of the Mamba-2 layers that a dense Granite 4 does not have.
+# For decoding to an end, how weights are drawn, chunks and caches of a recurrence.
 HARMLESS_OF = {
     "hunyuan_v1_dense": {"eod_token_id"},
-    "granitemoehybrid": {"mamba_chunk_size", "mamba_conv_bias", "mamba_d_conv", "mamba_d_head", "mamba_d_state", "mamba_expand",
-                         "mamba_n_groups", "mamba_n_heads", "mamba_proj_bias", "num_experts_per_tok", "time_step_limit"},
+    "falcon_h1": {"mamba_chunk_size", "num_logits_to_keep"},
+    "granitemoehybrid": {"mamba_chunk_size"},
+    "nemotron_h": {"chunk_size", "expand", "mamba_ssm_cache_dtype", "moe_shared_expert_overlap", "mtp_layers_block_type",
+                   "num_logits_to_keep", "num_nextn_predict_layers", "rescale_prenorm_residual", "residual_in_fp32",
+                   "time_step_floor", "time_step_max", "use_mamba_kernels"},
 }
-# Read, and used by no layer: shared_intermediate_size is the one of the MLP.
-UNUSED = {("granitemoehybrid", "intermediate_size")}
 WITH_TEXT_CONFIG = WRAPPERS | {"gemma3", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl"}
 _GEMMA4_EXPERTS = {"enable_moe_block": True, "num_experts": 4, "top_k_experts": 2, "moe_intermediate_size": 8}
 # Used only beside another key: (family, key) -> that key and value.
@@ -50,6 +51,7 @@ TOGETHER = {
     ("gemma4_unified_text", "num_global_key_value_heads"): {"attention_k_eq_v": True},
     ("deepseek_v2", "n_group"): {"topk_method": "group_limited_greedy", "n_group": 4, "topk_group": 2},
     ("deepseek_v2", "topk_group"): {"topk_method": "group_limited_greedy", "n_group": 4, "topk_group": 2},
+    ("falcon_h1", "mamba_expand"): {"mamba_d_ssm": None, "mamba_d_head": "auto"},
     ("smollm3", "sliding_window"): {"use_sliding_window": True},
     ("smollm3", "use_sliding_window"): {"sliding_window": 5},
     ("phi3", "original_max_position_embeddings"): {"rope_parameters": {
@@ -91,7 +93,7 @@ def plain(config):
 
 # What a config class has no usable default for.
 NEEDED = {"mistral3": {"text_config": {"model_type": "mistral"}},
-          "granitemoehybrid": {"layer_types": ["full_attention"] * 32, "num_local_experts": 0},
+          "granitemoehybrid": {"layer_types": ["linear_attention"] * 31 + ["full_attention"]},
           "deepseek_v2": {"num_experts_per_tok": 6},
           "glm4_moe": {"head_dim": 128},
           "lfm2_moe": {"layer_types": ["conv", "conv", "full_attention", "conv"] * 8}}
@@ -140,7 +142,7 @@ def test_every_key_is_used_or_refused_or_known_to_be_harmless(family, window):
         config |= {"global_head_dim": 512, "num_global_key_value_heads": None}
     silent, wrong = [], []
     for key, value in config.items():
-        if key in HARMLESS | HARMLESS_OF.get(family, set()) or (family, key) in UNUSED:
+        if key in HARMLESS | HARMLESS_OF.get(family, set()):
             continue
         before = config | TOGETHER.get((family, key), {})
         if key == "layer_types" and "sliding_window" in config:
@@ -179,6 +181,8 @@ def as_transformers_4(config):
     old["torch_dtype"] = old.pop("dtype", None)
     if "text_config" in old:
         return old | {"text_config": as_transformers_4(old["text_config"])}
+    if "rope_parameters" not in old:
+        return old
     rope = old.pop("rope_parameters")
     if "full_attention" in rope:
         full, sliding = rope["full_attention"], rope["sliding_attention"]
@@ -289,6 +293,19 @@ def test_unknown_means_error(change, message, window):
     ("qwen3_5_moe_text", {"norm_topk_prob": False}, "norm_topk_prob"),
     ("qwen3_next", {"num_experts_per_tok": 600}, "num_experts_per_tok"),
     ("lfm2_moe", {}, 'no key "layer_types"'),
+    ("nemotron_h", {"layers_block_type": ["mlp", "linear_attention"]}, "no layer has softmax attention"),
+    ("nemotron_h", {"layers_block_type": ["full_attention", "lstm"]}, 'unknown layer type "lstm"'),
+    ("nemotron_h", {"hybrid_override_pattern": "M*X"}, 'unknown letter "X"'),
+    ("nemotron_h", {"hybrid_override_pattern": "M*", "num_hidden_layers": 3}, "num_hidden_layers is 3"),
+    ("nemotron_h", {"n_groups": 3}, "not a multiple of n_groups"),
+    ("nemotron_h", {"time_step_limit": [0.0, 3.0]}, "time_step_limit"),
+    ("nemotron_h", {"n_shared_experts": 2}, "n_shared_experts"),
+    ("falcon_h1", {"ssm_multipliers": [1.0] * 4}, '"ssm_multipliers" has 4 numbers'),
+    ("falcon_h1", {"mamba_d_head": 9}, "mamba_d_head 9"),
+    ("falcon_h1", {"time_step_limit": [0.0, "much"]}, "two numbers are expected"),
+    ("granitemoehybrid", {}, "no layer has softmax attention"),
+    ("granitemoehybrid", {"num_hidden_layers": 1, "layer_types": ["conv"]}, 'unknown layer type "conv"'),
+    ("granitemoehybrid", {"num_hidden_layers": 1, "layer_types": ["mamba", "attention"]}, "layer_types has 2 entries"),
     ("lfm2", {"num_hidden_layers": 2, "full_attn_idxs": []}, "no layer has softmax attention"),
     ("qwen3_5", {"text_config": {"model_type": "qwen3_5_moe_text"}}, "qwen3_5_moe_text"),
     ("qwen3", {"layer_types": ["linear_attention"] * 32}, 'unknown layer type "linear_attention"'),
@@ -378,6 +395,25 @@ PUBLISHED = {
          "use_pos_enc": True, "vocab_size": 65536},
         lambda c: c["intermediate_size"] == 4608 and c["tie_word_embeddings"]
         and [i for i, layer in enumerate(c["layers"]) if layer["mixer"] == "attention"] == [2, 5, 8, 10, 12, 14]),
+    "Nemotron 3 Nano": (
+        {"model_type": "nemotron_h", "attention_bias": False, "chunk_size": 128, "conv_kernel": 4, "expand": 2, "head_dim": 128,
+         "hidden_size": 2688, "hybrid_override_pattern": "MEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEMEM*EMEMEMEME",
+         "intermediate_size": 1856, "mamba_head_dim": 64, "mamba_hidden_act": "silu", "mamba_num_heads": 64,
+         "mamba_proj_bias": False, "mlp_bias": False, "mlp_hidden_act": "relu2", "moe_intermediate_size": 1856,
+         "moe_shared_expert_intermediate_size": 3712, "n_group": 1, "n_groups": 8, "n_routed_experts": 128, "n_shared_experts": 1,
+         "norm_topk_prob": True, "num_attention_heads": 32, "num_experts_per_tok": 6, "num_hidden_layers": 52,
+         "num_key_value_heads": 2, "num_logits_to_keep": 1, "partial_rotary_factor": 1.0, "rescale_prenorm_residual": True,
+         "residual_in_fp32": False, "rope_theta": 10000, "routed_scaling_factor": 2.5, "sliding_window": None, "ssm_state_size": 128,
+         "time_step_floor": 0.0001, "time_step_max": 0.1, "time_step_min": 0.001, "topk_group": 1, "use_bias": False,
+         "use_conv_bias": True, "use_mamba_kernels": True, "vocab_size": 131072},
+        lambda c: [i for i, layer in enumerate(c["layers"]) if layer["mixer"] == "attention"] == [5, 12, 19, 26, 33, 42]
+        and c["layers"][0]["mixer"] == "mamba2" and not c["layers"][0]["mlp"] and c["layers"][1]["experts"] and c["ropes"] == []
+        and c["mamba2"]["min_step"] == 0.001),
+    "Falcon-H1 of 4.x": (
+        {"model_type": "falcon_h1", "attn_layer_indices": None, "head_dim": 64, "hidden_size": 1024, "mamba_chunk_size": 128,
+         "mamba_d_head": 64, "mamba_d_ssm": 1536, "mamba_n_heads": 24, "mamba_use_mlp": True, "rope_theta": 100000000000.0,
+         "rope_scaling": None, "projectors_bias": False, "time_step_limit": [0.0, {"__float__": "Infinity"}]},
+        lambda c: {layer["mixer"] for layer in c["layers"]} == {"attention_and_mamba2"} and c["mamba2"]["max_step"] is None),
     "a window that is switched off": (
         {"model_type": "qwen2", "use_sliding_window": False, "sliding_window": 131072, "max_window_layers": 28, "use_mrope": False},
         lambda c: all(layer["window"] is None for layer in c["layers"])),

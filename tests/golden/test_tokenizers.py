@@ -1,16 +1,19 @@
 """Token ids and places of `air inspect` against the `tokenizers` package: on bundled data with every tokenizer at hand, and on
 hostile strings. Folders of tokenizers are looked for beside the repository (../shared/tokenizers) and in AIR_TOKENIZERS."""
+import base64
 import gzip
 import json
 import os
 import random
+import re
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
 
-from air_runner import GSM8K, REPOSITORY, demo_model_folder, records, succeed, write_records
+from air_runner import GSM8K, REPOSITORY, demo_model_folder, fail, records, succeed, write_records
 
 SHARED = REPOSITORY.parent / "shared"
 HOSTILE_STRINGS = int(os.environ.get("AIR_HOSTILE_STRINGS", "400"))  # 20000 for the long run
@@ -148,6 +151,65 @@ def test_tokenizer_model_equals_tokenizer_json(folder, tmp_path):
     items = [{"text": hostile_string(rng, ["<s>", "</s>", "<unk>"]) + "x"} for _ in range(HOSTILE_STRINGS)]
     items += [json.loads(line) for line in GSM8K.read_text(encoding="utf-8").splitlines()]
     assert air_encodings(folder, items, tmp_path) == air_encodings(alone, items, tmp_path)
+
+
+TEKKEN_PATTERN = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|"
+                  r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}|"
+                  r" ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+
+
+def tekken():
+    """A tekken.json of every byte and the commonest pieces of words; the last two tokens of its list are beyond its size."""
+    words = re.findall(r" ?\w+", GSM8K.read_text(encoding="utf-8")) + [" straße Ångström naïve 漢字 가나"] * 3
+    pieces = Counter(word.encode()[i:i + n] for word in words for n in range(2, 7) for i in range(len(word.encode()) - n + 1))
+    tokens = [bytes([byte]) for byte in range(256)] + [piece for piece, _ in pieces.most_common(1200)]
+    special = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[TOOL_CALLS]"]
+    return {"config": {"pattern": TEKKEN_PATTERN, "num_vocab_tokens": len(tokens), "default_vocab_size": len(tokens) + 10 - 2,
+                       "default_num_special_tokens": 10, "version": "v7"},
+            "vocab": [{"rank": i, "token_bytes": base64.b64encode(token).decode(), "token_str": None} for i, token in enumerate(tokens)],
+            "special_tokens": [{"rank": i, "token_str": token, "is_control": True} for i, token in enumerate(special)][::-1],
+            "audio": {"sampling_rate": 16000}}
+
+
+def tekken_folder(folder, file):
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).symlink_to(demo_model_folder() / name)
+    (folder / "tekken.json").write_text(json.dumps(file), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.skipif(not demo_model_folder().is_dir(), reason="no demo model: scripts/setup.sh makes it")
+def test_tekken_is_read_as_transformers_converts_it(tmp_path):
+    """Where mistral-common is not installed, transformers makes merges of the ranks."""
+    transformers = pytest.importorskip("transformers")
+    folder = tekken_folder(tmp_path / "model", tekken())
+    expected = transformers.AutoTokenizer.from_pretrained(folder).backend_tokenizer
+    rng = random.Random(3)
+    texts = [hostile_string(rng, ["<s>", "[INST]", "[TOOL_CALLS]", "<SPECIAL_9>"]) + "x" for _ in range(HOSTILE_STRINGS)]
+    items = [json.loads(line) for line in GSM8K.read_text(encoding="utf-8").splitlines()]
+    texts += [item["prompt"] + "\n" + item["response"] for item in items]
+    got = air_encodings(folder, [{"text": text} for text in texts], tmp_path)
+    assert len(got) == len(texts)
+    for text, trace in zip(texts, got):
+        alike = (trace["ids"], trace["begin"]) == tuple(reference(expected, text))
+        assert alike or has_new_character(text), ascii(text)
+
+
+@pytest.mark.skipif(not demo_model_folder().is_dir(), reason="no demo model: scripts/setup.sh makes it")
+@pytest.mark.parametrize("change,message", [
+    (lambda file: file.pop("special_tokens"), "mistral-common"),
+    (lambda file: file["special_tokens"].pop(), 'the ranks must be 0, 1, …'),
+    (lambda file: file["vocab"][300].update(token_bytes="a*=="), "token 300 is not base64"),
+    (lambda file: file["config"].pop("pattern"), 'has no "pattern"'),
+    (lambda file: file["config"].update(default_vocab_size=3), "default_vocab_size"),
+])
+def test_a_tekken_that_is_not_one(change, message, tmp_path):
+    file = tekken()
+    change(file)
+    error = fail(4, "inspect", "--model", tekken_folder(tmp_path / "model", file), "--chat-template", "none",
+                 write_records(tmp_path / "in.jsonl", [{"text": "some text"}]))
+    assert message in error and "tekken.json" in error
 
 
 NOTE = {"content": "<|note|>", "lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": False}

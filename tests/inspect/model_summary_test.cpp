@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/temporary_folder.h"
+#include "support/tiny_mamba2.h"
 #include "support/tiny_model.h"
 
 namespace air {
@@ -63,6 +64,19 @@ TEST(ModelSummaryTest, GroupsLayersThatAreAlike) {
   ASSERT_EQ(groups.size(), 1);
   EXPECT_EQ(groups[0]["window"], 128);
   EXPECT_EQ(groups[0]["num_layers"], 3);
+}
+
+TEST(ModelSummaryTest, TellsMamba2LayersFromTheOthers) {
+  const test::TemporaryFolder folder;
+  test::TinyMamba2::one_by_one().write(folder.path());
+  const Json s = summarise_model(folder.path());
+  EXPECT_EQ(s["num_attention_layers"], 1);
+  EXPECT_EQ(s["mamba2"]["num_heads"], 16);
+  const std::string table = summary_table(s);
+  for (const char* part :
+       {"2 of them: Mamba-2, no MLP", "1 of them: all earlier tokens, no positions, no MLP",
+        "1 of them: no mixer", "16 heads of 8 in 1 groups, states of 32"})
+    EXPECT_NE(table.find(part), std::string::npos) << table;
 }
 
 }  // namespace

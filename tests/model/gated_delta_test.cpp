@@ -11,6 +11,8 @@
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
+#include "support/packed_texts.h"
+
 namespace air {
 namespace {
 
@@ -20,10 +22,6 @@ constexpr GatedDeltaConfig kSizes{.num_key_heads = 3,
                                   .value_head_dim = 10,
                                   .conv_width = 4,
                                   .norm_eps = 1e-6};
-const PackedSequences kSequences = {
-    {0, 70, 71, 134, 198, 263, 390, 393, 394, 494, 500, 502, 632, 633},
-    {-1, -1, -1, -1, -1, -1, 0, 0, 3, 1, -1, 10, 10}};
-
 struct Case {
   GatedDelta weights;
   DeltaInputs inputs;
@@ -77,15 +75,6 @@ struct Case {
   }
 };
 
-/// Packed rows of a sequence's whole text, its prefix first.
-std::vector<int64_t> rows_of_text(const PackedSequences& sequences, int64_t sequence) {
-  std::vector<int64_t> rows;
-  for (const int64_t part : {sequences.prefix_of(sequence), sequence})
-    for (int64_t i = 0; part >= 0 && i < sequences.length(part); ++i)
-      rows.push_back(sequences.begin(part) + i);
-  return rows;
-}
-
 void expect_equal(const Case& one, const PackedSequences& sequences,
                   const std::vector<ScanShape>& shapes, double tolerance) {
   std::vector<at::Tensor> found;
@@ -94,8 +83,8 @@ void expect_equal(const Case& one, const PackedSequences& sequences,
   for (int64_t sequence = 0; sequence < sequences.size(); ++sequence)
     for (int64_t head = 0; head < kSizes.num_value_heads; ++head) {
       const int64_t length = sequences.length(sequence), before = sequences.prefix_length(sequence);
-      const at::Tensor expected =
-          one.token_by_token(rows_of_text(sequences, sequence), head).narrow(0, before, length);
+      const at::Tensor expected = one.token_by_token(test::rows_of_text(sequences, sequence), head)
+                                      .narrow(0, before, length);
       for (size_t i = 0; i < shapes.size(); ++i) {
         const at::Tensor of_head = found[i][head / r]
                                        .narrow(0, sequences.begin(sequence), length)
@@ -111,7 +100,7 @@ const std::vector<ScanShape> kCpuShape = {ScanShape::for_device(at::kCPU)};
 // The last three: groups of many sequences and heads, as on an accelerator; segments that end
 // inside a sequence; one chunk at a time.
 TEST(GatedDeltaTest, ChunksEqualTheRecurrenceWhateverTheShapeOfTheWork) {
-  expect_equal(Case(kSequences), kSequences,
+  expect_equal(Case(test::packed_texts()), test::packed_texts(),
                {kCpuShape[0], ScanShape::for_device(at::kCUDA), {100, 3, 2, 4}, {1, 1, 1, 1}},
                1e-5);
 }

@@ -16,6 +16,7 @@
 #include "support/tiny_gemma4.h"
 #include "support/tiny_hybrid.h"
 #include "support/tiny_latent.h"
+#include "support/tiny_mamba2.h"
 #include "support/tiny_model.h"
 
 namespace air {
@@ -118,6 +119,10 @@ TEST(PassCostTest, OfSharedKeysAndEmbeddingsOfEachLayer) {
 }
 
 TEST(PassCostTest, OfLatentAttention) { expect_costs(test::TinyLatent()); }
+
+TEST(PassCostTest, OfMamba2) { expect_costs(test::TinyMamba2::one_by_one()); }
+
+TEST(PassCostTest, OfMamba2BesideAttention) { expect_costs(test::TinyMamba2::side_by_side()); }
 
 TEST(PassCostTest, OfExpertsBesideTheMlp) { expect_costs(test::TinyGemma4::experts()); }
 

@@ -15,6 +15,7 @@ namespace air {
   ROW(deepseek_v3) \
   ROW(ernie4_5) \
   ROW(exaone4) \
+  ROW(falcon_h1) \
   ROW(gemma) \
   ROW(gemma2) \
   ROW(gemma3) \
@@ -39,6 +40,7 @@ namespace air {
   ROW(mistral) \
   ROW(mistral3) \
   ROW(mixtral) \
+  ROW(nemotron_h) \
   ROW(olmo2) \
   ROW(olmo3) \
   ROW(olmo_hybrid) \

@@ -251,56 +251,6 @@ static ModelConfig read_smollm3(ConfigReader& reader) {
 
 Family smollm3_family() { return {"smollm3", read_smollm3}; }
 
-static ModelConfig read_granite(ConfigReader& reader) {
-  ModelConfig config = read_llama_like(reader, {32000, 4096, 11008, 32, 32, {}, {}, 2048});
-  config.mlp_bias = reader.boolean("mlp_bias", false);
-  config.embedding_multiplier = reader.number("embedding_multiplier", 1.0);
-  config.residual_multiplier = reader.number("residual_multiplier", 1.0);
-  config.attention_scale = reader.number("attention_multiplier", 1.0);
-  const double scaling = reader.number("logits_scaling", 1.0);
-  if (scaling == 0) reader.fail("\"logits_scaling\" is 0");
-  config.logit_multiplier = 1.0 / scaling;
-  return config;
-}
-
-Family granite_family() { return {"granite", read_granite}; }
-
-/// Granite 4 without Mamba-2 layers and without experts.
-static ModelConfig read_granitemoehybrid(ConfigReader& reader) {
-  const char* key = reader.has("layer_types") ? "layer_types" : "layers_block_type";
-  const std::vector<std::string> types = reader.strings(key);
-  for (const std::string& type : types)
-    if (type != "attention" && type != "full_attention")
-      reader.fail(std::string(key) + " has \"" + type + "\": a hybrid",
-                  "air knows the dense models of this type, whose layers are all attention");
-  if (types.empty()) reader.fail("no key \"layer_types\": all its layers would be Mamba-2");
-  if (reader.integer("num_local_experts", 8) != 0)
-    reader.fail("\"num_local_experts\" is not 0: experts beside a shared MLP are not supported");
-  ModelConfig config = read_granite(reader);
-  if (types.size() != config.layers.size())
-    reader.fail(std::string(key) + " has " + std::to_string(types.size()) +
-                " entries, num_hidden_layers is " + std::to_string(config.num_hidden_layers));
-  config.intermediate_size = reader.integer("shared_intermediate_size", 1024);
-  const std::string positions = reader.string("position_embedding_type", "nope");
-  if (positions != "rope" && positions != "nope")
-    reader.fail("unknown position_embedding_type \"" + positions + "\"", "known: rope, nope");
-  if (positions == "nope")
-    for (LayerConfig& layer : config.layers) layer.rope = std::nullopt;
-  reader.harmless({"num_experts_per_tok", "mamba_n_heads", "mamba_n_groups", "mamba_d_state",
-                   "mamba_d_head", "mamba_d_conv", "mamba_expand", "mamba_chunk_size",
-                   "mamba_conv_bias", "mamba_proj_bias", "time_step_limit", "time_step_min",
-                   "time_step_max", "normalization_function", "init_method"});
-  reader.expect("mlp_bias", false);
-  return config;
-}
-
-constexpr TensorNames kGraniteHybridNames = {.gate_up_proj = "shared_mlp.input_linear",
-                                             .down_proj = "shared_mlp.output_linear"};
-
-Family granitemoehybrid_family() {
-  return {"granitemoehybrid", read_granitemoehybrid, kGraniteHybridNames};
-}
-
 static ModelConfig read_seed_oss(ConfigReader& reader) {
   ModelConfig config = read_llama_like(reader, {155136, 4096, 27648, 64, 80, 8, 128, 524288},
                                        {.attention_bias = true});
