@@ -54,6 +54,8 @@ void count_products(const at::RecordFunction& function) {
   };
   if (name == "mkldnn::_linear_pointwise" || name == "aten::linear")
     counted_flops += 2 * size(0, 0) * size(0, 1) * size(1, 0);
+  if (name == "air::panel_linear")
+    counted_flops += 2 * size(0, 0) * size(0, 1) * size(1, 0) * size(1, 2);
   if (name == "aten::bmm") counted_flops += 2 * size(0, 0) * size(0, 1) * size(0, 2) * size(1, 2);
   if (name == "aten::baddbmm" || name == "aten::baddbmm_")
     counted_flops += 2 * size(1, 0) * size(1, 1) * size(1, 2) * size(2, 2);
