@@ -4,10 +4,10 @@
 
 FILE:N takes the first N traces of a file that are no longer than --max-length. The contenders run in turn (transformers one
 trace at a time, air, air in bfloat16, and, as often as --padded-runs says, transformers in padded batches of 8 sorted by
-length); with --peers also transformers in bfloat16 and CTranslate2's score_batch (requirements-bench.txt), as often as
---peer-runs says. Each is a process of its own with the same number of threads, timed from its first batch to its last loss,
-and does two passes, of the model and of the model with its heads masked. All must find the same losses, those in bfloat16 to
-1 %. Writes README.md and raw.csv into FOLDER.
+length); with --peers also transformers in bfloat16 and through torch.compile, CTranslate2's score_batch and OpenVINO
+(requirements-bench.txt), as often as --peer-runs says. Each is a process of its own with the same number of threads, timed from
+its first batch to its last loss, and does two passes, of the model and of the model with its heads masked. All must find the
+same losses, those in bfloat16 to 1 %. Writes README.md and raw.csv into FOLDER.
 """
 import argparse
 import csv
@@ -25,7 +25,7 @@ from air_cli import ROOT, air_binary, clean_environment
 
 
 def matrix_product_gflops(config, threads):
-    """Rates of the MLP's product with 2,048 rows: oneDNN's (which air uses) in float32, that of torch.nn.functional.linear, and
+    """Rates of the MLP's product with 2,048 rows: oneDNN's (whose micro kernels air uses) in float32, that of torch.nn.functional.linear, and
     oneDNN's in bfloat16."""
     import torch
     torch.set_num_threads(threads)
@@ -53,7 +53,7 @@ def visible_pairs(n, window):
 
 def needed_flops(config, traces, heads):
     """Multiply-adds, counted twice, of what scoring needs: layers below the first masked one once, the others twice, the
-    head for response rows of both models; attention counted by the keys that are visible."""
+    head and the last layer's part after attention for response rows; attention counted by the keys that are visible."""
     hidden, inner, size = config["hidden_size"], config["intermediate_size"], config["head_dim"]
     q, kv = config["num_attention_heads"] * size, config["num_key_value_heads"] * size
     layer = 2 * (hidden * (q + 2 * kv) + q * hidden + 3 * hidden * inner)
@@ -66,6 +66,7 @@ def needed_flops(config, traces, heads):
             pairs = visible_pairs(n, config["sliding_window"] if kind == "sliding_attention" else 0)
             flops += (1 if index < first else 2) * (n * layer + 4 * q * pairs)
         flops += 2 * response * 2 * hidden * config["vocab_size"]
+        flops -= (1 if layers - 1 < first else 2) * (n - response) * 2 * (q * hidden + 3 * hidden * inner)
     return flops
 
 
@@ -110,7 +111,7 @@ def main():
     parser.add_argument("--heads", required=True)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--padded-runs", type=int, default=1)
-    parser.add_argument("--peers", action="store_true", help="also transformers in bfloat16 and CTranslate2")
+    parser.add_argument("--peers", action="store_true", help="also transformers in bfloat16 and compiled, CTranslate2, OpenVINO")
     parser.add_argument("--peer-runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--max-length", type=int, default=2048)
@@ -138,12 +139,15 @@ def main():
     free_gib = int(next(line for line in open("/proc/meminfo") if line.startswith("MemAvailable")).split()[1]) / 2**20
     padded_runs = args.padded_runs if padded_gib < 0.9 * free_gib else 0
     batch_1, padded, half = "transformers, batch 1", "transformers, padded batches of 8", "air, bfloat16"
+    compiled, ctranslate2, openvino = "transformers, batch 1, compiled", "CTranslate2, batches by tokens", "OpenVINO, batch 1"
     peer_runs = args.peer_runs if args.peers else 0
     # (contender, how often, how, relative difference of its losses that is allowed)
     contenders = [(batch_1, args.runs, lambda: transformers(1), 1e-5), ("air", args.runs, air, 1e-5),
                   (half, args.runs, lambda: air("bfloat16"), 1e-2), (padded, padded_runs, lambda: transformers(8), 1e-5),
                   ("transformers, batch 1, bfloat16", peer_runs, lambda: transformers(1, "bfloat16"), 1e-2),
-                  ("CTranslate2, batches by tokens", peer_runs, lambda: peer("bench_ctranslate2.py"), 2e-5)]
+                  (compiled, peer_runs, lambda: peer("bench_transformers.py", "--compile"), 1e-5),
+                  (ctranslate2, peer_runs, lambda: peer("bench_ctranslate2.py"), 2e-5),
+                  (openvino, peer_runs, lambda: peer("bench_openvino.py"), 2e-5)]
     results, ceilings = {name: [] for name, *_ in contenders}, []
     for i in range(max(args.runs, padded_runs, peer_runs)):
         ceilings.append(matrix_product_gflops(config, args.threads))
@@ -194,7 +198,8 @@ def main():
         csv.writer(file).writerows([("contender", "run", "num_tokens", "seconds", "tokens_per_second", "peak_memory_bytes"), *rows])
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
     versions = "torch " + version("torch") + ", transformers " + version("transformers")
-    versions += ", CTranslate2 " + results["CTranslate2, batches by tokens"][0]["version"] if peer_runs else ""
+    if peer_runs:
+        versions += f", CTranslate2 {results[ctranslate2][0]['version']}, OpenVINO {results[openvino][0]['version']}"
     summary.append(versions)
     command = " ".join(["scripts/bench.sh", "--model", Path(args.model).name, "--heads", args.heads,
                         *(Path(source).name for source in args.traces), "--runs", str(args.runs),

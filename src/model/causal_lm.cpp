@@ -57,6 +57,17 @@ std::optional<ScanPlan> scan_plan_of(const ModelConfig& config, const PackedSequ
   return make_scan_plan(sequences, width, device, ScanShape::for_device(device));
 }
 
+/// The rows of all variants, one variant after another, and the first row as often as fills up what
+/// the device wants. @param rows of one variant   @return [M · R + some] int64
+at::Tensor rows_of_variants(const std::vector<int64_t>& rows, int64_t num_tokens,
+                            int64_t num_variants, at::Device device) {
+  std::vector<int64_t> all;
+  for (int64_t variant = 0; variant < num_variants; ++variant)
+    for (const int64_t row : rows) all.push_back(variant * num_tokens + row);
+  all.resize(aligned_rows(static_cast<int64_t>(all.size()), device), rows.front());
+  return upload(at::tensor(all, at::TensorOptions().dtype(at::kLong)), device);
+}
+
 /// The states before the first layer. On the CPU they are float32 whatever the model's dtype is:
 /// what layers add to them is small, and would be rounded to their size.
 at::Tensor embed(const at::Tensor& embed_tokens, const at::Tensor& ids, const ModelConfig& config) {
@@ -171,6 +182,7 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
       options.mask != nullptr ? options.mask->fork_layer() : config_.num_hidden_layers;
 
   Rows rows = first_rows(batch, embed_tokens_, config_);
+  const bool drops_rows = !options.output_rows.empty() && can_drop_rows(config_.layers.back());
   for (int64_t index = 0; index < config_.num_hidden_layers; ++index) {
     const DecoderLayer& layer = layers_[index];
     if (index == fork && num_variants > 1) rows.fork(num_variants, config_);
@@ -186,6 +198,12 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
                          .num_variants = rows.num_variants,
                          .mask = index >= fork ? options.mask : nullptr,
                          .index = index};
+    // Nothing reads the other rows of the last layer's output.
+    if (index + 1 == config_.num_hidden_layers && drops_rows) {
+      context.output_rows =
+          rows_of_variants(options.output_rows, batch.num_tokens(), rows.num_variants, device());
+      if (rows.tokens.ids.defined()) rows.tokens = rows.tokens.at(context.output_rows);
+    }
     if (options.observer)
       context.observer = [&](const at::Tensor& q, const at::Tensor& k) {
         const int64_t tokens = given.num_tokens();
@@ -195,15 +213,16 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
       };
     apply_decoder_layer(layer, rows.x, context);
   }
+  at::Tensor x = rows.x;
   const int64_t variants_here = rows.num_variants;
-  at::Tensor x = rows.x.view({variants_here, batch.num_tokens(), config_.hidden_size});
-  if (!options.output_rows.empty()) {
-    const at::Tensor rows =
-        upload(at::tensor(options.output_rows, at::TensorOptions().dtype(at::kLong)), device());
-    x = x.index_select(1, rows);
-  } else if (given.num_tokens() < batch.num_tokens()) {
+  const auto num_rows = static_cast<int64_t>(options.output_rows.size());
+  if (num_rows > 0 && !drops_rows)
+    x = x.index_select(
+        0, rows_of_variants(options.output_rows, batch.num_tokens(), variants_here, device()));
+  if (num_rows > 0) x = x.narrow(0, 0, variants_here * num_rows);
+  x = x.view({variants_here, -1, config_.hidden_size});
+  if (num_rows == 0 && given.num_tokens() < batch.num_tokens())
     x = x.narrow(1, 0, given.num_tokens());
-  }
   x = apply_norm(x, norm_, config_.norm).to(dtype());
   // The multiplier of the logits belongs to the product with lm_head: taken here, nothing after has
   // to know of it.

@@ -321,9 +321,18 @@ AttentionSpec attention_spec(const DecoderLayer& layer, const ModelConfig& confi
           .sinks = layer.sinks};
 }
 
+bool can_drop_rows(const LayerConfig& layer) {
+  return layer.mixer == Mixer::kAttention || layer.mixer == Mixer::kNone;
+}
+
 void apply_decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerContext& context) {
   const ModelConfig& config = context.config;
-  const Mixed mixed = mix(layer, x, context);
+  Mixed mixed = mix(layer, x, context);
+  if (context.output_rows.defined()) {
+    AIR_CHECK(can_drop_rows(context.layer()));
+    x = x.index_select(0, context.output_rows);
+    if (mixed.defined()) mixed.other = mixed.other.index_select(0, context.output_rows);
+  }
   const bool has_experts = !layer.experts.experts.empty();
   AIR_CHECK(!(has_experts && config.parallel_blocks));
   for_row_blocks(x.size(0), x.device(), [&](int64_t begin, int64_t length) {

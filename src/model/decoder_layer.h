@@ -59,12 +59,15 @@ struct LayerContext {
   const PackedSequences& sequences;     ///< of all rows, M · B
   const RopeTable* rope = nullptr;      ///< of all rows; null: this layer has no positions
   const ScanPlan* scan = nullptr;       ///< of all rows; null: the model has no recurrent layers
-  const TokenInputs* tokens = nullptr;  ///< of all rows; null: no layer reads them
+  const TokenInputs* tokens = nullptr;  ///< of the output's rows; null: no layer reads them
   const KeyValues* borrowed = nullptr;  ///< of an earlier layer; null: the layer has its own
   KeyValues* lent = nullptr;  ///< where the layer leaves its own for later ones; null: nobody reads
   int64_t num_variants = 1;   ///< M at this layer: 1 below the fork
   const HeadMask* mask = nullptr;  ///< null below the fork
   int64_t index = 0;               ///< of this layer
+  /// [R] int64: the rows whose output is asked for; undefined: all. Of a layer whose mixer is
+  /// attention, or which has none (can_drop_rows).
+  at::Tensor output_rows;
   /// When set: called with q [N, H, D] and k [N, K, D] after RoPE, before masking. A layer without
   /// attention does not call it.
   std::function<void(const at::Tensor& q, const at::Tensor& k)> observer;
@@ -72,7 +75,11 @@ struct LayerContext {
   const LayerConfig& layer() const { return config.layers[index]; }
 };
 
-/// @param x [M · N, hidden_size], changed in place to the block's output.
+/// Whether the layer can work on fewer rows after its mixer.
+bool can_drop_rows(const LayerConfig& layer);
+
+/// @param x [M · N, hidden_size], becomes the block's output, [M · N or R, hidden_size]; its memory
+/// is written into.
 void apply_decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerContext& context);
 
 /// What attention does in layer `index`.

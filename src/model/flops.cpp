@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "model/decoder_layer.h"
 #include "model/scan_plan.h"
 
 namespace air {
@@ -100,12 +101,9 @@ int64_t mixer_width(const ModelConfig& config, const LayerConfig& layer) {
   return 0;
 }
 
-/// Of one token in one layer, attention's scores and values apart.
-double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
+/// Of one token in the feed-forward part of one layer, and in what comes after it.
+double mlp_flops(const ModelConfig& config, const LayerConfig& layer) {
   const auto hidden = static_cast<double>(config.hidden_size);
-  const double mixer = layer.has_heads() && config.latent.kv_rank > 0
-                           ? latent_products(config, layer.attention)
-                           : hidden * static_cast<double>(mixer_width(config, layer));
   const double matrices = config.mlp_gate ? 3 : 2;
   const ExpertConfig& experts = config.experts;
   const auto chosen = static_cast<double>(experts.num_experts_per_tok * experts.intermediate_size);
@@ -119,7 +117,24 @@ double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
     mlp += matrices * hidden * static_cast<double>(layer.mlp_factor * config.intermediate_size);
   // The projection of the model's embedding, the gate, the projection back.
   const double per_layer_input = 3 * hidden * static_cast<double>(config.per_layer_input.size);
-  return 2 * (mixer + mlp + per_layer_input);
+  return 2 * (mlp + per_layer_input);
+}
+
+/// Of one token in one layer, attention's scores and values apart.
+double layer_flops(const ModelConfig& config, const LayerConfig& layer) {
+  const double mixer = layer.has_heads() && config.latent.kv_rank > 0
+                           ? latent_products(config, layer.attention)
+                           : static_cast<double>(config.hidden_size * mixer_width(config, layer));
+  return 2 * mixer + mlp_flops(config, layer);
+}
+
+/// Of one token in one layer, what only rows whose output is asked for pass: o_proj and its gate,
+/// and the MLP.
+double droppable_flops(const ModelConfig& config, const LayerConfig& layer) {
+  if (!can_drop_rows(layer)) return 0;
+  const int64_t width =
+      layer.has_heads() ? (config.attention_gate ? 2 : 1) * layer.attention.out_size() : 0;
+  return 2 * static_cast<double>(config.hidden_size * width) + mlp_flops(config, layer);
 }
 
 }  // namespace
@@ -137,8 +152,10 @@ double forward_flops(const ModelConfig& config, const PackedSequences& sequences
   double flops = 0;
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const LayerConfig& layer = config.layers[i];
-    const double once =
+    double once =
         tokens * layer_flops(config, layer) + attention_flops_of(config, layer, sequences);
+    if (i + 1 == config.num_hidden_layers && output_rows > 0)
+      once -= (tokens - static_cast<double>(output_rows)) * droppable_flops(config, layer);
     flops += once * static_cast<double>(i < fork_layer ? 1 : num_variants);
   }
   return flops + 2 * static_cast<double>(config.hidden_size * config.vocab_size) *

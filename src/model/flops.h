@@ -8,9 +8,9 @@ namespace air {
 
 /// Floating-point operations (a multiply-add counts as two) of the matrix products that a pass over
 /// a batch needs: layers below `fork_layer` once, the others for each variant, attention for
-/// visible keys only, recurrences as their chunks are computed, lm_head for `output_rows` of each
-/// variant. Norms, activations and softmax are
-/// left out, as is customary.
+/// visible keys only, recurrences as their chunks are computed, lm_head and the last layer's part
+/// after attention for `output_rows` of each variant (0: no lm_head, and all rows). Norms,
+/// activations and softmax are left out, as is customary.
 double forward_flops(const ModelConfig& config, const PackedSequences& sequences,
                      int64_t output_rows, int64_t fork_layer, int64_t num_variants);
 

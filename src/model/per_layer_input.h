@@ -31,6 +31,9 @@ struct TokenInputs {
   TokenInputs rows(int64_t begin, int64_t length) const {
     return {ids.narrow(0, begin, length), embedded.narrow(0, begin, length)};
   }
+  TokenInputs at(const at::Tensor& places) const {
+    return {ids.index_select(0, places), embedded.index_select(0, places)};
+  }
 };
 
 /// What a layer adds to its output. @param output [rows, hidden]   @param tokens of these rows

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "model/kernels/weight_panels.h"
 #include "model/mxfp4.h"
 #include "model/weight_upload.h"
 
@@ -94,6 +95,15 @@ at::Tensor WeightReader::materialize(const at::Tensor& view, const std::string& 
   return owned;
 }
 
+at::Tensor WeightReader::materialize_weight(const at::Tensor& view, const std::string& name) {
+  if (!device_.is_cpu() || !suits_panels(view, dtype_)) return materialize(view, name, dtype_);
+  num_parameters_ += view.numel();
+  num_bytes_ += view.numel() * c10::elementSize(dtype_);
+  const at::Tensor panels = weight_in_panels(view, dtype_);
+  checkpoint_.release_pages(name);
+  return panels;
+}
+
 at::Tensor WeightReader::tensor(const std::string& name, at::IntArrayRef shape) {
   return materialize(checkpoint_.view(name, shape), name, dtype_);
 }
@@ -104,11 +114,11 @@ Linear WeightReader::linear(const std::string& name, int64_t out, int64_t in, bo
 
 Linear WeightReader::rows_of(const std::string& name, RowRange rows, int64_t in, bool bias) {
   const auto part = [&](const std::string& tensor_name, at::IntArrayRef shape) {
-    return materialize(checkpoint_.view(tensor_name, shape).narrow(0, rows.begin, rows.count),
-                       tensor_name, dtype_);
+    return checkpoint_.view(tensor_name, shape).narrow(0, rows.begin, rows.count);
   };
-  Linear linear{part(name + ".weight", {rows.of_all, in}), {}};
-  if (bias) linear.bias = part(name + ".bias", {rows.of_all});
+  const std::string weight = name + ".weight", bias_name = name + ".bias";
+  Linear linear{materialize_weight(part(weight, {rows.of_all, in}), weight), {}};
+  if (bias) linear.bias = materialize(part(bias_name, {rows.of_all}), bias_name, dtype_);
   return linear;
 }
 
@@ -160,7 +170,9 @@ at::Tensor WeightReader::embed_tokens() {
 Linear WeightReader::lm_head() {
   const std::string name = lm_head_name(checkpoint_, config_.names);
   if (config_.tie_word_embeddings) return tied_lm_head(name);
-  return linear(name, config_.vocab_size, config_.hidden_size, config_.lm_head_bias);
+  Linear head{tensor(name + ".weight", {config_.vocab_size, config_.hidden_size}), {}};
+  if (config_.lm_head_bias) head.bias = tensor(name + ".bias", {config_.vocab_size});
+  return head;
 }
 
 Linear WeightReader::tied_lm_head(const std::string& name) {
@@ -292,18 +304,16 @@ void WeightReader::read_gated_queries(const AttentionSizes& sizes, DecoderLayer&
   AIR_CHECK(sizes.head_dim == sizes.v_head_dim);
   const std::string name = layer_ + config_.names.q_proj;
   const int64_t rows = 2 * sizes.q_size();
-  const auto half = [&](int64_t index, const std::string& tensor_name, const at::Tensor& both) {
-    const at::Tensor part =
-        both.unflatten(0, {sizes.num_heads, 2, sizes.head_dim}).select(1, index).flatten(0, 1);
-    return materialize(part, tensor_name, dtype_);
+  const auto half = [&](int64_t index, const at::Tensor& both) {
+    return both.unflatten(0, {sizes.num_heads, 2, sizes.head_dim}).select(1, index).flatten(0, 1);
   };
   const at::Tensor weight = checkpoint_.view(name + ".weight", {rows, config_.hidden_size});
-  layer.q_proj.weight = half(0, name + ".weight", weight);
-  layer.output_gate.weight = half(1, name + ".weight", weight);
+  layer.q_proj.weight = materialize_weight(half(0, weight), name + ".weight");
+  layer.output_gate.weight = materialize_weight(half(1, weight), name + ".weight");
   if (!config_.qkv_bias) return;
   const at::Tensor bias = checkpoint_.view(name + ".bias", {rows});
-  layer.q_proj.bias = half(0, name + ".bias", bias);
-  layer.output_gate.bias = half(1, name + ".bias", bias);
+  layer.q_proj.bias = materialize(half(0, bias), name + ".bias", dtype_);
+  layer.output_gate.bias = materialize(half(1, bias), name + ".bias", dtype_);
 }
 
 // What the recurrence is sensitive to stays in float32 whatever the model's dtype is.

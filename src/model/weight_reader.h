@@ -19,8 +19,8 @@ std::string decoder_prefix(const Checkpoint& checkpoint, const TensorNames& name
 /// The name of lm_head in this checkpoint, without ".weight"; the family's first where it has none.
 std::string lm_head_name(const Checkpoint& checkpoint, const TensorNames& names);
 
-/// Every tensor is copied once, out of the mapped file into its final dtype; one that needs no
-/// change stays where it lies.
+/// Every tensor is copied once, out of the mapped file into its final dtype and layout; one that
+/// needs no change stays where it lies.
 class WeightReader {
  public:
   /// @param device at::kMeta: names, shapes and dtypes are checked, nothing is read.
@@ -43,6 +43,8 @@ class WeightReader {
 
  private:
   at::Tensor materialize(const at::Tensor& view, const std::string& name, at::ScalarType dtype);
+  /// Of a linear map, as its products read it.
+  at::Tensor materialize_weight(const at::Tensor& view, const std::string& name);
   at::Tensor tensor(const std::string& name, at::IntArrayRef shape);
   Linear linear(const std::string& name, int64_t out, int64_t in, bool bias);
   /// Rows of a matrix that holds several.

@@ -101,9 +101,9 @@ void WeightReader::read_stacked_experts(const std::string& name, DecoderLayer& l
   const at::Tensor down = checkpoint_.view(down_name, {count, hidden, inner});
   for (int64_t i = 0; i < count; ++i)
     layer.experts.experts.push_back(
-        {{materialize(gate_up[i].narrow(0, 0, inner), gate_up_name, dtype_), {}},
-         {materialize(gate_up[i].narrow(0, inner, inner), gate_up_name, dtype_), {}},
-         {materialize(down[i], down_name, dtype_), {}}});
+        {{materialize_weight(gate_up[i].narrow(0, 0, inner), gate_up_name), {}},
+         {materialize_weight(gate_up[i].narrow(0, inner, inner), gate_up_name), {}},
+         {materialize_weight(down[i], down_name), {}}});
 }
 
 // gpt_oss: input before output, [E, hidden, 2 · inner], gate and up taking turns.
@@ -118,11 +118,11 @@ void WeightReader::read_interleaved_experts(const std::string& name, DecoderLaye
   for (int64_t i = 0; i < count; ++i) {
     const at::Tensor both = gate_up[i].t();  // [2 · inner, hidden]
     layer.experts.experts.push_back(
-        {{materialize(both.slice(0, 0, 2 * inner, 2), gate_up_name, dtype_),
+        {{materialize_weight(both.slice(0, 0, 2 * inner, 2), gate_up_name),
           materialize(gate_up_bias[i].slice(0, 0, 2 * inner, 2), gate_up_name + "_bias", dtype_)},
-         {materialize(both.slice(0, 1, 2 * inner, 2), gate_up_name, dtype_),
+         {materialize_weight(both.slice(0, 1, 2 * inner, 2), gate_up_name),
           materialize(gate_up_bias[i].slice(0, 1, 2 * inner, 2), gate_up_name + "_bias", dtype_)},
-         {materialize(down[i].t(), down_name, dtype_),
+         {materialize_weight(down[i].t(), down_name),
           materialize(down_bias[i], down_name + "_bias", dtype_)}});
   }
 }
@@ -142,7 +142,7 @@ void WeightReader::read_mxfp4_experts(const std::string& name, DecoderLayer& lay
   const auto unpacked = [&](const Mxfp4Matrix& matrix, int64_t expert, int64_t first,
                             int64_t step) {
     const at::Tensor wide = unpack_mxfp4(matrix, expert, first, step, device_);
-    return materialize(wide, matrix.name + "_blocks", dtype_);
+    return materialize_weight(wide, matrix.name + "_blocks");
   };
   for (int64_t i = 0; i < count; ++i)
     layer.experts.experts.push_back(

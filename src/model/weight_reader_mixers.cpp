@@ -30,7 +30,7 @@ void WeightReader::read_latent_attention(const AttentionSizes& sizes, DecoderLay
                                  .unflatten(0, {sizes.num_heads, of_head});
     std::vector<at::Tensor> pieces;
     for (const auto& [begin, length] : parts) pieces.push_back(heads.narrow(1, begin, length));
-    return Linear{materialize(at::cat(pieces, 1).flatten(0, 1), name, dtype_), {}};
+    return Linear{materialize_weight(at::cat(pieces, 1).flatten(0, 1), name), {}};
   };
   latent.q_up =
       of_heads(q_name + ".weight", sizes.head_dim, q_input, {{fixed, turning}, {0, fixed}});
@@ -48,15 +48,18 @@ void WeightReader::read_delta_projections(DecoderLayer& layer) {
   const auto part = [&](const char* name, int64_t rows) {
     return linear(layer_ + name, rows, config_.hidden_size, false);
   };
+  const auto rows_to_join = [&](const char* name, int64_t rows) {
+    return tensor(layer_ + name + ".weight", {rows, config_.hidden_size});
+  };
   if (names.qkv_proj != nullptr)
     layer.delta.qkv_proj = part(names.qkv_proj, sizes.channels());
   else
-    layer.delta.qkv_proj.weight = at::cat({part(names.q_proj, sizes.key_size()).weight,
-                                           part(names.k_proj, sizes.key_size()).weight,
-                                           part(names.v_proj, sizes.value_size()).weight});
+    layer.delta.qkv_proj.weight = at::cat({rows_to_join(names.q_proj, sizes.key_size()),
+                                           rows_to_join(names.k_proj, sizes.key_size()),
+                                           rows_to_join(names.v_proj, sizes.value_size())});
   layer.output_gate = part(names.z_proj, sizes.value_size());
-  layer.delta.rates_proj.weight = at::cat({part(names.b_proj, sizes.num_value_heads).weight,
-                                           part(names.a_proj, sizes.num_value_heads).weight});
+  layer.delta.rates_proj.weight = at::cat({rows_to_join(names.b_proj, sizes.num_value_heads),
+                                           rows_to_join(names.a_proj, sizes.num_value_heads)});
 }
 
 // qwen3_next: of each key head its query, its key, its values and their gates; of each key head the

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "model/kernels/row_kernels.h"
+#include "model/kernels/weight_panels.h"
 
 namespace air {
 namespace {
@@ -122,6 +123,32 @@ TEST(KernelsTest, LinearEqualsAten) {
   expect_near(tested().linear(x, neither, bias), aten_kernels().linear(x, neither, bias));
 }
 
+// Rows that are no multiple of a step, and sums that are made in several.
+TEST(KernelsTest, PanelsEqualAten) {
+  Random random;
+  for (const auto& [out, in] : {std::pair<int64_t, int64_t>{64, 20}, {192, 67}, {128, 2100}}) {
+    const at::Tensor weight = random({out, in}) / std::sqrt(static_cast<double>(in)),
+                     bias = random({out});
+    if (!suits_panels(weight, at::kFloat)) GTEST_SKIP() << "no AVX-512";
+    const at::Tensor laid_out = weight_in_panels(weight, at::kFloat);
+    EXPECT_TRUE(in_panels(laid_out));
+    for (const int64_t rows : {1, 95, 256}) {
+      const at::Tensor x = random({rows, in});
+      expect_near(tested().linear(x, laid_out, bias), aten_kernels().linear(x, weight, bias));
+      expect_near(tested().linear(x, laid_out, {}), aten_kernels().linear(x, weight, {}));
+    }
+  }
+}
+
+TEST(KernelsTest, PanelsAreOfSomeSizesAndDtypes) {
+  Random random;
+  EXPECT_EQ(suits_panels(random({64, 21}), at::kFloat), has_panel_products(at::kFloat));
+  EXPECT_EQ(suits_panels(random({64, 20}), at::kBFloat16), has_panel_products(at::kBFloat16));
+  EXPECT_FALSE(suits_panels(random({65, 20}), at::kFloat));
+  EXPECT_FALSE(suits_panels(random({64, 21}), at::kBFloat16));
+  EXPECT_FALSE(suits_panels(random({64, 20}), at::kDouble));
+}
+
 TEST(KernelsTest, AttentionEqualsAten) {
   Random random;
   const PackedSequences sequences = {{0, 90, 160, 230, 301}, {-1, 0, -1, 2}};
@@ -185,14 +212,20 @@ TEST(KernelsTest, HalvesAreRoundedOnce) {
 TEST(KernelsTest, HalfProductsSumInFloat) {
   Random random;
   for (const Half& half : kHalves) {
-    // The last has an odd number of columns and more rows than are widened at a time.
-    for (const auto& [out, in] : {std::pair<int64_t, int64_t>{17, 20}, {700, 33}}) {
-      const at::Tensor x = random({33, in}).to(half.type), weight = random({out, in}).to(half.type),
+    // The second has an odd number of columns and more rows than are widened at a time. The later
+    // ones are laid out in panels where the processor multiplies them.
+    for (const auto& [out, in] :
+         {std::pair<int64_t, int64_t>{17, 20}, {700, 33}, {64, 20}, {640, 66}, {128, 2100}}) {
+      const double scale = 1 / std::sqrt(static_cast<double>(in));
+      const at::Tensor x = random({97, in}).to(half.type),
+                       weight = (random({out, in}) * scale).to(half.type),
                        bias = random({out}).to(half.type);
+      const at::Tensor laid_out =
+          suits_panels(weight, half.type) ? weight_in_panels(weight, half.type) : weight;
       const at::Tensor product = aten_kernels().linear(x.to(at::kFloat), weight.to(at::kFloat), {});
-      expect_rounded(cpu_half_kernels().linear(x, weight, {}), product, half);
+      expect_rounded(cpu_half_kernels().linear(x, laid_out, {}), product, half);
       // The bias may be added after the product was rounded.
-      const at::Tensor sum = cpu_half_kernels().linear(x, weight, bias).to(at::kFloat);
+      const at::Tensor sum = cpu_half_kernels().linear(x, laid_out, bias).to(at::kFloat);
       const at::Tensor exact = product + bias.to(at::kFloat);
       const at::Tensor allowed = (product.abs() + exact.abs()) * half.rounding + 1e-6;
       EXPECT_LE(((sum - exact).abs() - allowed).max().item<double>(), 0) << half.type;

@@ -7,6 +7,7 @@
 #include "model/kernels/kernels.h"
 #include "model/kernels/onednn.h"
 #include "model/kernels/row_kernels.h"
+#include "model/kernels/weight_panels.h"
 
 namespace air {
 
@@ -39,6 +40,11 @@ void gate(at::Tensor& gate, at::Tensor& up, const GateSpec& spec) {
     aten_kernels().gate(gate, up, spec);
 }
 
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return in_panels(weight) ? panel_linear(x.contiguous(), weight, bias)
+                           : onednn_linear(x, weight, bias);
+}
+
 }  // namespace
 
 const Kernels& cpu_float_kernels() {
@@ -47,7 +53,7 @@ const Kernels& cpu_float_kernels() {
     k.rms_norm = rms_norm;
     k.rope = rope;
     k.gate = gate;
-    k.linear = onednn_linear;
+    k.linear = linear;
     // Without oneDNN's products, ATen's fused attention is faster.
     if (has_onednn()) k.attention = cpu_attention;
     k.token_nll = cpu_token_nll;

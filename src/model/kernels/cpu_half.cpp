@@ -15,6 +15,7 @@
 #include "model/kernels/kernels.h"
 #include "model/kernels/onednn.h"
 #include "model/kernels/row_kernels.h"
+#include "model/kernels/weight_panels.h"
 
 namespace air {
 
@@ -90,6 +91,7 @@ at::Tensor widened_linear(const at::Tensor& x, const at::Tensor& weight, const a
 }
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (in_panels(weight)) return panel_linear(x.contiguous(), weight, bias);
   return has_half_products(x.scalar_type()) ? onednn_linear(x, weight, bias)
                                             : widened_linear(x, weight, bias);
 }

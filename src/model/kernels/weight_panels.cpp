@@ -1,0 +1,158 @@
+#include "model/kernels/weight_panels.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/native/CPUBlas.h>
+#include <ATen/ops/empty.h>
+#include <ATen/record_function.h>
+#include <c10/core/InferenceMode.h>
+#include <hwy/targets.h>
+
+#include <algorithm>
+#include <bit>
+#include <vector>
+
+#include "base/error.h"
+#include "model/kernels/half_product.h"
+#include "model/kernels/row_kernels.h"
+
+namespace air {
+
+namespace {
+
+// A micro kernel takes so many rows, fewer only at the end: oneDNN makes code for every number of
+// rows and keeps it for each thread.
+constexpr int64_t kStepRows = 64;
+
+// Of a panel deeper than kMaxDepth, kDepthStep numbers at a time: they stay in the core's cache
+// while all rows meet them.
+constexpr int64_t kMaxDepth = 2048, kDepthStep = 1024;
+
+// Panels whose results are rounded together, while they and the rows stay in the core's cache.
+constexpr int64_t kGroupBytes = int64_t{1} << 19, kMaxGroup = 8;
+
+int64_t numbers_in_a_pair(at::ScalarType type) { return 4 / c10::elementSize(type); }
+
+/// One panel for all rows. Numbers of C are float32.
+struct PanelProduct {
+  at::ScalarType type;  ///< of A and the panel
+  int64_t rows, depth;  ///< A [rows, depth]
+  const char* a;
+  const uint32_t* panel;
+  float* c;
+  int64_t c_stride;
+};
+
+void multiply_step(const PanelProduct& p, int64_t row, int64_t rows, int64_t first, int64_t depth) {
+  const char* a = p.a + (row * p.depth + first) * c10::elementSize(p.type);
+  const uint32_t* panel = p.panel + first / numbers_in_a_pair(p.type) * kPanelWidth;
+  float* c = p.c + row * p.c_stride;
+  if (is_half(p.type))
+    multiply_halves({.type = p.type,
+                     .rows = rows,
+                     .width = kPanelWidth,
+                     .depth = depth,
+                     .a = a,
+                     .a_stride = p.depth,
+                     .b = panel,
+                     .b_stride = kPanelWidth,
+                     .c = c,
+                     .c_stride = p.c_stride,
+                     .add = first > 0});
+  else
+    at::native::cpublas::brgemm(rows, kPanelWidth, depth, p.depth, kPanelWidth, p.c_stride,
+                                first > 0, reinterpret_cast<const float*>(a),
+                                reinterpret_cast<const float*>(panel), c, /*is_vnni=*/false);
+}
+
+void multiply_panel(const PanelProduct& p) {
+  const int64_t step = p.depth <= kMaxDepth ? p.depth : kDepthStep;
+  for (int64_t first = 0; first < p.depth; first += step) {
+    const int64_t depth = std::min(step, p.depth - first);
+    int64_t row = 0;
+    for (; row + kStepRows <= p.rows; row += kStepRows)
+      multiply_step(p, row, kStepRows, first, depth);
+    while (row < p.rows) {
+      const auto rows = static_cast<int64_t>(std::bit_floor<uint64_t>(p.rows - row));
+      multiply_step(p, row, rows, first, depth);
+      row += rows;
+    }
+  }
+}
+
+/// The columns of a group of panels, from float32 sums to rounded results.
+void round_columns(const std::vector<float>& sums, int64_t width, int64_t column, at::Tensor& out) {
+  auto* to = static_cast<HalfBits*>(out.data_ptr()) + column;
+  for (int64_t row = 0; row < out.size(0); ++row)
+    narrow(out.scalar_type(), sums.data() + row * width, width, to + row * out.size(1));
+}
+
+/// Panels [begin, end) for all rows.
+void multiply_panels(const at::Tensor& x, const at::Tensor& weight, int64_t begin, int64_t end,
+                     at::Tensor& out) {
+  const int64_t rows = x.size(0), depth = x.size(1), pairs = weight.size(1) * kPanelWidth;
+  const bool half = is_half(x.scalar_type());
+  const auto* panels = static_cast<const uint32_t*>(weight.const_data_ptr());
+  PanelProduct product{.type = x.scalar_type(),
+                       .rows = rows,
+                       .depth = depth,
+                       .a = static_cast<const char*>(x.const_data_ptr()),
+                       .panel = nullptr,
+                       .c = nullptr,
+                       .c_stride = out.size(1)};
+  const int64_t most = std::clamp<int64_t>(kGroupBytes / (pairs * 4), 1, kMaxGroup);
+  std::vector<float> sums;
+  for (int64_t group = begin; group < end; group += most) {
+    const int64_t count = std::min(most, end - group), width = count * kPanelWidth;
+    if (half) {
+      sums.resize(rows * width);
+      product.c_stride = width;
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      product.panel = panels + (group + i) * pairs;
+      product.c =
+          half ? sums.data() + i * kPanelWidth : out.data_ptr<float>() + (group + i) * kPanelWidth;
+      multiply_panel(product);
+    }
+    if (half) round_columns(sums, width, group * kPanelWidth, out);
+  }
+  if (half) end_half_products();
+}
+
+}  // namespace
+
+bool has_panel_products(at::ScalarType type) {
+  if (is_half(type)) return has_half_products(type);
+  return type == at::kFloat && (hwy::SupportedTargets() & HWY_AVX3) != 0;
+}
+
+bool in_panels(const at::Tensor& weight) { return weight.dim() == 4; }
+
+bool suits_panels(const at::Tensor& weight, at::ScalarType dtype) {
+  return weight.is_cpu() && weight.size(0) > 0 && weight.size(0) % kPanelWidth == 0 &&
+         has_panel_products(dtype) && weight.size(1) % numbers_in_a_pair(dtype) == 0;
+}
+
+at::Tensor weight_in_panels(const at::Tensor& weight, at::ScalarType dtype) {
+  AIR_CHECK(suits_panels(weight, dtype));
+  const int64_t panels = weight.size(0) / kPanelWidth, numbers = numbers_in_a_pair(dtype),
+                pairs = weight.size(1) / numbers;
+  at::Tensor out = at::empty({panels, pairs, kPanelWidth, numbers}, weight.options().dtype(dtype));
+  out.transpose(1, 2).copy_(
+      weight.unflatten(1, {pairs, numbers}).unflatten(0, {panels, kPanelWidth}));
+  return out;
+}
+
+at::Tensor panel_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  AIR_CHECK(in_panels(weight) && x.is_contiguous() && x.scalar_type() == weight.scalar_type());
+  AIR_CHECK(x.size(1) == weight.size(1) * weight.size(3));
+  RECORD_FUNCTION("air::panel_linear", std::vector<c10::IValue>({x, weight}));
+  at::Tensor out = at::empty({x.size(0), weight.size(0) * kPanelWidth}, x.options());
+  at::parallel_for(0, weight.size(0), 1, [&](int64_t begin, int64_t end) {
+    c10::InferenceMode guard;
+    multiply_panels(x, weight, begin, end, out);
+  });
+  if (bias.defined()) out.add_(bias);
+  return out;
+}
+
+}  // namespace air
