@@ -14,9 +14,11 @@ moment  SIGKILL at 20 moments at random, of verbs that resume: the same must hol
 short   Reads and writes that do less than they were asked for, or return EINTR, at random by seed (a preload that the build
         makes, tests/support/short_io.c): the run must not be disturbed at all.
 
-Calls are counted in air-torch itself, which `air` becomes for some verbs: how many `air` makes before depends on the moment.
-Verb "start" is that part. What libtorch does before main is left out. With --record, trials that an earlier call finished are not repeated. Prints a JSON
-object: trials and faults by verb, kind, call and error, and every fault found. Exit 1 when there are any.
+Calls are counted in air-torch itself, which `air` becomes for some verbs: how many `air` makes
+before depends on the moment. Verb "start" is that part. What libtorch does before main is left out.
+
+With --record, trials that an earlier call finished are not repeated. Prints a JSON object: trials and
+faults by verb, kind, call and error, and every fault found. Exit 1 when there are any.
 """
 import argparse
 import collections
@@ -53,7 +55,6 @@ NO_ERROR = "no single error"
 NOT_OURS = "/sys/devices/system/"
 # The dynamic loader's, before main: how many reads come before it depends on the moment.
 LOADER = b": error while loading shared libraries: "
-TIMEOUT = 60
 SHORT_RUNS = 80  # of each verb
 MOMENTS = 20
 Trial = collections.namedtuple("Trial", "verb kind call error number")
@@ -68,8 +69,9 @@ def torch_program():
 class Runs:
     """The verbs on a small input, each in a folder of its own."""
 
-    def __init__(self, model, folder, traces=None):
+    def __init__(self, model, folder, traces=None, timeout=60):
         self.folder = folder
+        self.timeout = timeout
         self.out = folder / "out"
         if traces is None:
             traces = folder / "traces.jsonl"
@@ -113,7 +115,7 @@ class Runs:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    env={name: value for name, value in env.items() if value != ""}, start_new_session=True)
         try:
-            stdout, stderr = process.communicate(timeout=kill_after or TIMEOUT)
+            stdout, stderr = process.communicate(timeout=kill_after or self.timeout)
         except subprocess.TimeoutExpired:
             if kill_after is not None:  # its own workers are left to notice
                 process.kill()
@@ -288,7 +290,7 @@ def run_trial(runs, trial, whole):
     try:
         fault, result = CHECKS[trial.kind](runs, trial, whole)
     except subprocess.TimeoutExpired:
-        return place | {"fault": f"no end in {TIMEOUT} s"}
+        return place | {"fault": f"no end in {runs.timeout:g} s"}
     except json.JSONDecodeError:
         return place | {"fault": "half a manifest"}
     if fault is None or fault == "not hit":  # some places depend on the moment: fewer reads, another allocation
@@ -313,6 +315,7 @@ def main():
     parser.add_argument("--verbs", default="start,score,devices,find-heads,select,report,inspect,show,export-reference")
     parser.add_argument("--kinds", default="error,kill,moment,short")
     parser.add_argument("--trials", type=int, help="so many, drawn at random; all unless it is given")
+    parser.add_argument("--timeout", type=float, default=60, help="a run that takes longer hangs; default: 60 s")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--record", type=Path, help="a file of outcomes, a line each: what is there is not tried again")
@@ -327,7 +330,7 @@ def main():
     outcomes = [json.loads(line) for line in given.record.read_text().splitlines()] if given.record and given.record.exists() else []
     done = {(o["verb"], o["kind"], o["call"], o["error"], o["number"]) for o in outcomes}
     with tempfile.TemporaryDirectory() as folder:
-        runs = Runs(Path(given.model).resolve(), Path(folder), given.traces and given.traces.resolve())
+        runs = Runs(Path(given.model).resolve(), Path(folder), given.traces and given.traces.resolve(), given.timeout)
         verbs = given.verbs.split(",")
         whole = {verb: undisturbed(runs, verb) for verb in verbs}
         trials = [trial for verb in verbs for trial in trials_of(runs, verb, kinds, str(given.short_io.resolve()))]

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/mapped_watch.h"
+#include "base/system_error.h"
 
 namespace air {
 
@@ -29,7 +30,8 @@ MappedFile::MappedFile(const std::filesystem::path& path, ErrorKind kind) : path
     ::close(fd);
     if (address == MAP_FAILED)
       throw Error(error == ENOMEM ? ErrorKind::kResource : kind, path.string(),
-                  std::string("can't be mapped: ") + std::strerror(error));
+                  std::string("can't be mapped: ") + std::strerror(error),
+                  error == ENOMEM ? memory_limit_hint() : "");
     data_ = static_cast<const char*>(address);
     watch_mapping(*this, kind);
   } else {

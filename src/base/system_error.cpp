@@ -16,9 +16,13 @@ Error explain_system(const std::exception& error) {
   if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&error))
     return {ErrorKind::kResource, file->path1().string(), file->code().message()};
   if (const auto* system = dynamic_cast<const std::system_error*>(&error)) {
-    if (system->code() == std::errc::resource_unavailable_try_again)
+    if (system->code() == std::errc::resource_unavailable_try_again) {
+      // A thread whose stack finds no room fails by the same number.
+      const std::string memory = memory_limit_hint();
       return {ErrorKind::kResource, "", "no thread can be started: " + system->code().message(),
-              "the limit of processes and threads (ulimit -u) is reached"};
+              "the limit of processes and threads (ulimit -u) is reached" +
+                  (memory.empty() ? "" : ", or there is no room for one: " + memory)};
+    }
     return {ErrorKind::kResource, "", error.what()};
   }
   const std::string_view message =

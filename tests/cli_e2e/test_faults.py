@@ -196,7 +196,7 @@ def test_an_output_that_is_a_folder_is_noticed_before_the_model_is_loaded(model,
 
 # Limits
 
-@pytest.mark.parametrize("mebibytes", [400, 500, 600, 800])
+@pytest.mark.parametrize("mebibytes", [400, 440, 450, 460, 500, 600, 800])
 def test_a_small_address_space(model, many, out, mebibytes):
     """Where libtorch's libraries themselves don't fit, the loader or they end it before air has said a word."""
     limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (mebibytes << 20, mebibytes << 20))
@@ -205,6 +205,8 @@ def test_a_small_address_space(model, many, out, mebibytes):
     before_main = process.returncode in (127, -signal.SIGABRT, -signal.SIGSEGV) and b"air: " not in stderr
     assert process.returncode in (0, RESOURCE) or before_main, (process.returncode, stderr.decode())
     assert b"please report" not in stderr
+    if process.returncode == RESOURCE and b"not enough memory for a trace" not in stderr:
+        assert b"(ulimit -v) is %d MiB" % mebibytes in stderr, stderr
 
 
 def test_no_file_descriptor_is_left(model, many, out):

@@ -1,6 +1,6 @@
-"""Scored lines, journals and outputs made to harm, one case of each kind that once ended in a crash,
-a hang, exit 1 or, at exit 0, in something wrong or destroyed. The readers one by one: tests/scored,
-tests/base, tests/find_heads, tests/fuzz."""
+"""Scored lines, journals and outputs made to harm, one case of each kind that once ended in a
+crash, a hang, exit 1 or, at exit 0, in something wrong or destroyed. The readers one by one:
+tests/scored, tests/base, tests/find_heads, tests/fuzz."""
 import json
 import os
 import re
@@ -39,7 +39,8 @@ def refused(exit_code, *arguments, says):
 @pytest.fixture(scope="module")
 def rows(model, tmp_path_factory):
     """(the record as air wrote it, but for its last brace; what stands in `air`), each"""
-    records = [{"id": i, "prompt": f"Say {i}.", "response": f"It is {i}.\n\nSo: é{i}."} for i in range(4)]
+    records = [{"id": i, "prompt": f"Say {i}.", "response": f"It is {i}.\n\nSo: é{i}."}
+               for i in range(4)]
     traces = write_records(tmp_path_factory.mktemp("traces") / "t.jsonl", records)
     scored = succeed("score", "--model", model, "--heads", "1-5", traces, *FLAGS).decode()
     return [(line[:line.rindex(',"air":')], json.loads(line)["air"]) for line in scored.splitlines()]
@@ -61,8 +62,8 @@ def scored(rows, tmp_path):
 # Scored lines
 
 @pytest.mark.parametrize("key, value", [
-    ("rank", "1"), ("line", [1]), ("num_tokens", "12"), ("num_tokens", 2**63 - 1), ("num_tokens", 1.5),
-    ("influence", 1e308), ("influence", "high"), ("base_nll", -1e300)])
+    ("rank", "1"), ("line", [1]), ("num_tokens", "12"), ("num_tokens", 2**63 - 1),
+    ("num_tokens", 1.5), ("influence", 1e308), ("influence", "high"), ("base_nll", -1e300)])
 @pytest.mark.parametrize("arguments", [
     ["report"], ["select", "--top-k", "2"], ["select", "--top-k", "4", "--format", "openweights"]])
 def test_numbers_that_are_none_or_have_no_bounds(scored, arguments, key, value):
@@ -90,8 +91,8 @@ def test_a_step_that_ends_inside_a_character(rows, scored):
 
 
 @pytest.mark.parametrize("old, new", [
-    ('"id": 0', '"id": 00'), ('"id": 0', "id: 0"), ('"id": 0', '"id": [}'), ('"id": 0,', '"id": 0,,'),
-    ("Say 0", "Say \x01"), ("Say 0", "Say \\q")])
+    ('"id": 0', '"id": 00'), ('"id": 0', "id: 0"), ('"id": 0', '"id": [}'),
+    ('"id": 0,', '"id": 0,,'), ("Say 0", "Say \x01"), ("Say 0", "Say \\q")])
 def test_a_row_that_is_kept_is_json(rows, scored, old, new):
     body = rows[0][0]
     assert old in body
@@ -128,7 +129,8 @@ def test_a_manifest_names_no_file_to_open(scored, tmp_path, verb, key):
     """Whoever wants a template of his own gives its flag."""
     path, fifo = scored(), tmp_path / "t.jinja"
     os.mkfifo(fifo)  # whoever opens it waits
-    flags = {"select": ["--top-k", "4", "--format", "openweights"], "report": ["-o", tmp_path / "r.html"]}
+    flags = {"select": ["--top-k", "4", "--format", "openweights"],
+             "report": ["-o", tmp_path / "r.html"]}
     for value in (str(fifo), {"source": str(fifo)}):
         manifest = {"schema": "air.manifest/1", key: value}
         Path(f"{path}.manifest.json").write_text(json.dumps(manifest))
@@ -162,9 +164,11 @@ def test_sizes_near_the_end_of_the_integers(folder, traces, key):
 @pytest.mark.parametrize("rule", ["normalizers that double", "a verb", "no replacement"])
 def test_rules_of_a_tokenizer_that_do_not_end(folder, tmp_path, rule):
     double = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
-    verb = {"type": "Split", "pattern": {"Regex": "(*NO_JIT)(a+)+$"}, "behavior": "Isolated", "invert": False}
+    verb = {"type": "Split", "pattern": {"Regex": "(*NO_JIT)(a+)+$"}, "behavior": "Isolated",
+            "invert": False}
     metaspace = {"type": "Metaspace", "replacement": "", "prepend_scheme": "always", "split": True}
-    rules = {"normalizers that double": {"normalizer": {"type": "Sequence", "normalizers": [double] * 40}},
+    doubling = {"type": "Sequence", "normalizers": [double] * 40}
+    rules = {"normalizers that double": {"normalizer": doubling},
              "a verb": {"pre_tokenizer": verb}, "no replacement": {"pre_tokenizer": metaspace}}
     change(folder / "tokenizer.json", **rules[rule])
     text = write_records(tmp_path / "a.jsonl", [{"prompt": "a a", "response": "a" * 60 + "b a"}])
@@ -173,7 +177,8 @@ def test_rules_of_a_tokenizer_that_do_not_end(folder, tmp_path, rule):
 
 @pytest.mark.parametrize("name", [3, None])
 def test_a_template_whose_name_is_none(folder, traces, name):
-    change(folder / "tokenizer_config.json", chat_template=[{"name": name, "template": "{{ messages }}"}])
+    template = {"name": name, "template": "{{ messages }}"}
+    change(folder / "tokenizer_config.json", chat_template=[template])
     refused(MODEL, "score", "--model", folder, "--heads", "1-5", traces, *FLAGS,
             says="tokenizer_config.json")
 
@@ -184,7 +189,8 @@ def test_a_template_whose_name_is_none(folder, traces, name):
 def found(model, tmp_path_factory):
     """(flags, the heads file of a whole run, what an interrupted one keeps)"""
     folder = tmp_path_factory.mktemp("found")
-    flags = ["find-heads", "--model", str(model), "--lengths", "128", "--num-probes", "30", "--threads", "1"]
+    flags = ["find-heads", "--model", str(model), "--lengths", "128", "--num-probes", "30",
+             "--threads", "1"]
     succeed(*flags, "-o", folder / "whole.json")
     partial = folder / "cut.json.partial"
     process = subprocess.Popen([air_binary(), *flags, "-o", str(folder / "cut.json")],
@@ -232,11 +238,11 @@ def test_a_journal_of_another_kind_stays(found, out, schema):
 
 @pytest.mark.parametrize("verb", ["select", "report"])
 def test_a_link_in_the_place_of_a_work_file_is_not_followed(scored, tmp_path, out, verb):
-    """The number of a process can be guessed, and two containers may share a folder and a number."""
+    """A process's number can be guessed, and two containers may share a folder and a number."""
     precious = tmp_path / "precious"
     precious.write_text("mine")
-    script = ('for name in o.tmp.$$ air-report-$$.tmp.$$ air-report-$$; do ln -s "$0" "$1/$name"; done;'
-              ' shift; exec "$@"')
+    script = ('for name in o.tmp.$$ air-report-$$.tmp.$$ air-report-$$; do'
+              ' ln -s "$0" "$1/$name"; done; shift; exec "$@"')
     flags = ["--top-k", "2"] if verb == "select" else []
     with scored().open("rb") as rows:  # a report of standard input keeps it in a file
         result = ended("sh", "-c", script, precious, out, air_binary(), verb, "-", *flags,
@@ -263,8 +269,9 @@ def test_a_call_that_fails(model, traces, out, call, error, code, says):
                                                         capture_output=True).returncode != 0:
         pytest.skip("no strace, or no leave to trace")
     trace = out.parent / "trace"
-    result = ended("strace", "-f", "-o", trace, "-e", f"trace={call}", "-e", f"inject={call}:error={error}",
-                   air_binary(), "score", "--model", model, "--heads", "1-5", traces,
+    result = ended("strace", "-f", "-o", trace, "-e", f"trace={call}",
+                   "-e", f"inject={call}:error={error}", air_binary(),
+                   "score", "--model", model, "--heads", "1-5", traces,
                    "--max-batch-tokens", "20", "--threads", "2", "-o", out / "o.jsonl", timeout=60)
     message = result.stderr.decode()
     assert "(INJECTED)" in trace.read_text(errors="replace")
