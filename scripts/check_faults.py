@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes system calls fail, stop short or end the program, one by one under every verb, and checks how the run ends. Needs strace.
 
-    scripts/check_faults.py --model DIR [--trials N] [--seconds S] [--verbs score,select] [--kinds error,kill,short]
-                            [--record FILE]
+    scripts/check_faults.py --model DIR [--traces FILE] [--trials N] [--seconds S] [--verbs score,select]
+                            [--kinds error,kill,moment,short] [--record FILE]
 
 error   Each verb runs once under strace to count the calls of each kind, then again and again with one of them made to fail
         (strace -e inject). A run must end by itself, in time, with an exit code that fits (0, 3, 4 or 5, and 2 where a flag's
@@ -10,10 +10,12 @@ error   Each verb runs once under strace to count the calls of each kind, then a
         for --resume: that run must give the output of an undisturbed one, byte for byte.
 kill    SIGKILL at each call that changes files (write, rename, link, unlink and kin). The same command, with --resume where the
         verb has it, must give the output of an undisturbed run and leave nothing else.
+moment  SIGKILL at 20 moments at random, of verbs that resume: the same must hold.
 short   Reads and writes that do less than they were asked for, or return EINTR, at random by seed (a preload that the build
         makes, tests/support/short_io.c): the run must not be disturbed at all.
 
-What libtorch does before main is left out. With --record, trials that an earlier call finished are not repeated. Prints a JSON
+Calls are counted in air-torch itself, which `air` becomes for some verbs: how many `air` makes before depends on the moment.
+Verb "start" is that part. What libtorch does before main is left out. With --record, trials that an earlier call finished are not repeated. Prints a JSON
 object: trials and faults by verb, kind, call and error, and every fault found. Exit 1 when there are any.
 """
 import argparse
@@ -49,20 +51,31 @@ ALLOWED = (0, 2, 3, 4, 5)
 NO_ERROR = "no single error"
 # libtorch's cpuinfo, which reads these when the first product is computed, crashes when it can't.
 NOT_OURS = "/sys/devices/system/"
+# The dynamic loader's, before main: how many reads come before it depends on the moment.
+LOADER = b": error while loading shared libraries: "
 TIMEOUT = 60
 SHORT_RUNS = 80  # of each verb
+MOMENTS = 20
 Trial = collections.namedtuple("Trial", "verb kind call error number")
+
+
+def torch_program():
+    """Beside air in a build, in libexec where it is installed."""
+    folder = Path(air_binary()).resolve().parent
+    return next(path for path in (folder / "air-torch", folder.parent / "libexec" / "air-torch") if path.exists())
 
 
 class Runs:
     """The verbs on a small input, each in a folder of its own."""
 
-    def __init__(self, model, folder):
+    def __init__(self, model, folder, traces=None):
         self.folder = folder
         self.out = folder / "out"
-        traces = folder / "traces.jsonl"
-        traces.write_text("".join(
-            json.dumps({"id": i, "prompt": f"Say {i}.", "response": f"It is {i}.\n\nSo: {i}."}) + "\n" for i in range(6)))
+        if traces is None:
+            traces = folder / "traces.jsonl"
+            traces.write_text("".join(
+                json.dumps({"id": i, "prompt": f"Say {i}.", "response": f"It is {i}.\n\nSo: {i}."}) + "\n"
+                for i in range(6)))
         scored = folder / "scored.jsonl"
         score = ["score", "--model", model, "--heads", "1-5", traces, "--threads", "1", "--max-batch-tokens", "40"]
         subprocess.run([air_binary(), *map(str, score), "-o", scored], check=True, capture_output=True, env=self.environment())
@@ -74,11 +87,13 @@ class Runs:
             "select": ["select", scored, "--top-k", "2", "-o", self.out / "o.jsonl"],
             "report": ["report", scored, "-o", self.out / "o.html"],
             "inspect": ["inspect", "--model", model, traces],
+            "start": ["inspect", "--model", model, traces],
             "show": ["show", scored, "--first", "2"],
             "export-reference": ["export-reference", "--model", model, "--heads", "1-5", "-o", self.out / "reference"],
         }
 
     RESUMED = ("score", "devices", "find-heads")
+    WITHOUT_TORCH = ("start", "select", "report", "show")
 
     @staticmethod
     def environment(**more):
@@ -87,26 +102,31 @@ class Runs:
                                  PYTORCH_ALLOC_CONF="expandable_segments:True",
                                  PYTORCH_CUDA_ALLOC_CONF="expandable_segments:True", **more)
 
-    def run(self, verb, *flags, under=(), keep=False, **environment):
+    def run(self, verb, *flags, under=(), keep=False, kill_after=None, program=None, **environment):
         if not keep:
             shutil.rmtree(self.out, ignore_errors=True)
             self.out.mkdir()
-        command = [*under, air_binary(), *map(str, self.commands[verb]), *flags]
+        command = [*under, program or air_binary(), *map(str, self.commands[verb]), *flags]
         if verb == "devices":  # --device is a flag
             environment["AIR_DEVICE"] = ""
         env = {name: value for name, value in self.environment().items() if name not in environment} | environment
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    env={name: value for name, value in env.items() if value != ""}, start_new_session=True)
         try:
-            stdout, stderr = process.communicate(timeout=TIMEOUT)
+            stdout, stderr = process.communicate(timeout=kill_after or TIMEOUT)
         except subprocess.TimeoutExpired:
+            if kill_after is not None:  # its own workers are left to notice
+                process.kill()
+                stdout, stderr = process.communicate()
+                return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
             os.killpg(process.pid, signal.SIGKILL)  # what strace traces would outlive it
             process.communicate()
             raise
         return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
     def strace(self, verb, *flags):
-        return self.run(verb, under=["strace", "-f", "-o", self.folder / "trace", *flags])
+        return self.run(verb, under=["strace", "-f", "-o", self.folder / "trace", *flags],
+                        program=air_binary() if verb in self.WITHOUT_TORCH else torch_program())
 
     def left(self):
         """What a run leaves, by name. Manifests have times in them: of those it counts that they are whole."""
@@ -121,7 +141,7 @@ class Runs:
 
     def places(self, verb):
         """The calls that air's first thread makes: their kinds, each with its numbers among all of its kind, as strace counts
-        them, which is by thread. main begins with a look at the standard streams."""
+        them, which is by thread. main begins with a look at the standard streams, and "start" ends with execve."""
         result = self.strace(verb, "-y", "-e", "trace=" + ",".join([*ERRORS, "fcntl", "execve"]))
         if result.returncode != 0:
             raise SystemExit(f"{verb} fails by itself, or strace may not trace here:\n{result.stderr.decode()}")
@@ -132,8 +152,8 @@ class Runs:
             call = re.match(rf"{first} +(\w+)\(", line)
             if call is None:
                 continue
-            if call[1] == "execve":
-                began = False
+            if call[1] == "execve" and began:
+                break
             began = began or re.search(r"fcntl\(0\S*, F_GETFD", line) is not None
             counts[call[1]] += 1
             # A pipe that is not closed never ends: in life close() frees the descriptor whatever it says.
@@ -170,29 +190,29 @@ def difference(whole, left, may_be_left=lambda name: False):
     return None
 
 
+def missing(whole, left):
+    return f"{min(set(whole) - set(left))} is missing" if set(whole) - set(left) else None
+
+
 def check_error(runs, trial, whole):
     what = "error" if trial.error else "retval"
     result = runs.strace(trial.verb, "-e", f"trace={trial.call}",
                          "-e", f"inject={trial.call}:{what}={trial.error}:when={trial.number}")
-    if not runs.was_hit(result):
+    if not runs.was_hit(result) or LOADER in result.stderr:
         return "not hit", result
     fault = disorder(result)
     if fault == NO_ERROR and trial.call == "write":  # the message itself may be what could not be written
         fault = None
     if fault is None and result.returncode == 0:
         may_be_left = lambda name: b"can't be removed" in result.stderr and ".partial" in name
-        fault = difference(whole["files"], runs.left(), may_be_left)
-        if fault is None and not set(whole["files"]) <= set(runs.left()):
-            fault = "exit 0 without output"
+        fault = difference(whole["files"], runs.left(), may_be_left) or missing(whole["files"], runs.left())
         if fault is None and whole["stdout"] not in (None, result.stdout):
             fault = "stdout differs"
     elif fault is None:
         fault = difference(whole["files"], runs.left(), lambda name: ".partial" in name)
         kept = any(".partial" in path.name for path in runs.out.iterdir())
         if fault is None and kept:
-            again = runs.resume(trial.verb)
-            fault = ("resumed: exit code %d" % again.returncode if again.returncode != 0
-                     else difference(whole["files"], runs.left()))
+            fault = fault_of_resumption(runs, trial, whole)
     return fault, result
 
 
@@ -200,24 +220,40 @@ def check_kill(runs, trial, whole):
     result = runs.strace(trial.verb, "-e", f"trace={trial.call}", "-e", f"inject={trial.call}:signal=KILL:when={trial.number}")
     if not runs.was_hit(result):
         return "not hit", result
+    return fault_after_kill(runs, trial, whole), result
+
+
+def check_moment(runs, trial, whole):
+    result = runs.run(trial.verb, kill_after=random.Random(trial.number).uniform(0, whole["seconds"]))
+    if result.returncode != -signal.SIGKILL:  # it was over before
+        return "not hit", result
+    return fault_after_kill(runs, trial, whole), result
+
+
+def fault_after_kill(runs, trial, whole):
+    """What is wrong with what a kill left, or with what its resumption makes of it."""
     left = {path.name for path in runs.out.iterdir()}
     if any(name not in whole["files"] and ".partial" not in name for name in left):
-        return f"left after the kill: {sorted(left)}", result
+        return f"left after the kill: {sorted(left)}"
+    return fault_of_resumption(runs, trial, whole)
+
+
+def fault_of_resumption(runs, trial, whole):
     again = runs.resume(trial.verb)
     if again.returncode != 0:
-        return f"resumed: exit code {again.returncode}", again
-    return difference(whole["files"], runs.left()), result
+        return f"resumed: exit code {again.returncode}: {again.stderr.decode(errors='replace')[-300:]}"
+    return difference(whole["files"], runs.left()) or missing(whole["files"], runs.left())
 
 
 def check_short(runs, trial, whole):
     result = runs.run(trial.verb, LD_PRELOAD=trial.call, SHORT_IO_SEED=str(trial.number))
     if result.returncode != 0:
         return f"exit code {result.returncode}", result
-    fault = difference(whole["files"], runs.left())
+    fault = difference(whole["files"], runs.left()) or missing(whole["files"], runs.left())
     return fault or ("stdout differs" if whole["stdout"] not in (None, result.stdout) else None), result
 
 
-CHECKS = {"error": check_error, "kill": check_kill, "short": check_short}
+CHECKS = {"error": check_error, "kill": check_kill, "moment": check_moment, "short": check_short}
 
 
 def trials_of(runs, verb, kinds, short_io):
@@ -227,6 +263,10 @@ def trials_of(runs, verb, kinds, short_io):
         trials += [Trial(verb, "error", call, error, number) for call, number in places for error in ERRORS[call]]
     if "kill" in kinds and verb != "export-reference":  # a kill leaves its unfinished folder (docs/reliability.md)
         trials += [Trial(verb, "kill", call, "KILL", number) for call, number in places if call in CHANGES]
+    if verb == "start":
+        return trials
+    if "moment" in kinds and verb in runs.RESUMED:
+        trials += [Trial(verb, "moment", "", "KILL", seed) for seed in range(MOMENTS)]
     if "short" in kinds:
         trials += [Trial(verb, "short", short_io, "EINTR", seed) for seed in range(SHORT_RUNS)]
     return trials
@@ -234,11 +274,13 @@ def trials_of(runs, verb, kinds, short_io):
 
 def undisturbed(runs, verb):
     """Files and stdout of a run; stdout is none where two runs differ, as inspect's free memory does."""
+    started = time.monotonic()
     first = runs.run(verb)
+    seconds = time.monotonic() - started
     second = runs.run(verb)
     if first.returncode != 0 or second.returncode != 0:
         raise SystemExit(f"{verb} fails by itself:\n{first.stderr.decode()}")
-    return {"files": runs.left(), "stdout": second.stdout if first.stdout == second.stdout else None}
+    return {"files": runs.left(), "seconds": seconds, "stdout": second.stdout if first.stdout == second.stdout else None}
 
 
 def run_trial(runs, trial, whole):
@@ -267,8 +309,9 @@ def table_of(outcomes):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="a small model")
-    parser.add_argument("--verbs", default="score,devices,find-heads,select,report,inspect,show,export-reference")
-    parser.add_argument("--kinds", default="error,kill,short")
+    parser.add_argument("--traces", type=Path, help="records to score; six of a few words unless it is given")
+    parser.add_argument("--verbs", default="start,score,devices,find-heads,select,report,inspect,show,export-reference")
+    parser.add_argument("--kinds", default="error,kill,moment,short")
     parser.add_argument("--trials", type=int, help="so many, drawn at random; all unless it is given")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many")
     parser.add_argument("--seed", type=int, default=1)
@@ -284,7 +327,7 @@ def main():
     outcomes = [json.loads(line) for line in given.record.read_text().splitlines()] if given.record and given.record.exists() else []
     done = {(o["verb"], o["kind"], o["call"], o["error"], o["number"]) for o in outcomes}
     with tempfile.TemporaryDirectory() as folder:
-        runs = Runs(Path(given.model).resolve(), Path(folder))
+        runs = Runs(Path(given.model).resolve(), Path(folder), given.traces and given.traces.resolve())
         verbs = given.verbs.split(",")
         whole = {verb: undisturbed(runs, verb) for verb in verbs}
         trials = [trial for verb in verbs for trial in trials_of(runs, verb, kinds, str(given.short_io.resolve()))]

@@ -219,20 +219,26 @@ std::vector<int64_t> Journal::append(const std::vector<std::string>& lines) {
   return begins;
 }
 
+void Journal::throw_changed(const char* how) const {
+  throw Error(ErrorKind::kResource, path_, std::string(how) + " while it was used",
+              "another program changed it: --resume computes what is damaged again");
+}
+
 std::string Journal::read(int64_t offset, int64_t length) const {
-  std::string bytes(static_cast<size_t>(length), '\0');
-  int64_t done = 0;
-  while (done < length) {
+  const auto begin = offset - static_cast<int64_t>(kChecksumSize);
+  std::string bytes(static_cast<size_t>(length) + kChecksumSize, '\0');
+  size_t done = 0;
+  while (done < bytes.size()) {
     const ssize_t count =
-        ::pread(fd_, bytes.data() + done, static_cast<size_t>(length - done), offset + done);
+        ::pread(fd_, bytes.data() + done, bytes.size() - done, begin + static_cast<int64_t>(done));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw_disk_error(path_, "reading failed");
-    if (count == 0)
-      throw Error(ErrorKind::kResource, path_, "became shorter while it was used",
-                  "another program changed it: delete it to start anew");
-    done += count;
+    if (count == 0) throw_changed("became shorter");
+    done += static_cast<size_t>(count);
   }
-  return bytes;
+  // Cut and written on, it has zeros where lines were.
+  if (!checked(bytes)) throw_changed("was changed");
+  return bytes.substr(kChecksumSize);
 }
 
 void Journal::remove() {

@@ -48,6 +48,8 @@ class Journal {
 
   /// Appends lines, given without their '\n', in one write. @return where each begins.
   std::vector<int64_t> append(const std::vector<std::string>& lines);
+  /// A line that `append` or `visit` told the place of.
+  /// @throws Error(kResource) when the file became shorter, or the line was changed meanwhile.
   std::string read(int64_t offset, int64_t length) const;
   /// Deletes the file: the run is complete.
   void remove();
@@ -61,6 +63,7 @@ class Journal {
   void lock() const;
   void recover(const Json& run, const Visit& visit);
   [[noreturn]] void throw_foreign() const;
+  [[noreturn]] void throw_changed(const char* how) const;
   void write_all(std::string_view bytes);
 
   std::string path_;

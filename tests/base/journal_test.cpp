@@ -173,6 +173,25 @@ TEST(JournalTest, AFileThatShrinksWhileItIsReadIsNamed) {
   }
 }
 
+TEST(JournalTest, ALineThatChangesWhileTheFileIsUsedIsNoticed) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "out.partial";
+  Journal journal(path.string(), kKind, kRun, false, never());
+  const std::vector<int64_t> begins = journal.append({"one", "two"});
+  // Cut, and written on: what was there is zeros now.
+  std::filesystem::resize_file(path, static_cast<uintmax_t>(begins[0] + 1));
+  const int64_t third = journal.append({"three"})[0];
+  EXPECT_EQ(journal.read(third, 5), "three");
+  EXPECT_THROW(journal.read(begins[0], 3), Error);
+  try {
+    journal.read(begins[1], 3);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kResource);
+    EXPECT_THAT(e.what(), HasSubstr("was changed"));
+  }
+}
+
 TEST(JournalTest, WithoutAPathNothingIsKept) {
   Journal journal("", kKind, kRun, false, never());
   EXPECT_EQ(journal.read(journal.append({"one", "two"})[1], 3), "two");

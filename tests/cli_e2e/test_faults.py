@@ -1,11 +1,13 @@
 """What the system may do to a run: streams that are closed, files that change meanwhile, limits, interrupts while it waits."""
 import os
 import random
+import re
 import resource
 import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from air_runner import air_binary, clean_environment, fail, succeed, write_records
@@ -103,6 +105,22 @@ def test_a_model_that_is_cut_while_heads_are_found(copy, out):
     assert os.listdir(out) == ["heads.json.partial"]
 
 
+@pytest.mark.parametrize("keep", ["nothing", "half", "most"])
+def test_kept_scores_that_are_cut_while_they_are_used(model, many, out, keep):
+    whole = succeed("score", "--model", model, "--heads", "1-5", many, *FLAGS)
+    process = stopped_with_scores(model, many, out / "s.jsonl")
+    partial = out / "s.jsonl.partial"
+    size = partial.stat().st_size
+    os.truncate(partial, {"nothing": 0, "half": size // 2, "most": size - 10}[keep])
+    code, message = ended(process)
+    assert code == RESOURCE and "s.jsonl.partial: was changed" in message, (code, message)
+    assert message.count("air: error: ") == 1 and os.listdir(out) == ["s.jsonl.partial"]
+    if keep == "nothing":
+        partial.unlink()  # without its header it is nobody's
+    succeed("score", "--model", model, "--heads", "1-5", many, *FLAGS, "-o", out / "s.jsonl", "--resume")
+    assert (out / "s.jsonl").read_bytes() == whole
+
+
 # Standard streams
 
 @pytest.mark.parametrize("closed", ["2>&-", "0<&- 2>&-", "0<&- 1>&- 2>&-"])
@@ -123,7 +141,33 @@ def test_output_that_can_not_be_written_is_an_error(model, many, arguments, wher
     assert result.returncode == RESOURCE and result.stderr.count(b"air: error: <stdout>: writing failed") == 1, result.stderr
 
 
+@pytest.mark.parametrize("verb", ["score", "select", "report", "inspect"])
+def test_a_closed_standard_input_can_not_be_read(model, verb):
+    flags = {"score": ["--model", model, "--heads", "1-5"], "inspect": ["--model", model], "select": ["--top-k", "1"]}.get(verb, [])
+    result = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", air_binary(), verb, *map(str, flags), "-"], capture_output=True,
+                            env=clean_environment(), timeout=60)
+    assert result.returncode == INPUT and result.stderr.count(b"air: error: ") == 1, result.stderr
+
+
 # Waiting
+
+def test_a_second_interrupt_kills(model, many, out):
+    """All records are one batch, which the first one waits for."""
+    process = start("score", "--model", model, "--heads", "1-5", many, "--max-batch-tokens", "100000", "--threads", "1",
+                    "-o", out / "s.jsonl")
+    seen = b""
+    while b"memory:" not in seen:
+        seen += os.read(process.stderr.fileno(), 4096)
+    process.send_signal(signal.SIGINT)
+    handled = lambda: int(re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text())[1], 16)
+    deadline = time.monotonic() + 30
+    while handled() >> (signal.SIGINT - 1) & 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT and not (out / "s.jsonl").exists()
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_while_standard_input_waits(model, number):
@@ -182,3 +226,19 @@ def test_work_files_are_private_and_gone_after_a_kill(model, many, out):
     process.kill()
     process.communicate()
     assert os.listdir(out) == ["s.jsonl.partial"]
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_an_output_is_on_the_disk_before_it_has_its_name_and_its_folder_after(model, many, out, older):
+    if shutil.which("strace") is None or subprocess.run(["strace", "-f", "true"], capture_output=True).returncode != 0:
+        pytest.skip("no strace, or no leave to trace")
+    if older:
+        (out / "s.jsonl").write_text("older\n")
+    trace = out.parent / "trace"
+    subprocess.run(["strace", "-f", "-y", "-e", "trace=fsync,linkat,rename", "-o", trace, air_binary(), "score", "--model", model,
+                    "--heads", "1-5", many, "-o", out / "s.jsonl"], check=True, capture_output=True, env=clean_environment())
+    calls = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines() if line.endswith(" = 0")]
+    named = next(i for i, call in enumerate(calls) if re.match(r'(linkat|rename)\(.*/s\.jsonl"', call))
+    before, after = calls[:named], calls[named + 1:]
+    assert any(call.startswith("fsync(") and f"<{out}>" not in call for call in before), calls
+    assert after and after[0].startswith("fsync(") and f"<{out}>" in after[0], calls

@@ -1,5 +1,5 @@
-"""scripts/check_faults.py in short: under every verb, system calls that fail, kills at calls that write, reads and writes that stop
-short."""
+"""scripts/check_faults.py in short: under every verb, system calls that fail, kills at calls that write and at random moments, reads
+and writes that stop short."""
 import json
 import shutil
 import subprocess
@@ -10,8 +10,8 @@ import pytest
 from air_runner import REPOSITORY, air_binary
 
 # {kind: (verbs, trials)}: those of which there is most to go wrong.
-TRIALS = {"error": ("score,find-heads,select,report,inspect", 24), "kill": ("score,find-heads,select", 10),
-          "short": ("score,select", 6)}
+TRIALS = {"error": ("start,score,find-heads,select,report,inspect", 24), "kill": ("score,find-heads,select", 10),
+          "moment": ("find-heads", 3), "short": ("score,select", 6)}
 
 
 def needs(kind):
