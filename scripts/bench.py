@@ -4,7 +4,7 @@
 
 FILE:N takes the first N traces of a file that are no longer than --max-length. The contenders run in turn (transformers one
 trace at a time, air, air in bfloat16, and, as often as --padded-runs says, transformers in padded batches of 8 sorted by
-length); with --peers also transformers in bfloat16 and through torch.compile, CTranslate2's score_batch and OpenVINO
+length); with --peers also transformers in bfloat16, CTranslate2's score_batch and OpenVINO
 (requirements-bench.txt), as often as --peer-runs says. Each is a process of its own with the same number of threads, timed from
 its first batch to its last loss, and does two passes, of the model and of the model with its heads masked. All must find the
 same losses, those in bfloat16 to 1 %. Writes README.md and raw.csv into FOLDER.
@@ -111,7 +111,7 @@ def main():
     parser.add_argument("--heads", required=True)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--padded-runs", type=int, default=1)
-    parser.add_argument("--peers", action="store_true", help="also transformers in bfloat16 and compiled, CTranslate2, OpenVINO")
+    parser.add_argument("--peers", action="store_true", help="also transformers in bfloat16, CTranslate2, OpenVINO")
     parser.add_argument("--peer-runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--max-length", type=int, default=2048)
@@ -139,15 +139,16 @@ def main():
     free_gib = int(next(line for line in open("/proc/meminfo") if line.startswith("MemAvailable")).split()[1]) / 2**20
     padded_runs = args.padded_runs if padded_gib < 0.9 * free_gib else 0
     batch_1, padded, half = "transformers, batch 1", "transformers, padded batches of 8", "air, bfloat16"
-    compiled, ctranslate2, openvino = "transformers, batch 1, compiled", "CTranslate2, batches by tokens", "OpenVINO, batch 1"
+    ctranslate2, openvino = "CTranslate2, batches by tokens", "OpenVINO, batch 1"
     peer_runs = args.peer_runs if args.peers else 0
+    # Its conversion is tried on models without windows.
+    openvino_runs = 0 if "sliding_attention" in (config.get("layer_types") or []) else peer_runs
     # (contender, how often, how, relative difference of its losses that is allowed)
     contenders = [(batch_1, args.runs, lambda: transformers(1), 1e-5), ("air", args.runs, air, 1e-5),
                   (half, args.runs, lambda: air("bfloat16"), 1e-2), (padded, padded_runs, lambda: transformers(8), 1e-5),
                   ("transformers, batch 1, bfloat16", peer_runs, lambda: transformers(1, "bfloat16"), 1e-2),
-                  (compiled, peer_runs, lambda: peer("bench_transformers.py", "--compile"), 1e-5),
                   (ctranslate2, peer_runs, lambda: peer("bench_ctranslate2.py"), 2e-5),
-                  (openvino, peer_runs, lambda: peer("bench_openvino.py"), 2e-5)]
+                  (openvino, openvino_runs, lambda: peer("bench_openvino.py"), 2e-5)]
     results, ceilings = {name: [] for name, *_ in contenders}, []
     for i in range(max(args.runs, padded_runs, peer_runs)):
         ceilings.append(matrix_product_gflops(config, args.threads))
@@ -199,7 +200,9 @@ def main():
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
     versions = "torch " + version("torch") + ", transformers " + version("transformers")
     if peer_runs:
-        versions += f", CTranslate2 {results[ctranslate2][0]['version']}, OpenVINO {results[openvino][0]['version']}"
+        versions += f", CTranslate2 {results[ctranslate2][0]['version']}"
+    if openvino_runs:
+        versions += f", OpenVINO {results[openvino][0]['version']}"
     summary.append(versions)
     command = " ".join(["scripts/bench.sh", "--model", Path(args.model).name, "--heads", args.heads,
                         *(Path(source).name for source in args.traces), "--runs", str(args.runs),

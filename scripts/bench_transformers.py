@@ -1,11 +1,10 @@
 """What a user would write with transformers: the losses of every trace under the model, and under the model with some heads
 attending uniformly. The baseline of scripts/bench.sh; prints one JSON object.
 
-    python scripts/bench_transformers.py MODEL TRACES.inspect.jsonl HEADS --batch-size 1|8 --threads N [--dtype bfloat16] [--compile]
+    python scripts/bench_transformers.py MODEL TRACES.inspect.jsonl HEADS --batch-size 1|8 --threads N [--dtype bfloat16]
 
 TRACES.inspect.jsonl is what `air inspect` writes, so that both score the very same tokens. A head is made uniform as a
 user can do it without an attention function of his own: its query weights are set to zero in a second copy of the model.
-With --compile both models go through torch.compile, for any length; the losses of two traces make it, untimed.
 """
 import argparse
 import copy
@@ -53,22 +52,14 @@ def main():
     parser.add_argument("--batch-size", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
-    parser.add_argument("--compile", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     traces = sorted(map(json.loads, open(args.traces)), key=lambda trace: -len(trace["ids"]))
     base = AutoModelForCausalLM.from_pretrained(args.model, dtype=getattr(torch, args.dtype)).eval()
     models = [base, weaken(base, args.heads)]
     total = [0.0, 0.0]
-    if args.compile:
-        models = [torch.compile(model, dynamic=True) for model in models]
-        with torch.no_grad():
-            for model in models:
-                for trace in (traces[0], traces[-1]):
-                    batch_losses(model, [trace])
     start = time.perf_counter()
-    # Compiled code is made again in inference mode.
-    with torch.no_grad() if args.compile else torch.inference_mode():
+    with torch.inference_mode():
         for begin in range(0, len(traces), args.batch_size):
             for i, model in enumerate(models):
                 total[i] += batch_losses(model, traces[begin:begin + args.batch_size]).item()
