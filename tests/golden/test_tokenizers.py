@@ -186,7 +186,8 @@ def test_tekken_is_read_as_transformers_converts_it(tmp_path):
     folder = tekken_folder(tmp_path / "model", tekken())
     expected = transformers.AutoTokenizer.from_pretrained(folder).backend_tokenizer
     rng = random.Random(3)
-    texts = [hostile_string(rng, ["<s>", "[INST]", "[TOOL_CALLS]", "<SPECIAL_9>"]) + "x" for _ in range(HOSTILE_STRINGS)]
+    texts = [hostile_string(rng, ["<s>", "[INST]", "[TOOL_CALLS]", "<SPECIAL_9>"]) for _ in range(HOSTILE_STRINGS)]
+    texts = [text for text in texts if len(expected.encode(text, add_special_tokens=False).ids) > 1]
     items = [json.loads(line) for line in GSM8K.read_text(encoding="utf-8").splitlines()]
     texts += [item["prompt"] + "\n" + item["response"] for item in items]
     got = air_encodings(folder, [{"text": text} for text in texts], tmp_path)
