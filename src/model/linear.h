@@ -7,12 +7,12 @@ namespace air {
 
 /// y = x · weightᵀ + bias.
 struct Linear {
-  at::Tensor weight;  ///< [out, in]
+  at::Tensor weight;  ///< [out, in], or in panels (kernels/weight_panels.h)
   at::Tensor bias;    ///< [out] or undefined
 };
 
 /// By the fastest matrix product that libtorch has for the device.
-/// @param x [rows, in]   @param weight [out, in]   @param bias [out] or undefined
+/// @param x [rows, in]   @param weight as in Linear   @param bias [out] or undefined
 /// @return [rows, out]
 at::Tensor linear_product(const at::Tensor& x, const at::Tensor& weight,
                           const at::Tensor& bias = {});

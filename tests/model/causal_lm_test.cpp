@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_hybrid.h"
+#include "support/tiny_mamba2.h"
 #include "support/tiny_model.h"
 
 namespace air {
@@ -254,12 +255,14 @@ TEST(CausalLMTest, APassElsewhereNeverReadsBackWhatItComputes) {
   ASSERT_ANY_THROW(on_meta[0].item<float>());
   TinyLlama windowed;
   windowed.config.update({{"model_type", "mistral"}, {"sliding_window", 8}});
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 4; ++i) {
     const TemporaryFolder folder;
     if (i < 2)
       (i == 0 ? TinyLlama() : windowed).write(folder.path());
-    else
+    else if (i == 2)
       TinyHybrid().write(folder.path());
+    else
+      test::TinyMamba2::side_by_side().write(folder.path());
     const CausalLM model = CausalLM::load(folder.path(), at::kMeta, at::kBFloat16);
     const std::vector<std::vector<int32_t>> sequences = {random_ids(20, 16), random_ids(7, 17),
                                                          random_ids(30, 18)};
