@@ -27,6 +27,9 @@ constexpr const char* kSaveHint =
     "AutoTokenizer.from_pretrained(DIR)"
     ".save_pretrained(DIR) there writes a tokenizer.json";
 
+// The ways to cut a token in two are looked up by their bytes, which takes the square of its size.
+constexpr size_t kMaxTokenBytes = 1024;
+
 /// The bytes of a base64 text (RFC 4648) with padding; none when it is not one.
 std::optional<std::string> base64_bytes(std::string_view text) {
   const auto digit = [](char c) -> int {
@@ -102,6 +105,9 @@ std::vector<std::string> read_tokens(const Value& file, const Value& config, siz
     auto bytes = base64_bytes(get_string(list[i], "token_bytes", part));
     if (!bytes || bytes->empty())
       fail(part, "token_bytes of token " + std::to_string(i) + " is not base64");
+    if (bytes->size() > kMaxTokenBytes)
+      fail(part, "token_bytes of token " + std::to_string(i) + " are more than " +
+                     std::to_string(kMaxTokenBytes));
     tokens.push_back(std::move(*bytes));
   }
   return tokens;

@@ -202,6 +202,7 @@ def test_tekken_is_read_as_transformers_converts_it(tmp_path):
     (lambda file: file.pop("special_tokens"), "mistral-common"),
     (lambda file: file["special_tokens"].pop(), 'the ranks must be 0, 1, …'),
     (lambda file: file["vocab"][300].update(token_bytes="a*=="), "token 300 is not base64"),
+    (lambda file: file["vocab"][300].update(token_bytes="YWFh" * 400), "token 300 are more than 1024"),
     (lambda file: file["config"].pop("pattern"), 'has no "pattern"'),
     (lambda file: file["config"].update(default_vocab_size=3), "default_vocab_size"),
 ])

@@ -239,7 +239,12 @@ at::Tensor solve_triangular_meta(const at::Tensor&, const at::Tensor& right, boo
   return at::empty(right.sizes(), right.options());
 }
 
+at::Tensor& floor_divide_out_meta(const at::Tensor&, const at::Tensor&, at::Tensor& out) {
+  return out;
+}
+
 TORCH_LIBRARY_IMPL(aten, Meta, library) {
+  library.impl("floor_divide.out", floor_divide_out_meta);
   library.impl("linalg_solve_triangular", solve_triangular_meta);
   library.impl("index_select", index_select_meta);
   library.impl("where.self", where_meta);
