@@ -3,12 +3,14 @@
 #pragma once
 
 #include <rapidjson/document.h>
+#include <rapidjson/error/en.h>
 
 #include <initializer_list>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/json.h"
 
 namespace air::json_part {
 
@@ -16,6 +18,19 @@ using Value = rapidjson::Value;
 
 [[noreturn]] inline void fail(const std::string& where, const std::string& what) {
   throw Error(ErrorKind::kModel, where, what);
+}
+
+/// The object that a file holds. @param json parsed in place: it must outlive the document, whose
+/// strings lie in it.
+inline rapidjson::Document parse_file(std::string& json, const std::string& where) {
+  check_json_depth(json, where, ErrorKind::kModel);
+  rapidjson::Document file;
+  file.ParseInsitu<rapidjson::kParseIterativeFlag>(json.data());
+  if (file.HasParseError())
+    fail(where, std::string("not valid JSON at byte ") + std::to_string(file.GetErrorOffset()) +
+                    ": " + rapidjson::GetParseError_En(file.GetParseError()));
+  if (!file.IsObject()) fail(where, "not a tokenizer: the file must be a JSON object");
+  return file;
 }
 
 inline std::string_view as_string(const Value& value, const std::string& where) {

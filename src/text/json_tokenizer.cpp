@@ -1,10 +1,7 @@
 #include "text/json_tokenizer.h"
 
-#include <rapidjson/error/en.h>
-
 #include <algorithm>
 
-#include "base/json.h"
 #include "text/bpe.h"
 #include "text/json_part.h"
 #include "text/unigram.h"
@@ -46,13 +43,7 @@ JsonTokenizer::JsonTokenizer(std::string json, const std::string& where,
   using namespace json_part;
   if (const auto invalid = first_invalid_utf8(json))
     fail(where, "not valid UTF-8 at byte " + std::to_string(*invalid));
-  check_json_depth(json, where, ErrorKind::kModel);
-  rapidjson::Document file;
-  file.ParseInsitu<rapidjson::kParseIterativeFlag>(json.data());
-  if (file.HasParseError())
-    fail(where, std::string("not valid JSON at byte ") + std::to_string(file.GetErrorOffset()) +
-                    ": " + rapidjson::GetParseError_En(file.GetParseError()));
-  if (!file.IsObject()) fail(where, "not a tokenizer: the file must be a JSON object");
+  const rapidjson::Document file = parse_file(json, where);
   check_keys(file,
              {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
               "post_processor", "decoder", "model"},

@@ -1,6 +1,5 @@
 #include "text/tekken.h"
 
-#include <rapidjson/error/en.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -11,7 +10,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/json.h"
 #include "text/byte_alphabet.h"
 #include "text/json_part.h"
 #include "text/vocabulary.h"
@@ -224,13 +222,7 @@ void write_added_tokens(Writer& writer, const std::vector<std::string>& special)
 
 std::string tekken_as_tokenizer_json(std::string json, const std::string& where) {
   using namespace json_part;
-  check_json_depth(json, where, ErrorKind::kModel);
-  rapidjson::Document file;
-  file.ParseInsitu<rapidjson::kParseIterativeFlag>(json.data());
-  if (file.HasParseError())
-    fail(where, std::string("not valid JSON at byte ") + std::to_string(file.GetErrorOffset()) +
-                    ": " + rapidjson::GetParseError_En(file.GetParseError()));
-  if (!file.IsObject()) fail(where, "not a tokenizer: the file must be a JSON object");
+  const rapidjson::Document file = parse_file(json, where);
   const Value& config = get(file, "config", where);
   if (!config.IsObject()) fail(where + ": config", "must be an object");
   const std::vector<std::string> special = read_special_tokens(file, config, where);

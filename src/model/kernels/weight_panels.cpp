@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "model/kernels/half_product.h"
 #include "model/kernels/row_kernels.h"
+#include "model/linear.h"
 
 namespace air {
 
@@ -79,6 +80,14 @@ void multiply_panel(const PanelProduct& p) {
   }
 }
 
+/// @param bias of the panel's outputs
+void add_bias(const PanelProduct& p, const float* bias) {
+  for (int64_t row = 0; row < p.rows; ++row) {
+    float* c = p.c + row * p.c_stride;
+    for (int64_t i = 0; i < kPanelWidth; ++i) c[i] += bias[i];
+  }
+}
+
 /// The columns of a group of panels, from float32 sums to rounded results.
 void round_columns(const std::vector<float>& sums, int64_t width, int64_t column, at::Tensor& out) {
   auto* to = static_cast<HalfBits*>(out.data_ptr()) + column;
@@ -86,9 +95,11 @@ void round_columns(const std::vector<float>& sums, int64_t width, int64_t column
     narrow(out.scalar_type(), sums.data() + row * width, width, to + row * out.size(1));
 }
 
-/// Panels [begin, end) for all rows.
-void multiply_panels(const at::Tensor& x, const at::Tensor& weight, int64_t begin, int64_t end,
+/// Panels [begin, end) for all rows. @param linear with a bias in float32, or none
+void multiply_panels(const at::Tensor& x, const Linear& linear, int64_t begin, int64_t end,
                      at::Tensor& out) {
+  const at::Tensor& weight = linear.weight;
+  const float* bias = linear.bias.defined() ? linear.bias.const_data_ptr<float>() : nullptr;
   const int64_t rows = x.size(0), depth = x.size(1), pairs = weight.size(1) * kPanelWidth;
   const bool half = is_half(x.scalar_type());
   const auto* panels = static_cast<const uint32_t*>(weight.const_data_ptr());
@@ -112,6 +123,7 @@ void multiply_panels(const at::Tensor& x, const at::Tensor& weight, int64_t begi
       product.c =
           half ? sums.data() + i * kPanelWidth : out.data_ptr<float>() + (group + i) * kPanelWidth;
       multiply_panel(product);
+      if (bias != nullptr) add_bias(product, bias + (group + i) * kPanelWidth);
     }
     if (half) round_columns(sums, width, group * kPanelWidth, out);
   }
@@ -147,11 +159,11 @@ at::Tensor panel_linear(const at::Tensor& x, const at::Tensor& weight, const at:
   AIR_CHECK(x.size(1) == weight.size(1) * weight.size(3));
   RECORD_FUNCTION("air::panel_linear", std::vector<c10::IValue>({x, weight}));
   at::Tensor out = at::empty({x.size(0), weight.size(0) * kPanelWidth}, x.options());
+  const Linear linear{weight, bias.defined() ? bias.to(at::kFloat).contiguous() : bias};
   at::parallel_for(0, weight.size(0), 1, [&](int64_t begin, int64_t end) {
     c10::InferenceMode guard;
-    multiply_panels(x, weight, begin, end, out);
+    multiply_panels(x, linear, begin, end, out);
   });
-  if (bias.defined()) out.add_(bias);
   return out;
 }
 
