@@ -22,6 +22,7 @@ class LayerZeros {
 
   /// The head's queries are zero.
   void add_query(int64_t head) {
+    if (config_.latent.kv_rank > 0) return add_query_of_latent(head);
     // A norm over all heads together would see the zeros of one in the scale of the others: there
     // its own weights are the last thing that a query is multiplied by.
     if (config_.qk_norm == QkNorm::kProjection) return add_norm_of_projection(head);
@@ -42,6 +43,13 @@ class LayerZeros {
   }
 
  private:
+  /// Of latent attention: the rows that make the head's query of the latent, after its norm, or of
+  /// the states where queries have none. They have no bias.
+  void add_query_of_latent(int64_t head) {
+    const char* name = config_.latent.q_rank > 0 ? config_.names.latent.q_up : config_.names.q_proj;
+    add_rows(prefix_ + name + ".weight", head * sizes_.head_dim);
+  }
+
   void add_norm_of_projection(int64_t head) {
     const std::string name = prefix_ + config_.names.q_norm;
     if (config_.norm.weight_offset != 0)

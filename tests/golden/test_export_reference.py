@@ -28,7 +28,8 @@ MODEL = 4    # exit code
 EVERYDAY = [("llama", "mha-tied-biases"), ("mistral", "window"), ("qwen3", "gqa"), ("qwen3_next", "grouped"), ("qwen3_5", "text-part"),
             ("phi3", "gqa-window-tied"), ("olmo2", "gqa-tied-bias"), ("olmoe", "gqa-clip-normalised"), ("olmo_hybrid", "grouped"),
             ("stablelm", "qk_layernorm-tied"), ("hunyuan_v1_dense", "alpha"), ("gemma2", "caps-windows"), ("gemma3", "text-part"),
-            ("gpt_oss", "sinks-windows"), ("smollm3", "nope"), ("glm4", "partial"), ("starcoder2", "gqa"), ("lfm2", "conv")]
+            ("gpt_oss", "sinks-windows"), ("smollm3", "nope"), ("glm4", "partial"), ("starcoder2", "gqa"), ("lfm2", "conv"),
+            ("deepseek_v3", "groups"), ("deepseek_v2", "greedy"), ("falcon_h1", "norm-before-gate-tied")]
 OTHERS = [case for case in cases() if case not in EVERYDAY]
 ZERO = [("llama", "mha-tied-biases"), ("gemma2", "caps-windows"), ("qwen3_5_text", "grouped"), ("olmo2", "gqa-tied-bias"),
         ("gpt_oss", "sinks-windows"), ("phi3", "default")]
