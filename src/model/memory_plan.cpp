@@ -13,7 +13,7 @@
 #endif
 
 #include "model/group_memory.h"
-#include "model/kernels/half_product.h"
+#include "model/kernels/micro_kernel.h"
 #include "model/row_blocks.h"
 #include "model/scan_plan.h"
 
@@ -101,7 +101,7 @@ int64_t mamba2_buffers(const ModelConfig& config, c10::Device device) {
 
 /// Whether products take float32 copies of numbers that are kept in another dtype.
 bool is_widened(c10::Device device, c10::ScalarType dtype) {
-  return device.is_cpu() && is_half(dtype) && !has_half_products(dtype);
+  return device.is_cpu() && is_half(dtype) && !has_micro_kernel(dtype);
 }
 
 /// Numbers of a token's states, in numbers of the model's dtype.

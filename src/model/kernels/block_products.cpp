@@ -7,7 +7,7 @@
 #include <bit>
 #include <vector>
 
-#include "model/kernels/half_product.h"
+#include "model/kernels/micro_kernel.h"
 #include "model/kernels/onednn.h"
 #include "model/kernels/row_kernels.h"
 
@@ -65,9 +65,10 @@ at::Tensor rows_at(const at::Tensor& x, const PackedSequences& sequences, int64_
        x.narrow(0, begin, end - before)});
 }
 
-class FloatProducts : public BlockProducts {
+/// By the operator, in float32.
+class OperatorProducts : public BlockProducts {
  public:
-  FloatProducts(const BlockInputs& inputs, const at::Tensor& keys, const at::Tensor& values)
+  OperatorProducts(const BlockInputs& inputs, const at::Tensor& keys, const at::Tensor& values)
       : in_(inputs), keys_(keys), values_(values) {}
 
   BlockShape shape_of(const QueryBlock& block) const override {
@@ -127,8 +128,10 @@ class PackedKeys {
  public:
   explicit PackedKeys(const BlockInputs& inputs)
       : in_(inputs),
-        k_(static_cast<const HalfBits*>(inputs.k.const_data_ptr())),
-        v_(static_cast<const HalfBits*>(inputs.v.const_data_ptr())) {}
+        type_(inputs.k.scalar_type()),
+        numbers_(numbers_per_word(type_)),
+        k_(static_cast<const char*>(inputs.k.const_data_ptr())),
+        v_(static_cast<const char*>(inputs.v.const_data_ptr())) {}
 
   /// Positions up to `end`, a multiple of kPanelWidth after `first`, can be read.
   void extend(const QueryBlock& block, int64_t first, int64_t end) {
@@ -139,19 +142,20 @@ class PackedKeys {
       first_ = end_ = first;
     }
     const int64_t all = in_.sequences.prefix_length(sequence_) + in_.sequences.length(sequence_);
-    const size_t room = end - first_;
-    if (keys_.size() < room * in_.head_dim / 2) keys_.resize(room * in_.head_dim / 2);
-    if (values_.size() < room * in_.v_head_dim / 2) values_.resize(room * in_.v_head_dim / 2);
+    const size_t key_words = (end - first_) * in_.head_dim / numbers_,
+                 value_words = (end - first_) * in_.v_head_dim / numbers_;
+    if (keys_.size() < key_words) keys_.resize(key_words);
+    if (values_.size() < value_words) values_.resize(value_words);
     for (; end_ < end; end_ += kPanelWidth) pack_panel(std::min(kPanelWidth, all - end_));
   }
 
-  /// [D / 2, kPanelWidth] pairs.
+  /// A panel of D numbers deep. @param position of its first key
   const uint32_t* key_panel(int64_t position) const {
-    return keys_.data() + (position - first_) * in_.head_dim / 2;
+    return keys_.data() + (position - first_) * in_.head_dim / numbers_;
   }
-  /// [… / 2, E] pairs from an even position on.
+  /// Rows of E words from a position on where a word begins.
   const uint32_t* value_rows(int64_t position) const {
-    return values_.data() + (position - first_) / 2 * in_.v_head_dim;
+    return values_.data() + (position - first_) / numbers_ * in_.v_head_dim;
   }
 
  private:
@@ -161,32 +165,41 @@ class PackedKeys {
                              : in_.sequences.begin(sequence_) + position - before;
   }
 
+  /// Key or value `i` after end_, of so many numbers. @param x in_.k or in_.v
+  const char* row_of(const char* x, int64_t i, int64_t width) const {
+    return x + (batch_row(end_ + i) * in_.k.size(1) + kv_head_) * width * (4 / numbers_);
+  }
+
   /// The panel at end_, which has so many keys; where the sequence ends, zeros follow.
   void pack_panel(int64_t count) {
-    const int64_t d = in_.head_dim, e = in_.v_head_dim, heads = in_.k.size(1);
-    const auto value = [&](int64_t i) { return v_ + (batch_row(end_ + i) * heads + kv_head_) * e; };
-    uint32_t* panel = keys_.data() + (end_ - first_) * d / 2;
-    uint32_t* pairs = values_.data() + (end_ - first_) / 2 * e;
-    if (count < kPanelWidth) std::fill_n(panel, kPanelWidth * d / 2, 0);
-    if (count < kPanelWidth) std::fill_n(pairs, kPanelWidth / 2 * e, 0);
-    for (int64_t i = 0; i < count; ++i)
-      pack_column(k_ + (batch_row(end_ + i) * heads + kv_head_) * d, d, panel + i);
-    for (int64_t i = 0; i < count; i += 2)
-      pack_row_pair(value(i), i + 1 < count ? value(i + 1) : nullptr, e, pairs + i / 2 * e);
+    const int64_t d = in_.head_dim, e = in_.v_head_dim;
+    uint32_t* panel = keys_.data() + (end_ - first_) * d / numbers_;
+    uint32_t* values = values_.data() + (end_ - first_) / numbers_ * e;
+    if (count < kPanelWidth) {
+      std::fill_n(panel, kPanelWidth * d / numbers_, 0);
+      std::fill_n(values, kPanelWidth * e / numbers_, 0);
+    }
+    for (int64_t i = 0; i < count; ++i) pack_column(row_of(k_, i, d), d / numbers_, panel + i);
+    for (int64_t i = 0; i < count; i += numbers_)
+      pack_row(type_, row_of(v_, i, e), i + 1 < count ? row_of(v_, i + 1, e) : nullptr, e,
+               values + i / numbers_ * e);
   }
 
   const BlockInputs& in_;
-  const HalfBits *k_, *v_;
+  c10::ScalarType type_;
+  int64_t numbers_;  // of a word
+  const char *k_, *v_;
   int64_t sequence_ = -1, kv_head_ = -1;
   int64_t first_ = 0, end_ = 0;
   std::vector<uint32_t> keys_, values_;
 };
 
-class HalfProducts : public BlockProducts {
+/// By the micro kernels.
+class PanelProducts : public BlockProducts {
  public:
-  explicit HalfProducts(const BlockInputs& inputs)
+  explicit PanelProducts(const BlockInputs& inputs)
       : in_(inputs), type_(inputs.q.scalar_type()), packed_(inputs) {}
-  ~HalfProducts() override { end_half_products(); }
+  ~PanelProducts() override { end_products(type_); }
 
   BlockShape shape_of(const QueryBlock& block) const override {
     BlockShape shape = exact_shape(in_, block);
@@ -202,16 +215,16 @@ class HalfProducts : public BlockProducts {
     const int64_t stride = static_cast<int64_t>(std::bit_ceil<uint64_t>(shape.keys)) + 16;
     scores_.resize(std::max<size_t>(scores_.size(), rows * stride));
     for (int64_t key = 0; key < shape.keys; key += kPanelWidth)
-      multiply_halves({.type = type_,
-                       .rows = rows,
-                       .width = kPanelWidth,
-                       .depth = in_.head_dim,
-                       .a = queries_.data(),
-                       .a_stride = in_.head_dim,
-                       .b = packed_.key_panel(shape.first_key + key),
-                       .b_stride = kPanelWidth,
-                       .c = scores_.data() + key,
-                       .c_stride = stride});
+      multiply({.type = type_,
+                .rows = rows,
+                .width = kPanelWidth,
+                .depth = in_.head_dim,
+                .a = queries_.data(),
+                .a_stride = in_.head_dim,
+                .b = packed_.key_panel(shape.first_key + key),
+                .b_stride = kPanelWidth,
+                .c = scores_.data() + key,
+                .c_stride = stride});
     return {scores_.data(), stride};
   }
 
@@ -219,64 +232,69 @@ class HalfProducts : public BlockProducts {
 
   FloatMatrix attended(const QueryBlock& /*block*/, const BlockShape& shape,
                        FloatMatrix shares) override {
-    const int64_t e = in_.v_head_dim;
-    // In place: a rounded row takes the first half of its own.
-    for (int64_t head = 0; head < in_.group; ++head)
-      for (int64_t i = 0; i < shape.rows; ++i) {
-        float* row = shares.data + (head * shape.padded_rows + i) * shares.stride;
-        narrow(type_, row, shape.keys, row);
-      }
+    const int64_t e = in_.v_head_dim, numbers = numbers_per_word(type_);
+    if (is_half(type_)) narrow_rows(shape, shares);
     const int64_t rows = in_.group * shape.padded_rows;
     attended_.resize(std::max<size_t>(attended_.size(), rows * e));
     constexpr int64_t kDepth = 4 * kPanelWidth;
     for (int64_t key = 0; key < shape.keys; key += kDepth)
-      multiply_halves({.type = type_,
-                       .rows = rows,
-                       .width = e,
-                       .depth = std::min(kDepth, shape.keys - key),
-                       .a = reinterpret_cast<const HalfBits*>(shares.data) + key,
-                       .a_stride = 2 * shares.stride,
-                       .b = packed_.value_rows(shape.first_key + key),
-                       .b_stride = e,
-                       .c = attended_.data(),
-                       .c_stride = e,
-                       .add = key > 0});
+      multiply({.type = type_,
+                .rows = rows,
+                .width = e,
+                .depth = std::min(kDepth, shape.keys - key),
+                .a = reinterpret_cast<const char*>(shares.data) + key * (4 / numbers),
+                .a_stride = numbers * shares.stride,
+                .b = packed_.value_rows(shape.first_key + key),
+                .b_stride = e,
+                .c = attended_.data(),
+                .c_stride = e,
+                .add = key > 0});
     return {attended_.data(), e};
   }
 
  private:
   /// The block's queries, [group · padded_rows, D], zeros where rows are padded.
   void gather_queries(const BlockShape& shape) {
-    const int64_t d = in_.head_dim;
-    const auto* q = static_cast<const HalfBits*>(in_.q.const_data_ptr());
-    queries_.resize(in_.group * shape.padded_rows * d);
+    const int64_t bytes = in_.head_dim * static_cast<int64_t>(c10::elementSize(type_));
+    const auto* q = static_cast<const char*>(in_.q.const_data_ptr());
+    queries_.resize(in_.group * shape.padded_rows * bytes);
     for (int64_t head = 0; head < in_.group; ++head) {
-      HalfBits* to = queries_.data() + head * shape.padded_rows * d;
-      for (int64_t i = 0; i < shape.rows; ++i, to += d)
-        std::copy_n(q + ((shape.first_row + i) * in_.num_heads + shape.first_head + head) * d, d,
-                    to);
-      std::fill_n(to, (shape.padded_rows - shape.rows) * d, HalfBits{0});
+      char* to = queries_.data() + head * shape.padded_rows * bytes;
+      for (int64_t i = 0; i < shape.rows; ++i, to += bytes)
+        std::copy_n(q + ((shape.first_row + i) * in_.num_heads + shape.first_head + head) * bytes,
+                    bytes, to);
+      std::fill_n(to, (shape.padded_rows - shape.rows) * bytes, 0);
     }
+  }
+
+  /// Rounds in place: a row takes the first half of its own.
+  void narrow_rows(const BlockShape& shape, FloatMatrix shares) const {
+    for (int64_t head = 0; head < in_.group; ++head)
+      for (int64_t i = 0; i < shape.rows; ++i) {
+        float* row = shares.data + (head * shape.padded_rows + i) * shares.stride;
+        narrow(type_, row, shape.keys, row);
+      }
   }
 
   const BlockInputs& in_;
   c10::ScalarType type_;
   PackedKeys packed_;
-  std::vector<HalfBits> queries_;
+  std::vector<char> queries_;
   std::vector<float> scores_, attended_;
 };
 
 }  // namespace
 
-BlockProductsMaker::BlockProductsMaker(const BlockInputs& inputs) : inputs_(inputs) {
-  if (is_half(inputs.q.scalar_type())) return;
+BlockProductsMaker::BlockProductsMaker(const BlockInputs& inputs)
+    : inputs_(inputs), in_panels_(has_micro_kernel(inputs.q.scalar_type())) {
+  if (in_panels_) return;
   keys_ = rows_of_heads(inputs.k);
   values_ = rows_of_heads(inputs.v);
 }
 
 std::unique_ptr<BlockProducts> BlockProductsMaker::make() const {
-  if (is_half(inputs_.q.scalar_type())) return std::make_unique<HalfProducts>(inputs_);
-  return std::make_unique<FloatProducts>(inputs_, keys_, values_);
+  if (in_panels_) return std::make_unique<PanelProducts>(inputs_);
+  return std::make_unique<OperatorProducts>(inputs_, keys_, values_);
 }
 
 }  // namespace air

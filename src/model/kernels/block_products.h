@@ -55,9 +55,10 @@ class BlockProducts {
                                FloatMatrix shares) = 0;
 };
 
-/// Makes what each thread needs. In float32 the products are oneDNN's of whole blocks. In bfloat16
-/// and float16 (has_half_products, even sizes of heads) keys and values are packed as blocks come
-/// to need them, scores are float32, and shares are rounded before they meet the values.
+/// Makes what each thread needs. Where there are micro kernels (has_micro_kernel; halves need even
+/// sizes of heads), keys and values are packed as blocks come to need them, scores are float32, and
+/// shares are rounded to the dtype before they meet the values. Elsewhere, in float32, the products
+/// are oneDNN's operator of whole blocks.
 class BlockProductsMaker {
  public:
   /// @param inputs outlives this
@@ -66,7 +67,8 @@ class BlockProductsMaker {
 
  private:
   const BlockInputs& inputs_;
-  at::Tensor keys_, values_;  // float32: [K, N + a step, D or E], the rows of a head together
+  bool in_panels_;
+  at::Tensor keys_, values_;  // of the operator: [K, N + a step, D or E], a head's rows together
 };
 
 }  // namespace air

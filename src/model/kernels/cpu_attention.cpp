@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
+#include <ATen/record_function.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 #include <optional>
 
 #include "model/kernels/block_products.h"
-#include "model/kernels/half_product.h"
+#include "model/kernels/micro_kernel.h"
 #include "model/kernels/row_kernels.h"
 
 namespace air {
@@ -36,6 +37,29 @@ std::vector<QueryBlock> make_blocks(const PackedSequences& sequences, int64_t kv
         blocks.push_back({sequence, head, begin, std::min(length, begin + rows)});
   }
   return blocks;
+}
+
+/// The first block of each thread, and the end: of all blocks' scores each has about as many. Blocks
+/// of one head stay together, so that few threads pack its keys.
+std::vector<int64_t> deal(const std::vector<QueryBlock>& blocks, const BlockInputs& in,
+                          int64_t threads) {
+  const auto scores = [&](const QueryBlock& block) {
+    const int64_t end = in.sequences.prefix_length(block.sequence) + block.end,
+                  rows = block.end - block.begin;
+    return rows * (in.spec.window ? std::min(end, *in.spec.window + rows) : end);
+  };
+  int64_t all = 0, before = 0;
+  for (const QueryBlock& block : blocks) all += scores(block);
+  std::vector<int64_t> first = {0};
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    const int64_t own = scores(blocks[i]);
+    // A block belongs where its middle falls.
+    while ((before + own / 2) * threads >= all * static_cast<int64_t>(first.size()))
+      first.push_back(static_cast<int64_t>(i));
+    before += own;
+  }
+  first.resize(threads + 1, static_cast<int64_t>(blocks.size()));
+  return first;
 }
 
 /// Replaces scores by e^(score − max), and by 0 where a key is not visible.
@@ -82,6 +106,9 @@ void store_rows(const BlockInputs& in, const BlockShape& shape, FloatMatrix atte
 void attend(const BlockInputs& in, const QueryBlock& block, BlockProducts& products,
             at::Tensor& out) {
   const BlockShape shape = products.shape_of(block);
+  RECORD_FUNCTION("air::attention_block",
+                  std::vector<c10::IValue>({in.group * shape.padded_rows, shape.keys,
+                                            in.head_dim + in.v_head_dim}));
   const FloatMatrix scores = products.scores(block, shape);
   const std::vector<float> sums = exponentiate_rows(in, shape, scores, products.score_factor());
   store_rows(in, shape, products.attended(block, shape, scores), sums, out);
@@ -99,15 +126,14 @@ at::Tensor cpu_attention(const at::Tensor& q, const at::Tensor& k, const at::Ten
                        q.size(1), q.size(1) / k.size(1), q.size(2),      v.size(2)};
   const BlockProductsMaker maker(in);
   const std::vector<QueryBlock> blocks = make_blocks(sequences, k.size(1), in.group, spec.window);
-  // Each product runs on the thread that owns its block; neighbours in the list take about as long
-  // as each other, so they are dealt out one by one.
-  const int64_t count = blocks.size();
-  const int64_t threads = std::min<int64_t>(at::get_num_threads(), count);
+  // Each product runs on the thread that owns its block.
+  const int64_t threads =
+      std::min<int64_t>(at::get_num_threads(), static_cast<int64_t>(blocks.size()));
+  const std::vector<int64_t> first = deal(blocks, in, threads);
   at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
     c10::InferenceMode guard;
     const std::unique_ptr<BlockProducts> products = maker.make();
-    for (int64_t thread = begin; thread < end; ++thread)
-      for (int64_t i = thread; i < count; i += threads) attend(in, blocks[i], *products, out);
+    for (int64_t i = first[begin]; i < first[end]; ++i) attend(in, blocks[i], *products, out);
   });
   return out;
 }

@@ -1,5 +1,5 @@
 #include "model/kernels/cuda_rows.h"
-#include "model/kernels/half_product.h"
+#include "model/kernels/micro_kernel.h"
 #include "model/kernels/kernels.h"
 
 namespace air {

@@ -212,44 +212,68 @@ float exponentiate(float* x, int64_t count, const ScoreScale& scale) {
   return scale.sink != nullptr ? sum + std::exp(*scale.sink - max) : sum;
 }
 
-/// Σ e^(x − max) and Σ (x − max) e^(x − max) of a piece short enough for float sums.
-void exp_sums(const float* x, int64_t count, float max, double& sum_exp, double& weighted) {
-  const Floats d;
-  const int64_t lanes = hn::Lanes(d);
-  const auto shift = hn::Set(d, max);
-  auto sums = hn::Zero(d);
-  auto weights = hn::Zero(d);
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto below = hn::Sub(hn::LoadU(d, x + i), shift);
-    const auto e = hn::Exp(d, below);
-    sums = hn::Add(sums, e);
-    weights = hn::MulAdd(below, e, weights);
+// Rows of a tile that lie in one vector: at most 16, of which its number of rows is a multiple.
+using Columns = hn::CappedTag<float, 16>;
+
+/// Maxima of columns of a tile. @param x the first token's   @param max one of each lane
+void column_maxima(const float* x, LogitTile tile, float* max) {
+  const Columns d;
+  auto even = hn::LoadU(d, x), odd = even;
+  int64_t i = 1;
+  for (; i + 1 < tile.tokens; i += 2) {
+    even = hn::Max(even, hn::LoadU(d, x + i * tile.rows));
+    odd = hn::Max(odd, hn::LoadU(d, x + (i + 1) * tile.rows));
   }
-  sum_exp += hn::GetLane(hn::SumOfLanes(d, sums));
-  weighted += hn::GetLane(hn::SumOfLanes(d, weights));
-  for (; i < count; ++i) {
-    const float below = x[i] - max;
-    const float e = std::exp(below);
-    sum_exp += e;
-    weighted += static_cast<double>(below) * e;
-  }
+  if (i < tile.tokens) even = hn::Max(even, hn::LoadU(d, x + i * tile.rows));
+  hn::StoreU(hn::Max(even, odd), d, max);
 }
 
-void accumulate(const float* logits, int64_t count, int32_t first_id, LogitStats& stats) {
-  const float max = max_of(logits, count);
-  if (max > stats.max) {
-    const auto at = static_cast<int32_t>(std::find(logits, logits + count, max) - logits);
-    stats.top1 = first_id + at;
-    if (stats.sum_exp > 0) {
-      const double shift = static_cast<double>(stats.max) - static_cast<double>(max);
-      const double scale = std::exp(shift);
-      stats.weighted = (stats.weighted + stats.sum_exp * shift) * scale;
-      stats.sum_exp *= scale;
-    }
-    stats.max = max;
+/// The sums of LogitStats, of columns of a tile that is short enough for float sums.
+struct ColumnSums {
+  std::array<float, 16> exp, weighted;
+};
+
+void column_sums(const float* x, LogitTile tile, const float* max, ColumnSums& sums) {
+  const Columns d;
+  const auto shift = hn::LoadU(d, max);
+  auto even = hn::Zero(d), odd = even, even_weights = even, odd_weights = even;
+  const auto take = [&](int64_t token, auto& sum, auto& weights) HWY_ATTR {
+    const auto below = hn::Sub(hn::LoadU(d, x + token * tile.rows), shift);
+    const auto e = hn::Exp(d, below);
+    sum = hn::Add(sum, e);
+    weights = hn::MulAdd(below, e, weights);
+  };
+  int64_t i = 0;
+  for (; i + 1 < tile.tokens; i += 2) {
+    take(i, even, even_weights);
+    take(i + 1, odd, odd_weights);
   }
-  exp_sums(logits, count, stats.max, stats.sum_exp, stats.weighted);
+  if (i < tile.tokens) take(i, even, even_weights);
+  hn::StoreU(hn::Add(even, odd), d, sums.exp.data());
+  hn::StoreU(hn::Add(even_weights, odd_weights), d, sums.weighted.data());
+}
+
+void accumulate(LogitTile tile, int32_t first_id, LogitStats* stats) {
+  const auto lanes = static_cast<int64_t>(hn::Lanes(Columns()));
+  std::array<float, 16> max;
+  ColumnSums sums;
+  for (int64_t row = 0; row < tile.rows; row += lanes, stats += lanes) {
+    const float* x = tile.data + row;
+    column_maxima(x, tile, max.data());
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      if (max[lane] > stats[lane].max) {
+        int32_t token = 0;
+        while (x[token * tile.rows + lane] != max[lane]) ++token;
+        stats[lane].raise_max(max[lane], first_id + token);
+      }
+      max[lane] = stats[lane].max;
+    }
+    column_sums(x, tile, max.data(), sums);
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      stats[lane].sum_exp += sums.exp[lane];
+      stats[lane].weighted += sums.weighted[lane];
+    }
+  }
 }
 
 }  // namespace HWY_NAMESPACE
@@ -306,8 +330,29 @@ float exponentiate_scores(float* scores, int64_t count, const ScoreScale& scale)
   return HWY_DYNAMIC_DISPATCH(exponentiate)(scores, count, scale);
 }
 
-void accumulate_logits(const float* logits, int64_t count, int32_t first_id, LogitStats& stats) {
-  HWY_DYNAMIC_DISPATCH(accumulate)(logits, count, first_id, stats);
+void accumulate_logits(LogitTile tile, int32_t first_id, LogitStats* stats) {
+  AIR_CHECK(tile.tokens > 0 && tile.rows % 16 == 0);
+  HWY_DYNAMIC_DISPATCH(accumulate)(tile, first_id, stats);
+}
+
+void LogitStats::raise_max(float greater, int32_t token) {
+  if (sum_exp > 0) {
+    const double shift = static_cast<double>(max) - static_cast<double>(greater);
+    const double scale = std::exp(shift);
+    weighted = (weighted + sum_exp * shift) * scale;
+    sum_exp *= scale;
+  }
+  max = greater;
+  top1 = token;
+}
+
+void LogitStats::add(LogitStats later) {
+  if (later.max > max)
+    raise_max(later.max, later.top1);
+  else if (later.sum_exp > 0)
+    later.raise_max(max, top1);
+  sum_exp += later.sum_exp;
+  weighted += later.weighted;
 }
 
 }  // namespace air
