@@ -95,20 +95,18 @@ class OperatorProducts : public BlockProducts {
   }
 
  private:
-  /// Queries times the scale, zeros where rows are padded. [group · padded_rows, D]
+  /// Queries times the scale, zeros where rows are padded. [padded_rows · group, D]
   at::Tensor scaled_queries(const BlockShape& shape) const {
-    const int64_t d = in_.head_dim;
+    const int64_t width = in_.group * in_.head_dim;
     const auto* q = in_.q.const_data_ptr<float>();
-    at::Tensor queries = at::empty({in_.group * shape.padded_rows, d}, in_.q.options());
-    for (int64_t head = 0; head < in_.group; ++head) {
-      float* to = queries.data_ptr<float>() + head * shape.padded_rows * d;
-      for (int64_t i = 0; i < shape.rows; ++i, to += d) {
-        const float* from =
-            q + ((shape.first_row + i) * in_.num_heads + shape.first_head + head) * d;
-        for (int64_t j = 0; j < d; ++j) to[j] = from[j] * static_cast<float>(in_.spec.scale);
-      }
-      std::fill_n(to, (shape.padded_rows - shape.rows) * d, 0.0F);
+    at::Tensor queries = at::empty({shape.padded_rows * in_.group, in_.head_dim}, in_.q.options());
+    float* to = queries.data_ptr<float>();
+    for (int64_t i = 0; i < shape.rows; ++i, to += width) {
+      const float* from =
+          q + ((shape.first_row + i) * in_.num_heads + shape.first_head) * in_.head_dim;
+      for (int64_t j = 0; j < width; ++j) to[j] = from[j] * static_cast<float>(in_.spec.scale);
     }
+    std::fill_n(to, (shape.padded_rows - shape.rows) * width, 0.0F);
     return queries;
   }
 
@@ -210,21 +208,25 @@ class PanelProducts : public BlockProducts {
   FloatMatrix scores(const QueryBlock& block, const BlockShape& shape) override {
     packed_.extend(block, shape.first_key, shape.first_key + shape.keys);
     gather_queries(shape);
-    const int64_t rows = in_.group * shape.padded_rows;
+    const int64_t all = in_.group * shape.padded_rows, d = in_.head_dim;
     // Few strides, for few kernels; and rows that do not all fall on the same lines of the cache.
     const int64_t stride = static_cast<int64_t>(std::bit_ceil<uint64_t>(shape.keys)) + 16;
-    scores_.resize(std::max<size_t>(scores_.size(), rows * stride));
-    for (int64_t key = 0; key < shape.keys; key += kPanelWidth)
+    scores_.resize(std::max<size_t>(scores_.size(), all * stride));
+    for (int64_t key = 0, width = 0; key < shape.keys; key += width) {
+      width = key < seen_by_all(shape) ? kPanelWidth : kDiagonalStep;
+      const int64_t first = first_row_that_sees(key, shape), column = key % kPanelWidth;
+      if (first >= all) break;
       multiply({.type = type_,
-                .rows = rows,
-                .width = kPanelWidth,
-                .depth = in_.head_dim,
-                .a = queries_.data(),
-                .a_stride = in_.head_dim,
-                .b = packed_.key_panel(shape.first_key + key),
+                .rows = all - first,
+                .width = width,
+                .depth = d,
+                .a = queries_.data() + first * d * element_size(),
+                .a_stride = d,
+                .b = packed_.key_panel(shape.first_key + key - column) + column,
                 .b_stride = kPanelWidth,
-                .c = scores_.data() + key,
+                .c = scores_.data() + first * stride + key,
                 .c_stride = stride});
+    }
     return {scores_.data(), stride};
   }
 
@@ -232,48 +234,68 @@ class PanelProducts : public BlockProducts {
 
   FloatMatrix attended(const QueryBlock& /*block*/, const BlockShape& shape,
                        FloatMatrix shares) override {
-    const int64_t e = in_.v_head_dim, numbers = numbers_per_word(type_);
+    const int64_t all = in_.group * shape.padded_rows, e = in_.v_head_dim,
+                  numbers = numbers_per_word(type_), seen = seen_by_all(shape);
     if (is_half(type_)) narrow_rows(shape, shares);
-    const int64_t rows = in_.group * shape.padded_rows;
-    attended_.resize(std::max<size_t>(attended_.size(), rows * e));
+    attended_.resize(std::max<size_t>(attended_.size(), all * e));
     constexpr int64_t kDepth = 4 * kPanelWidth;
-    for (int64_t key = 0; key < shape.keys; key += kDepth)
+    for (int64_t key = 0, depth = 0; key < shape.keys; key += depth) {
+      depth = key < seen ? std::min(kDepth, seen - key) : kDiagonalStep;
+      const int64_t first = first_row_that_sees(key, shape);
+      if (first >= all) break;
       multiply({.type = type_,
-                .rows = rows,
+                .rows = all - first,
                 .width = e,
-                .depth = std::min(kDepth, shape.keys - key),
-                .a = reinterpret_cast<const char*>(shares.data) + key * (4 / numbers),
+                .depth = depth,
+                .a = reinterpret_cast<const char*>(shares.data + first * shares.stride) +
+                     key * element_size(),
                 .a_stride = numbers * shares.stride,
                 .b = packed_.value_rows(shape.first_key + key),
                 .b_stride = e,
-                .c = attended_.data(),
+                .c = attended_.data() + first * e,
                 .c_stride = e,
                 .add = key > 0});
+    }
     return {attended_.data(), e};
   }
 
  private:
-  /// The block's queries, [group · padded_rows, D], zeros where rows are padded.
+  // Where a block meets the diagonal, so many keys at a time are left to the queries that see any
+  // of them.
+  static constexpr int64_t kDiagonalStep = 32;
+
+  int64_t element_size() const { return static_cast<int64_t>(c10::elementSize(type_)); }
+
+  /// Whole panels of keys before the diagonal, at least one.
+  static int64_t seen_by_all(const BlockShape& shape) {
+    const int64_t keys = shape.first_position + 1 - shape.first_key;
+    return std::max(kPanelWidth, keys / kPanelWidth * kPanelWidth);
+  }
+
+  /// The first row of the product, or one a little before it, whose query sees the key.
+  int64_t first_row_that_sees(int64_t key, const BlockShape& shape) const {
+    const int64_t query = shape.first_key + key - shape.first_position;
+    return std::max<int64_t>(0, query / kRowStep * kRowStep) * in_.group;
+  }
+
+  /// The block's queries, [padded_rows · group, D], zeros where rows are padded.
   void gather_queries(const BlockShape& shape) {
-    const int64_t bytes = in_.head_dim * static_cast<int64_t>(c10::elementSize(type_));
+    const int64_t query = in_.head_dim * element_size(), bytes = in_.group * query;
     const auto* q = static_cast<const char*>(in_.q.const_data_ptr());
-    queries_.resize(in_.group * shape.padded_rows * bytes);
-    for (int64_t head = 0; head < in_.group; ++head) {
-      char* to = queries_.data() + head * shape.padded_rows * bytes;
-      for (int64_t i = 0; i < shape.rows; ++i, to += bytes)
-        std::copy_n(q + ((shape.first_row + i) * in_.num_heads + shape.first_head + head) * bytes,
-                    bytes, to);
-      std::fill_n(to, (shape.padded_rows - shape.rows) * bytes, 0);
-    }
+    queries_.resize(shape.padded_rows * bytes);
+    char* to = queries_.data();
+    for (int64_t i = 0; i < shape.rows; ++i, to += bytes)
+      std::copy_n(q + ((shape.first_row + i) * in_.num_heads + shape.first_head) * query, bytes,
+                  to);
+    std::fill_n(to, (shape.padded_rows - shape.rows) * bytes, 0);
   }
 
   /// Rounds in place: a row takes the first half of its own.
   void narrow_rows(const BlockShape& shape, FloatMatrix shares) const {
-    for (int64_t head = 0; head < in_.group; ++head)
-      for (int64_t i = 0; i < shape.rows; ++i) {
-        float* row = shares.data + (head * shape.padded_rows + i) * shares.stride;
-        narrow(type_, row, shape.keys, row);
-      }
+    for (int64_t i = 0; i < shape.rows * in_.group; ++i) {
+      float* row = shares.data + i * shares.stride;
+      narrow(type_, row, shape.keys, row);
+    }
   }
 
   const BlockInputs& in_;

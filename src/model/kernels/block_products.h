@@ -27,7 +27,7 @@ struct BlockInputs {
 
 /// Where the rows of a block lie, and the sizes of its products.
 struct BlockShape {
-  int64_t rows, padded_rows;  ///< of each query head
+  int64_t rows, padded_rows;  ///< queries of each head; row i · group + h is query i of head h
   int64_t first_row;          ///< of the batch
   int64_t first_head;         ///< of the query heads
   int64_t first_position;     ///< of its first query in the sequence
@@ -45,12 +45,13 @@ class BlockProducts {
  public:
   virtual ~BlockProducts() = default;
   virtual BlockShape shape_of(const QueryBlock& block) const = 0;
-  /// Scores of the block, for each of its query heads padded_rows rows of `keys` numbers.
+  /// Scores of the block, group · padded_rows rows of `keys` numbers. Keys that a query does not
+  /// see may have none.
   virtual FloatMatrix scores(const QueryBlock& block, const BlockShape& shape) = 0;
   /// What the scores must still be multiplied by.
   virtual float score_factor() const = 0;
-  /// Shares times values, for each of its query heads padded_rows rows of E numbers.
-  /// @param shares where scores() put the scores
+  /// Shares times values, group · padded_rows rows of E numbers.
+  /// @param shares where scores() put the scores; 0 for keys that a query does not see
   virtual FloatMatrix attended(const QueryBlock& block, const BlockShape& shape,
                                FloatMatrix shares) = 0;
 };

@@ -2,6 +2,8 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/record_function.h>
 #include <c10/core/InferenceMode.h>
 
@@ -11,6 +13,7 @@
 
 #include "model/kernels/block_products.h"
 #include "model/kernels/micro_kernel.h"
+#include "model/kernels/onednn.h"
 #include "model/kernels/row_kernels.h"
 
 namespace air {
@@ -63,20 +66,21 @@ std::vector<int64_t> deal(const std::vector<QueryBlock>& blocks, const BlockInpu
 }
 
 /// Replaces scores by e^(score − max), and by 0 where a key is not visible.
-/// @return the sum of each row, [group · rows]
+/// @return the sum of each row, [rows · group]
 std::vector<float> exponentiate_rows(const BlockInputs& in, const BlockShape& shape,
                                      FloatMatrix scores, float factor) {
+  const float* sinks = in.spec.sinks.defined()
+                           ? in.spec.sinks.const_data_ptr<float>() + shape.first_head
+                           : nullptr;
   std::vector<float> sums;
-  for (int64_t head = 0; head < in.group; ++head) {
-    const float* sink = in.spec.sinks.defined()
-                            ? in.spec.sinks.const_data_ptr<float>() + shape.first_head + head
-                            : nullptr;
-    const ScoreScale scale{factor, static_cast<float>(in.spec.softcap), sink};
-    float* row = scores.data + head * shape.padded_rows * scores.stride;
-    for (int64_t i = 0; i < shape.rows; ++i, row += scores.stride) {
-      const int64_t position = shape.first_position + i;
-      const int64_t begin = in.spec.first_key(position) - shape.first_key,
-                    end = position + 1 - shape.first_key;
+  float* row = scores.data;
+  for (int64_t i = 0; i < shape.rows; ++i) {
+    const int64_t position = shape.first_position + i;
+    const int64_t begin = in.spec.first_key(position) - shape.first_key,
+                  end = position + 1 - shape.first_key;
+    for (int64_t head = 0; head < in.group; ++head, row += scores.stride) {
+      const ScoreScale scale{factor, static_cast<float>(in.spec.softcap),
+                             sinks != nullptr ? sinks + head : nullptr};
       std::fill(row, row + begin, 0.0F);
       std::fill(row + end, row + shape.keys, 0.0F);
       sums.push_back(exponentiate_scores(row + begin, end - begin, scale));
@@ -90,16 +94,14 @@ void store_rows(const BlockInputs& in, const BlockShape& shape, FloatMatrix atte
                 const std::vector<float>& sums, at::Tensor& out) {
   const int64_t e = in.v_head_dim;
   const bool half = is_half(out.scalar_type());
-  auto sum = sums.begin();
-  for (int64_t head = 0; head < in.group; ++head) {
-    float* from = attended.data + head * shape.padded_rows * attended.stride;
-    for (int64_t i = 0; i < shape.rows; ++i, from += attended.stride) {
-      const int64_t place = ((shape.first_row + i) * in.num_heads + shape.first_head + head) * e;
-      const float share = 1.0F / *sum++;
-      float* to = half ? from : out.data_ptr<float>() + place;
-      for (int64_t j = 0; j < e; ++j) to[j] = from[j] * share;
-      if (half) narrow(out.scalar_type(), to, e, static_cast<HalfBits*>(out.data_ptr()) + place);
-    }
+  float* from = attended.data;
+  for (int64_t i = 0; i < shape.rows * in.group; ++i, from += attended.stride) {
+    const int64_t row = shape.first_row + i / in.group, head = shape.first_head + i % in.group,
+                  place = (row * in.num_heads + head) * e;
+    const float share = 1.0F / sums[i];
+    float* to = half ? from : out.data_ptr<float>() + place;
+    for (int64_t j = 0; j < e; ++j) to[j] = from[j] * share;
+    if (half) narrow(out.scalar_type(), to, e, static_cast<HalfBits*>(out.data_ptr()) + place);
   }
 }
 
@@ -134,6 +136,43 @@ at::Tensor cpu_attention(const at::Tensor& q, const at::Tensor& k, const at::Ten
     c10::InferenceMode guard;
     const std::unique_ptr<BlockProducts> products = maker.make();
     for (int64_t i = first[begin]; i < first[end]; ++i) attend(in, blocks[i], *products, out);
+  });
+  return out;
+}
+
+at::Tensor cpu_attention_rows(const at::Tensor& q, const at::Tensor& k,
+                              const std::vector<int64_t>& rows, const AttentionSpec& spec) {
+  const int64_t count = static_cast<int64_t>(rows.size()), keys = k.size(0), num_heads = q.size(1),
+                kv_heads = k.size(1), group = num_heads / kv_heads, d = q.size(2);
+  // Rounded up: oneDNN makes code for every size.
+  constexpr int64_t kRowStep = 16, kKeyStep = 64;
+  const auto zeros = [&](int64_t all, int64_t step) {
+    return at::zeros({kv_heads, (all + step - 1) / step * step, d},
+                     at::TensorOptions().dtype(at::kFloat));
+  };
+  at::Tensor queries = zeros(group * count, kRowStep), all_keys = zeros(keys, kKeyStep);
+  const at::Tensor positions = at::tensor(rows, at::TensorOptions().dtype(at::kLong));
+  queries.narrow(1, 0, group * count)
+      .copy_(q.index_select(0, positions).transpose(0, 1).reshape({kv_heads, group * count, d}));
+  all_keys.narrow(1, 0, keys).copy_(k.transpose(0, 1));
+  const at::Tensor sinks =
+      spec.sinks.defined() ? spec.sinks.to(at::kFloat).contiguous() : at::Tensor();
+  at::Tensor out = at::zeros({num_heads, count, keys}, queries.options());
+  at::parallel_for(0, kv_heads, 1, [&](int64_t first, int64_t last) {
+    c10::InferenceMode guard;
+    for (int64_t kv_head = first; kv_head < last; ++kv_head) {
+      at::Tensor scores = onednn_linear(queries[kv_head], all_keys[kv_head]);
+      for (int64_t i = 0; i < group * count; ++i) {
+        const int64_t head = kv_head * group + i / count, position = rows[i % count],
+                      begin = spec.first_key(position), end = position + 1;
+        float* row = scores[i].data_ptr<float>();
+        const ScoreScale scale{static_cast<float>(spec.scale), static_cast<float>(spec.softcap),
+                               sinks.defined() ? sinks.const_data_ptr<float>() + head : nullptr};
+        const float share = 1.0F / exponentiate_scores(row + begin, end - begin, scale);
+        float* to = out[head][i % count].data_ptr<float>();
+        for (int64_t key = begin; key < end; ++key) to[key] = row[key] * share;
+      }
+    }
   });
   return out;
 }

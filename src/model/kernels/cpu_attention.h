@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <vector>
 
+#include <cstdint>
+#include <vector>
+
 #include "model/attention.h"
 
 namespace air {
@@ -17,5 +20,9 @@ namespace air {
 /// @param q, k, v float32, or a dtype that has_micro_kernel, with an even D
 at::Tensor cpu_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                          const PackedSequences& sequences, const AttentionSpec& spec);
+
+/// As attention_rows.
+at::Tensor cpu_attention_rows(const at::Tensor& q, const at::Tensor& k,
+                              const std::vector<int64_t>& rows, const AttentionSpec& spec);
 
 }  // namespace air

@@ -121,6 +121,7 @@ const Kernels& cpu_half_kernels() {
     k.gate = gate;
     k.linear = linear;
     k.attention = attention;
+    k.attention_rows = cpu_attention_rows;
     k.token_nll = token_nll;
     return k;
   }();

@@ -18,8 +18,9 @@ namespace {
 
 // A tile has the logits of kTileTokens tokens for some rows. It stays in a core's cache between the
 // product that makes it and the pass that reads it, as do the tokens' rows of lm_head, which meet
-// kChunkRows rows before the next tile's. The rows of lm_head are the left side of the product, as
+// up to kChunkRows rows before the next tile's. The rows of lm_head are the left side of the product, as
 // they lie in the checkpoint; the hidden states, which are fewer, are laid out for the right side.
+// Chunks are about as large as each other, so that threads have as much to do.
 constexpr int64_t kTileTokens = 256;
 constexpr int64_t kChunkRows = 1024;
 
@@ -141,12 +142,13 @@ TokenNll cpu_token_nll(const at::Tensor& hidden, const at::Tensor& lm_head,
   const Inputs in{lay_out(hidden), lm_head, ids.const_data_ptr<int64_t>(), rows, padded_rows,
                   options};
   Found found{std::vector<LogitStats>(kParts * padded_rows), std::vector<float>(rows)};
-  const int64_t chunks = (rows + kChunkRows - 1) / kChunkRows;
+  const int64_t chunks = (rows + kChunkRows - 1) / kChunkRows,
+                chunk_rows = round_up((rows + chunks - 1) / chunks, kPanelWidth);
   at::parallel_for(0, chunks * kParts, 1, [&](int64_t first, int64_t last) {
     c10::InferenceMode guard;
     for (int64_t i = first; i < last; ++i) {
-      const int64_t begin = i / kParts * kChunkRows;
-      score_part(in, i % kParts, begin, std::min(begin + kChunkRows, padded_rows), found);
+      const int64_t begin = std::min(i / kParts * chunk_rows, padded_rows);
+      score_part(in, i % kParts, begin, std::min(begin + chunk_rows, padded_rows), found);
     }
   });
   TokenNll out(rows);

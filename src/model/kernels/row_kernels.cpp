@@ -4,6 +4,7 @@
 #include <c10/util/Half.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -161,17 +162,6 @@ void rotate(FloatHeads x, int64_t half, const float* cos, const float* sin) {
       rotate_head(head_data, half, cos, sin);
 }
 
-float max_of(const float* x, int64_t count) {
-  const Floats d;
-  const int64_t lanes = hn::Lanes(d);
-  auto best = hn::Set(d, -std::numeric_limits<float>::infinity());
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) best = hn::Max(best, hn::LoadU(d, x + i));
-  float result = hn::GetLane(hn::MaxOfLanes(d, best));
-  for (; i < count; ++i) result = std::max(result, x[i]);
-  return result;
-}
-
 void multiply(float* x, int64_t count, float factor) {
   const Floats d;
   const int64_t lanes = hn::Lanes(d);
@@ -192,32 +182,66 @@ void cap(float* x, int64_t count, float softcap) {
   for (; i < count; ++i) x[i] = softcap * std::tanh(x[i] / softcap);
 }
 
-float exponentiate(float* x, int64_t count, const ScoreScale& scale) {
-  if (scale.factor != 1.0F) multiply(x, count, scale.factor);
-  if (scale.softcap > 0) cap(x, count, scale.softcap);
-  float max = max_of(x, count);
-  if (scale.sink != nullptr) max = std::max(max, *scale.sink);
-  const Floats d;
-  const int64_t lanes = hn::Lanes(d);
-  const auto shift = hn::Set(d, max);
-  auto sums = hn::Zero(d);
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto e = hn::Exp(d, hn::Sub(hn::LoadU(d, x + i), shift));
-    hn::StoreU(e, d, x + i);
-    sums = hn::Add(sums, e);
+// A vector of a row of scores or of columns of a tile, whose number is a multiple of 16.
+using Few = hn::CappedTag<float, 16>;
+
+/// The end of a row that fills no vector, followed by −∞.
+class Tail {
+ public:
+  Tail(const float* x, int64_t count) : count_(count) {
+    std::copy_n(x, count, data_.begin());
+    std::fill(data_.begin() + count, data_.end(), -std::numeric_limits<float>::infinity());
   }
-  float sum = hn::GetLane(hn::SumOfLanes(d, sums));
-  for (; i < count; ++i) sum += x[i] = std::exp(x[i] - max);
+  float* data() { return data_.data(); }
+  void store(float* x) const { std::copy_n(data_.begin(), count_, x); }
+
+ private:
+  int64_t count_;
+  std::array<float, 16> data_;
+};
+
+/// @param count a multiple of the lanes   @param tail one vector
+float max_of(const float* x, int64_t count, const float* tail) {
+  const Few d;
+  const int64_t lanes = hn::Lanes(d);
+  auto even = hn::LoadU(d, tail), odd = even;
+  int64_t i = 0;
+  for (; i + 2 * lanes <= count; i += 2 * lanes) {
+    even = hn::Max(even, hn::LoadU(d, x + i));
+    odd = hn::Max(odd, hn::LoadU(d, x + i + lanes));
+  }
+  if (i < count) even = hn::Max(even, hn::LoadU(d, x + i));
+  return hn::GetLane(hn::MaxOfLanes(d, hn::Max(even, odd)));
+}
+
+float exponentiate(float* x, int64_t count, ScoreScale scale) {
+  if (scale.softcap > 0) {
+    multiply(x, count, scale.factor);
+    cap(x, count, scale.softcap);
+    scale.factor = 1.0F;
+  }
+  const Few d;
+  const int64_t lanes = hn::Lanes(d), whole = count / lanes * lanes;
+  Tail tail(x + whole, count - whole);
+  float max = scale.factor * max_of(x, whole, tail.data());
+  if (scale.sink != nullptr) max = std::max(max, *scale.sink);
+  const auto factor = hn::Set(d, scale.factor), shift = hn::Set(d, max);
+  auto sums = hn::Zero(d);
+  const auto take = [&](float* at) HWY_ATTR {
+    const auto e = hn::Exp(d, hn::MulSub(hn::LoadU(d, at), factor, shift));
+    hn::StoreU(e, d, at);
+    sums = hn::Add(sums, e);
+  };
+  for (int64_t i = 0; i < whole; i += lanes) take(x + i);
+  take(tail.data());
+  tail.store(x + whole);
+  const float sum = hn::GetLane(hn::SumOfLanes(d, sums));
   return scale.sink != nullptr ? sum + std::exp(*scale.sink - max) : sum;
 }
 
-// Rows of a tile that lie in one vector: at most 16, of which its number of rows is a multiple.
-using Columns = hn::CappedTag<float, 16>;
-
 /// Maxima of columns of a tile. @param x the first token's   @param max one of each lane
 void column_maxima(const float* x, LogitTile tile, float* max) {
-  const Columns d;
+  const Few d;
   auto even = hn::LoadU(d, x), odd = even;
   int64_t i = 1;
   for (; i + 1 < tile.tokens; i += 2) {
@@ -234,7 +258,7 @@ struct ColumnSums {
 };
 
 void column_sums(const float* x, LogitTile tile, const float* max, ColumnSums& sums) {
-  const Columns d;
+  const Few d;
   const auto shift = hn::LoadU(d, max);
   auto even = hn::Zero(d), odd = even, even_weights = even, odd_weights = even;
   const auto take = [&](int64_t token, auto& sum, auto& weights) HWY_ATTR {
@@ -254,7 +278,7 @@ void column_sums(const float* x, LogitTile tile, const float* max, ColumnSums& s
 }
 
 void accumulate(LogitTile tile, int32_t first_id, LogitStats* stats) {
-  const auto lanes = static_cast<int64_t>(hn::Lanes(Columns()));
+  const auto lanes = static_cast<int64_t>(hn::Lanes(Few()));
   std::array<float, 16> max;
   ColumnSums sums;
   for (int64_t row = 0; row < tile.rows; row += lanes, stats += lanes) {
@@ -327,6 +351,7 @@ void rotate_halves(FloatHeads x, int64_t half, const float* cos, const float* si
 }
 
 float exponentiate_scores(float* scores, int64_t count, const ScoreScale& scale) {
+  AIR_CHECK(scale.factor > 0);
   return HWY_DYNAMIC_DISPATCH(exponentiate)(scores, count, scale);
 }
 

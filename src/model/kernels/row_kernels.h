@@ -44,7 +44,7 @@ void rotate_halves(FloatHeads x, int64_t half, const float* cos, const float* si
 
 /// What becomes of one row of attention scores before its softmax.
 struct ScoreScale {
-  float factor = 1.0F;
+  float factor = 1.0F;          ///< above 0
   float softcap = 0.0F;         ///< then they become c · tanh(x / c); 0: they stay
   const float* sink = nullptr;  ///< one more score, which takes its share and has no key; or null
 };
