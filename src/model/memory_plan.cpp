@@ -113,14 +113,10 @@ int64_t states_row(const ModelConfig& config, c10::Device device, c10::ScalarTyp
 int64_t attention_row(const ModelConfig& config, const LayerConfig& layer, c10::Device device,
                       c10::ScalarType dtype) {
   const AttentionSizes& sizes = layer.attention;
-  // Keys and values, unless they are another layer's.
-  int64_t keys = layer.kv_layer ? 0 : sizes.k_size() + sizes.v_size();
-  // Their copies: on the CPU those of one head for each thread, or with the rows of each head
-  // together; on an accelerator with those of prefixes in between, whose kernel for float32 has
-  // them once for each query head beside that.
-  keys += device.is_cpu() && has_micro_kernel(dtype)
-              ? at::get_num_threads() * (sizes.head_dim + sizes.v_head_dim)
-              : sizes.k_size() + sizes.v_size();
+  // Keys and values, unless they are another layer's, and their copies: with those of a head
+  // together on the CPU, with those of prefixes in between on an accelerator, whose kernel for
+  // float32 has them once for each query head beside that.
+  int64_t keys = (layer.kv_layer ? 1 : 2) * (sizes.k_size() + sizes.v_size());
   if (!device.is_cpu() && dtype == c10::kFloat)
     keys += sizes.num_heads * (sizes.head_dim + sizes.v_head_dim);
   // All that goes in and comes out once more in float32.

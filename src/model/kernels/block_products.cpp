@@ -1,10 +1,13 @@
 #include "model/kernels/block_products.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <bit>
+#include <limits>
+#include <optional>
 #include <vector>
 
 #include "model/kernels/micro_kernel.h"
@@ -120,83 +123,105 @@ class OperatorProducts : public BlockProducts {
   at::Tensor scores_, attended_;
 };
 
-/// Keys and values of one head of a sequence, packed from a first position on as far as blocks have
-/// come. Blocks of one head come one after another and see ever more.
+/// Keys and values of all heads in panels of kPanelWidth positions. A sequence shares the whole
+/// panels of its prefix; its own begin with what is left of that.
 class PackedKeys {
  public:
   explicit PackedKeys(const BlockInputs& inputs)
-      : in_(inputs),
-        type_(inputs.k.scalar_type()),
-        numbers_(numbers_per_word(type_)),
-        k_(static_cast<const char*>(inputs.k.const_data_ptr())),
-        v_(static_cast<const char*>(inputs.v.const_data_ptr())) {}
-
-  /// Positions up to `end`, a multiple of kPanelWidth after `first`, can be read.
-  void extend(const QueryBlock& block, int64_t first, int64_t end) {
-    if (block.sequence != sequence_ || block.kv_head != kv_head_ || first < first_ ||
-        first > end_) {
-      sequence_ = block.sequence;
-      kv_head_ = block.kv_head;
-      first_ = end_ = first;
+      : in_(inputs), type_(inputs.k.scalar_type()), numbers_(numbers_per_word(type_)) {
+    std::vector<Panel> panels;
+    for (int64_t sequence = 0; sequence < in_.sequences.size(); ++sequence) {
+      first_panel_.push_back(static_cast<int64_t>(panels.size()));
+      for (int64_t at = own_begin(sequence); at < end_of(sequence); at += kPanelWidth)
+        panels.push_back({sequence, at});
     }
-    const int64_t all = in_.sequences.prefix_length(sequence_) + in_.sequences.length(sequence_);
-    const size_t key_words = (end - first_) * in_.head_dim / numbers_,
-                 value_words = (end - first_) * in_.v_head_dim / numbers_;
-    if (keys_.size() < key_words) keys_.resize(key_words);
-    if (values_.size() < value_words) values_.resize(value_words);
-    for (; end_ < end; end_ += kPanelWidth) pack_panel(std::min(kPanelWidth, all - end_));
+    const auto count = static_cast<int64_t>(panels.size());
+    const int64_t kv_heads = in_.k.size(1);
+    keys_ = at::empty({kv_heads, count, in_.head_dim, kPanelWidth}, in_.k.options());
+    values_ = at::empty({kv_heads, count, kPanelWidth, in_.v_head_dim}, in_.v.options());
+    at::parallel_for(0, kv_heads * count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) pack(panels[i % count], i / count, i % count);
+    });
   }
 
   /// A panel of D numbers deep. @param position of its first key
-  const uint32_t* key_panel(int64_t position) const {
-    return keys_.data() + (position - first_) * in_.head_dim / numbers_;
+  const uint32_t* key_panel(const QueryBlock& block, int64_t position) const {
+    return words(keys_, in_.head_dim, block.kv_head, panel_at(block.sequence, position));
   }
-  /// Rows of E words from a position on where a word begins.
-  const uint32_t* value_rows(int64_t position) const {
-    return values_.data() + (position - first_) / numbers_ * in_.v_head_dim;
+  /// Rows of E words, those of positions from `position` to run_end.
+  const uint32_t* value_rows(const QueryBlock& block, int64_t position) const {
+    return words(values_, in_.v_head_dim, block.kv_head, panel_at(block.sequence, position)) +
+           position % kPanelWidth / numbers_ * in_.v_head_dim;
+  }
+  /// Where panels end to lie one after another.
+  int64_t run_end(const QueryBlock& block, int64_t position) const {
+    const int64_t own = own_begin(block.sequence);
+    return position < own ? own : std::numeric_limits<int64_t>::max();
   }
 
  private:
-  int64_t batch_row(int64_t position) const {
-    const int64_t before = in_.sequences.prefix_length(sequence_);
-    return position < before ? in_.sequences.begin(in_.sequences.prefix_of(sequence_)) + position
-                             : in_.sequences.begin(sequence_) + position - before;
+  struct Panel {
+    int64_t sequence, position;
+  };
+
+  int64_t own_begin(int64_t sequence) const {
+    return in_.sequences.prefix_length(sequence) / kPanelWidth * kPanelWidth;
+  }
+  int64_t end_of(int64_t sequence) const {
+    return in_.sequences.prefix_length(sequence) + in_.sequences.length(sequence);
+  }
+  int64_t panel_at(int64_t sequence, int64_t position) const {
+    const int64_t own = own_begin(sequence);
+    return position < own
+               ? first_panel_[in_.sequences.prefix_of(sequence)] + position / kPanelWidth
+               : first_panel_[sequence] + (position - own) / kPanelWidth;
+  }
+  /// A panel of keys or values, which have `width` numbers each.
+  uint32_t* words(const at::Tensor& panels, int64_t width, int64_t kv_head, int64_t panel) const {
+    return static_cast<uint32_t*>(panels.data_ptr()) +
+           (kv_head * panels.size(1) + panel) * kPanelWidth * width / numbers_;
   }
 
-  /// Key or value `i` after end_, of so many numbers. @param x in_.k or in_.v
-  const char* row_of(const char* x, int64_t i, int64_t width) const {
-    return x + (batch_row(end_ + i) * in_.k.size(1) + kv_head_) * width * (4 / numbers_);
+  /// Row of the batch that holds a position of a sequence.
+  int64_t batch_row(Panel panel, int64_t i) const {
+    const int64_t before = in_.sequences.prefix_length(panel.sequence),
+                  position = panel.position + i;
+    return position < before
+               ? in_.sequences.begin(in_.sequences.prefix_of(panel.sequence)) + position
+               : in_.sequences.begin(panel.sequence) + position - before;
   }
 
-  /// The panel at end_, which has so many keys; where the sequence ends, zeros follow.
-  void pack_panel(int64_t count) {
-    const int64_t d = in_.head_dim, e = in_.v_head_dim;
-    uint32_t* panel = keys_.data() + (end_ - first_) * d / numbers_;
-    uint32_t* values = values_.data() + (end_ - first_) / numbers_ * e;
+  /// Where the sequence ends, zeros follow.
+  void pack(Panel panel, int64_t kv_head, int64_t index) {
+    const int64_t d = in_.head_dim, e = in_.v_head_dim, heads = in_.k.size(1),
+                  count = std::min(kPanelWidth, end_of(panel.sequence) - panel.position);
+    const auto row = [&](const at::Tensor& x, int64_t i, int64_t width) {
+      return static_cast<const char*>(x.const_data_ptr()) +
+             (batch_row(panel, i) * heads + kv_head) * width * x.element_size();
+    };
+    uint32_t *keys = words(keys_, d, kv_head, index), *values = words(values_, e, kv_head, index);
     if (count < kPanelWidth) {
-      std::fill_n(panel, kPanelWidth * d / numbers_, 0);
+      std::fill_n(keys, kPanelWidth * d / numbers_, 0);
       std::fill_n(values, kPanelWidth * e / numbers_, 0);
     }
-    for (int64_t i = 0; i < count; ++i) pack_column(row_of(k_, i, d), d / numbers_, panel + i);
+    for (int64_t i = 0; i < count; ++i) pack_column(row(in_.k, i, d), d / numbers_, keys + i);
     for (int64_t i = 0; i < count; i += numbers_)
-      pack_row(type_, row_of(v_, i, e), i + 1 < count ? row_of(v_, i + 1, e) : nullptr, e,
+      pack_row(type_, row(in_.v, i, e), i + 1 < count ? row(in_.v, i + 1, e) : nullptr, e,
                values + i / numbers_ * e);
   }
 
   const BlockInputs& in_;
   c10::ScalarType type_;
-  int64_t numbers_;  // of a word
-  const char *k_, *v_;
-  int64_t sequence_ = -1, kv_head_ = -1;
-  int64_t first_ = 0, end_ = 0;
-  std::vector<uint32_t> keys_, values_;
+  int64_t numbers_;                   // of a word
+  std::vector<int64_t> first_panel_;  // of each sequence
+  at::Tensor keys_, values_;          // [K, panels, D, kPanelWidth], [K, panels, kPanelWidth, E]
 };
 
 /// By the micro kernels.
 class PanelProducts : public BlockProducts {
  public:
-  explicit PanelProducts(const BlockInputs& inputs)
-      : in_(inputs), type_(inputs.q.scalar_type()), packed_(inputs) {}
+  PanelProducts(const BlockInputs& inputs, const PackedKeys& packed)
+      : in_(inputs), type_(inputs.q.scalar_type()), packed_(packed) {}
   ~PanelProducts() override { end_products(type_); }
 
   BlockShape shape_of(const QueryBlock& block) const override {
@@ -206,7 +231,6 @@ class PanelProducts : public BlockProducts {
   }
 
   FloatMatrix scores(const QueryBlock& block, const BlockShape& shape) override {
-    packed_.extend(block, shape.first_key, shape.first_key + shape.keys);
     gather_queries(shape);
     const int64_t all = in_.group * shape.padded_rows, d = in_.head_dim;
     // Few strides, for few kernels; and rows that do not all fall on the same lines of the cache.
@@ -222,7 +246,7 @@ class PanelProducts : public BlockProducts {
                 .depth = d,
                 .a = queries_.data() + first * d * element_size(),
                 .a_stride = d,
-                .b = packed_.key_panel(shape.first_key + key - column) + column,
+                .b = packed_.key_panel(block, shape.first_key + key - column) + column,
                 .b_stride = kPanelWidth,
                 .c = scores_.data() + first * stride + key,
                 .c_stride = stride});
@@ -232,7 +256,7 @@ class PanelProducts : public BlockProducts {
 
   float score_factor() const override { return static_cast<float>(in_.spec.scale); }
 
-  FloatMatrix attended(const QueryBlock& /*block*/, const BlockShape& shape,
+  FloatMatrix attended(const QueryBlock& block, const BlockShape& shape,
                        FloatMatrix shares) override {
     const int64_t all = in_.group * shape.padded_rows, e = in_.v_head_dim,
                   numbers = numbers_per_word(type_), seen = seen_by_all(shape);
@@ -240,7 +264,8 @@ class PanelProducts : public BlockProducts {
     attended_.resize(std::max<size_t>(attended_.size(), all * e));
     constexpr int64_t kDepth = 4 * kPanelWidth;
     for (int64_t key = 0, depth = 0; key < shape.keys; key += depth) {
-      depth = key < seen ? std::min(kDepth, seen - key) : kDiagonalStep;
+      const int64_t run = packed_.run_end(block, shape.first_key + key) - shape.first_key - key;
+      depth = key < seen ? std::min({kDepth, seen - key, run}) : kDiagonalStep;
       const int64_t first = first_row_that_sees(key, shape);
       if (first >= all) break;
       multiply({.type = type_,
@@ -250,7 +275,7 @@ class PanelProducts : public BlockProducts {
                 .a = reinterpret_cast<const char*>(shares.data + first * shares.stride) +
                      key * element_size(),
                 .a_stride = numbers * shares.stride,
-                .b = packed_.value_rows(shape.first_key + key),
+                .b = packed_.value_rows(block, shape.first_key + key),
                 .b_stride = e,
                 .c = attended_.data() + first * e,
                 .c_stride = e,
@@ -300,23 +325,35 @@ class PanelProducts : public BlockProducts {
 
   const BlockInputs& in_;
   c10::ScalarType type_;
-  PackedKeys packed_;
+  const PackedKeys& packed_;
   std::vector<char> queries_;
   std::vector<float> scores_, attended_;
 };
 
 }  // namespace
 
+struct BlockProductsMaker::Layout {
+  explicit Layout(const BlockInputs& inputs) {
+    if (has_micro_kernel(inputs.q.scalar_type())) {
+      packed.emplace(inputs);
+    } else {
+      keys = rows_of_heads(inputs.k);
+      values = rows_of_heads(inputs.v);
+    }
+  }
+
+  std::optional<PackedKeys> packed;
+  at::Tensor keys, values;  // [K, N + kKeyStep, D or E], the rows of a head together
+};
+
 BlockProductsMaker::BlockProductsMaker(const BlockInputs& inputs)
-    : inputs_(inputs), in_panels_(has_micro_kernel(inputs.q.scalar_type())) {
-  if (in_panels_) return;
-  keys_ = rows_of_heads(inputs.k);
-  values_ = rows_of_heads(inputs.v);
-}
+    : inputs_(inputs), layout_(std::make_unique<Layout>(inputs)) {}
+
+BlockProductsMaker::~BlockProductsMaker() = default;
 
 std::unique_ptr<BlockProducts> BlockProductsMaker::make() const {
-  if (in_panels_) return std::make_unique<PanelProducts>(inputs_);
-  return std::make_unique<OperatorProducts>(inputs_, keys_, values_);
+  if (layout_->packed) return std::make_unique<PanelProducts>(inputs_, *layout_->packed);
+  return std::make_unique<OperatorProducts>(inputs_, layout_->keys, layout_->values);
 }
 
 }  // namespace air

@@ -56,20 +56,21 @@ class BlockProducts {
                                FloatMatrix shares) = 0;
 };
 
-/// Makes what each thread needs. Where there are micro kernels (has_micro_kernel; halves need even
-/// sizes of heads), keys and values are packed as blocks come to need them, scores are float32, and
-/// shares are rounded to the dtype before they meet the values. Elsewhere, in float32, the products
-/// are oneDNN's operator of whole blocks.
+/// Lays out the keys and values of a batch, and makes what each thread needs. Where there are micro
+/// kernels (has_micro_kernel; halves need even sizes of heads), keys and values lie in panels, scores
+/// are float32, and shares are rounded to the dtype before they meet the values. Elsewhere, in
+/// float32, the products are oneDNN's operator of whole blocks.
 class BlockProductsMaker {
  public:
   /// @param inputs outlives this
   explicit BlockProductsMaker(const BlockInputs& inputs);
+  ~BlockProductsMaker();
   std::unique_ptr<BlockProducts> make() const;
 
  private:
+  struct Layout;
   const BlockInputs& inputs_;
-  bool in_panels_;
-  at::Tensor keys_, values_;  // of the operator: [K, N + a step, D or E], a head's rows together
+  std::unique_ptr<Layout> layout_;
 };
 
 }  // namespace air

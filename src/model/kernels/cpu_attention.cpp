@@ -42,8 +42,7 @@ std::vector<QueryBlock> make_blocks(const PackedSequences& sequences, int64_t kv
   return blocks;
 }
 
-/// The first block of each thread, and the end: of all blocks' scores each has about as many. Blocks
-/// of one head stay together, so that few threads pack its keys.
+/// The first block of each thread, and the end: of all blocks' scores each has about as many.
 std::vector<int64_t> deal(const std::vector<QueryBlock>& blocks, const BlockInputs& in,
                           int64_t threads) {
   const auto scores = [&](const QueryBlock& block) {

@@ -142,7 +142,7 @@ TokenNll cpu_token_nll(const at::Tensor& hidden, const at::Tensor& lm_head,
   const Inputs in{lay_out(hidden), lm_head, ids.const_data_ptr<int64_t>(), rows, padded_rows,
                   options};
   Found found{std::vector<LogitStats>(kParts * padded_rows), std::vector<float>(rows)};
-  const int64_t chunks = (rows + kChunkRows - 1) / kChunkRows,
+  const int64_t chunks = std::max<int64_t>(1, (rows + kChunkRows - 1) / kChunkRows),
                 chunk_rows = round_up((rows + chunks - 1) / chunks, kPanelWidth);
   at::parallel_for(0, chunks * kParts, 1, [&](int64_t first, int64_t last) {
     c10::InferenceMode guard;
