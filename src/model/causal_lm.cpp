@@ -175,7 +175,6 @@ bool CausalLM::can_share_prefixes() const {
 
 at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& options) const {
   c10::InferenceMode guard;
-  AIR_CHECK(options.attention_rows.empty() || given.num_sequences() == 1);
   const Batch batch = with_aligned_rows(given);
   const int64_t num_variants = options.mask != nullptr ? options.mask->num_variants() : 1;
   const int64_t fork =
@@ -206,10 +205,15 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
     }
     if (options.observer)
       context.observer = [&](const at::Tensor& q, const at::Tensor& k) {
-        const int64_t tokens = given.num_tokens();
-        options.observer(index, air::attention_rows(q.narrow(0, 0, tokens), k.narrow(0, 0, tokens),
-                                                    options.attention_rows,
-                                                    attention_spec(layer, config_, index)));
+        const AttentionSpec spec = attention_spec(layer, config_, index);
+        for (const SequenceRows& seen : options.attention_rows) {
+          AIR_CHECK(given.sequences.prefix_of(seen.sequence) < 0);
+          const int64_t begin = given.sequences.begin(seen.sequence),
+                        length = given.sequences.length(seen.sequence);
+          options.observer(index, seen.sequence,
+                           air::attention_rows(q.narrow(0, begin, length),
+                                               k.narrow(0, begin, length), seen.rows, spec));
+        }
       };
     apply_decoder_layer(layer, rows.x, context);
   }
@@ -230,19 +234,33 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
   return variants_here == num_variants ? x : x.expand({num_variants, x.size(1), x.size(2)});
 }
 
-std::vector<TokenNll> CausalLM::span_nll(std::span<const int32_t> ids, int64_t begin, int64_t end,
-                                         ForwardOptions options) const {
-  AIR_CHECK(begin >= 1 && begin < end);
-  options.output_rows.resize(end - begin);
-  std::iota(options.output_rows.begin(), options.output_rows.end(), begin - 1);
-  const std::array sequences = {ids};
+std::vector<std::vector<TokenNll>> CausalLM::span_nll(std::span<const TextSpan> spans,
+                                                      ForwardOptions options) const {
+  std::vector<std::span<const int32_t>> sequences;
+  std::vector<int64_t> targets;
+  options.output_rows.clear();
+  int64_t first_row = 0;
+  for (const TextSpan& span : spans) {
+    AIR_CHECK(span.begin >= 1 && span.begin < span.end);
+    sequences.push_back(span.ids);
+    targets.insert(targets.end(), span.ids.begin() + span.begin, span.ids.begin() + span.end);
+    for (int64_t t = span.begin; t < span.end; ++t)
+      options.output_rows.push_back(first_row + t - 1);
+    first_row += static_cast<int64_t>(span.ids.size());
+  }
   const at::Tensor hidden = hidden_states(make_batch(sequences, device()), options);
-  const std::vector<int64_t> targets(ids.begin() + begin, ids.begin() + end);
-  std::vector<TokenNll> variants;
-  for (const at::Tensor& variant : hidden.unbind())
-    variants.push_back(
-        token_nll(variant, at::tensor(targets, at::TensorOptions().dtype(at::kLong))));
-  return variants;
+  std::vector<std::vector<TokenNll>> of_spans(spans.size());
+  for (const at::Tensor& variant : hidden.unbind()) {
+    const TokenNll all =
+        token_nll(variant, at::tensor(targets, at::TensorOptions().dtype(at::kLong)));
+    int64_t begin = 0;
+    for (size_t i = 0; i < spans.size(); ++i) {
+      const int64_t count = spans[i].end - spans[i].begin;
+      of_spans[i].push_back(all.rows(begin, count));
+      begin += count;
+    }
+  }
+  return of_spans;
 }
 
 TokenNll CausalLM::token_nll(const at::Tensor& hidden, const at::Tensor& targets) const {

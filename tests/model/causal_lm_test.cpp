@@ -11,6 +11,9 @@
 #include <gtest/gtest.h>
 #include <torch/library.h>
 
+#include <map>
+#include <utility>
+
 #include "base/error.h"
 #include "base/rng.h"
 #include "support/temporary_folder.h"
@@ -166,8 +169,9 @@ TEST(CausalLMTest, ALayerWithoutAttentionHasNoHeads) {
 
   std::vector<int64_t> observed;
   const at::Tensor hidden = model.hidden_states(
-      batch, {.attention_rows = {3},
-              .observer = [&](int64_t layer, const at::Tensor&) { observed.push_back(layer); }});
+      batch,
+      {.attention_rows = {{0, {3}}},
+       .observer = [&](int64_t layer, int64_t, const at::Tensor&) { observed.push_back(layer); }});
   EXPECT_LT(largest_difference(hidden, expected), kTolerance);
   EXPECT_EQ(observed, config.attention_layers());
 
@@ -179,13 +183,55 @@ TEST(CausalLMTest, ALayerWithoutAttentionHasNoHeads) {
   EXPECT_THROW(mask_of(model, {{}, {{1, 0}}}), Error);
 }
 
+TEST(CausalLMTest, SpansOfSeveralTextsEqualThoseOfEachAlone) {
+  const CausalLM model = load(TinyLlama());
+  const std::vector<std::vector<int32_t>> texts = {random_ids(15, 1), random_ids(70, 2),
+                                                   random_ids(31, 3)};
+  const HeadMask mask = mask_of(model, {{}, {{1, 1}}});
+  std::vector<TextSpan> spans;
+  std::vector<SequenceRows> seen;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const auto length = static_cast<int64_t>(texts[i].size());
+    spans.push_back({texts[i], length - 9, length - 2});
+    seen.push_back({static_cast<int64_t>(i), {length - 10, length - 3}});
+  }
+  using Rows = std::map<std::pair<int64_t, int64_t>, at::Tensor>;  // by layer and text
+  const auto run = [&](std::span<const TextSpan> of, std::vector<SequenceRows> rows, Rows& found) {
+    return model.span_nll(of, {.mask = &mask,
+                               .attention_rows = std::move(rows),
+                               .observer = [&](int64_t layer, int64_t text, const at::Tensor& x) {
+                                 found[{layer, text}] = x;
+                               }});
+  };
+  Rows together;
+  const auto all = run(spans, seen, together);
+  ASSERT_EQ(all.size(), texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) {
+    Rows alone;
+    const auto own = run({&spans[i], 1}, {{0, seen[i].rows}}, alone)[0];
+    ASSERT_EQ(all[i].size(), 2U);
+    for (size_t variant = 0; variant < 2; ++variant) {
+      ASSERT_EQ(all[i][variant].nll.size(), 7U);
+      for (size_t t = 0; t < 7; ++t) {
+        EXPECT_NEAR(all[i][variant].nll[t], own[variant].nll[t], kTolerance);
+        EXPECT_NEAR(all[i][variant].entropy[t], own[variant].entropy[t], kTolerance);
+      }
+      EXPECT_EQ(all[i][variant].top1, own[variant].top1);
+    }
+    for (int64_t layer = 0; layer < 3; ++layer)
+      EXPECT_LT(largest_difference(together[{layer, static_cast<int64_t>(i)}], alone[{layer, 0}]),
+                kTolerance);
+  }
+}
+
 TEST(CausalLMTest, ObservedRowsSumToOneOverVisibleKeys) {
   const CausalLM model = load(TinyLlama());
   const Batch batch = batch_of({random_ids(15, 11)});
   int64_t layers = 0;
   model.hidden_states(
       batch,
-      {.attention_rows = {0, 6, 14}, .observer = [&](int64_t layer, const at::Tensor& rows) {
+      {.attention_rows = {{0, {0, 6, 14}}},
+       .observer = [&](int64_t layer, int64_t, const at::Tensor& rows) {
          EXPECT_EQ(layer, layers++);
          ASSERT_EQ(rows.sizes(), at::IntArrayRef({4, 3, 15}));
          EXPECT_LT(largest_difference(rows.sum(-1), at::zeros({4, 3}).add_(1.0)), kTolerance);

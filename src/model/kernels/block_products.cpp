@@ -172,9 +172,8 @@ class PackedKeys {
   }
   int64_t panel_at(int64_t sequence, int64_t position) const {
     const int64_t own = own_begin(sequence);
-    return position < own
-               ? first_panel_[in_.sequences.prefix_of(sequence)] + position / kPanelWidth
-               : first_panel_[sequence] + (position - own) / kPanelWidth;
+    return position < own ? first_panel_[in_.sequences.prefix_of(sequence)] + position / kPanelWidth
+                          : first_panel_[sequence] + (position - own) / kPanelWidth;
   }
   /// A panel of keys or values, which have `width` numbers each.
   uint32_t* words(const at::Tensor& panels, int64_t width, int64_t kv_head, int64_t panel) const {

@@ -57,9 +57,9 @@ class BlockProducts {
 };
 
 /// Lays out the keys and values of a batch, and makes what each thread needs. Where there are micro
-/// kernels (has_micro_kernel; halves need even sizes of heads), keys and values lie in panels, scores
-/// are float32, and shares are rounded to the dtype before they meet the values. Elsewhere, in
-/// float32, the products are oneDNN's operator of whole blocks.
+/// kernels (has_micro_kernel; halves need even sizes of heads), keys and values lie in panels,
+/// scores are float32, and shares are rounded to the dtype before they meet the values. Elsewhere,
+/// in float32, the products are oneDNN's operator of whole blocks.
 class BlockProductsMaker {
  public:
   /// @param inputs outlives this

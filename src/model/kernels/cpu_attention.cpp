@@ -68,9 +68,8 @@ std::vector<int64_t> deal(const std::vector<QueryBlock>& blocks, const BlockInpu
 /// @return the sum of each row, [rows · group]
 std::vector<float> exponentiate_rows(const BlockInputs& in, const BlockShape& shape,
                                      FloatMatrix scores, float factor) {
-  const float* sinks = in.spec.sinks.defined()
-                           ? in.spec.sinks.const_data_ptr<float>() + shape.first_head
-                           : nullptr;
+  const float* sinks =
+      in.spec.sinks.defined() ? in.spec.sinks.const_data_ptr<float>() + shape.first_head : nullptr;
   std::vector<float> sums;
   float* row = scores.data;
   for (int64_t i = 0; i < shape.rows; ++i) {
@@ -108,8 +107,8 @@ void attend(const BlockInputs& in, const QueryBlock& block, BlockProducts& produ
             at::Tensor& out) {
   const BlockShape shape = products.shape_of(block);
   RECORD_FUNCTION("air::attention_block",
-                  std::vector<c10::IValue>({in.group * shape.padded_rows, shape.keys,
-                                            in.head_dim + in.v_head_dim}));
+                  std::vector<c10::IValue>(
+                      {in.group * shape.padded_rows, shape.keys, in.head_dim + in.v_head_dim}));
   const FloatMatrix scores = products.scores(block, shape);
   const std::vector<float> sums = exponentiate_rows(in, shape, scores, products.score_factor());
   store_rows(in, shape, products.attended(block, shape, scores), sums, out);

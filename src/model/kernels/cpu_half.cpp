@@ -11,8 +11,8 @@
 #include "model/kernels/aten_attention.h"
 #include "model/kernels/cpu_attention.h"
 #include "model/kernels/cpu_token_nll.h"
-#include "model/kernels/micro_kernel.h"
 #include "model/kernels/kernels.h"
+#include "model/kernels/micro_kernel.h"
 #include "model/kernels/onednn.h"
 #include "model/kernels/row_kernels.h"
 #include "model/kernels/weight_panels.h"
@@ -93,7 +93,7 @@ at::Tensor widened_linear(const at::Tensor& x, const at::Tensor& weight, const a
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   if (in_panels(weight)) return panel_linear(x.contiguous(), weight, bias);
   return has_micro_kernel(x.scalar_type()) ? onednn_linear(x, weight, bias)
-                                            : widened_linear(x, weight, bias);
+                                           : widened_linear(x, weight, bias);
 }
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,

@@ -18,9 +18,9 @@ namespace {
 
 // A tile has the logits of kTileTokens tokens for some rows. It stays in a core's cache between the
 // product that makes it and the pass that reads it, as do the tokens' rows of lm_head, which meet
-// up to kChunkRows rows before the next tile's. The rows of lm_head are the left side of the product, as
-// they lie in the checkpoint; the hidden states, which are fewer, are laid out for the right side.
-// Chunks are about as large as each other, so that threads have as much to do.
+// up to kChunkRows rows before the next tile's. The rows of lm_head are the left side of the
+// product, as they lie in the checkpoint; the hidden states, which are fewer, are laid out for the
+// right side. Chunks are about as large as each other, so that threads have as much to do.
 constexpr int64_t kTileTokens = 256;
 constexpr int64_t kChunkRows = 1024;
 
@@ -61,8 +61,7 @@ class TileProducts {
   /// Of rows [begin, begin + width), [tokens, width], float32.
   at::Tensor logits(int64_t begin, int64_t width) {
     if (!in_panels(in_.hidden)) return onednn_linear(weights_, in_.hidden.narrow(0, begin, width));
-    at::Tensor tile =
-        at::empty({weights_.size(0), width}, at::TensorOptions().dtype(at::kFloat));
+    at::Tensor tile = at::empty({weights_.size(0), width}, at::TensorOptions().dtype(at::kFloat));
     multiply_panel(
         {.type = type_,
          .rows = weights_.size(0),
@@ -128,9 +127,8 @@ at::Tensor lay_out(const at::Tensor& hidden) {
   const int64_t rows = hidden.size(0);
   at::Tensor padded = at::zeros({round_up(rows, kPanelWidth), hidden.size(1)}, hidden.options());
   padded.narrow(0, 0, rows).copy_(hidden);
-  return suits_panels(padded, hidden.scalar_type())
-             ? weight_in_panels(padded, hidden.scalar_type())
-             : padded;
+  return suits_panels(padded, hidden.scalar_type()) ? weight_in_panels(padded, hidden.scalar_type())
+                                                    : padded;
 }
 
 }  // namespace
@@ -139,8 +137,8 @@ TokenNll cpu_token_nll(const at::Tensor& hidden, const at::Tensor& lm_head,
                        const at::Tensor& targets, const LogitOptions& options) {
   const int64_t rows = hidden.size(0), padded_rows = round_up(rows, kRowStep);
   const at::Tensor ids = targets.contiguous();
-  const Inputs in{lay_out(hidden), lm_head, ids.const_data_ptr<int64_t>(), rows, padded_rows,
-                  options};
+  const Inputs in{lay_out(hidden), lm_head, ids.const_data_ptr<int64_t>(), rows,
+                  padded_rows,     options};
   Found found{std::vector<LogitStats>(kParts * padded_rows), std::vector<float>(rows)};
   const int64_t chunks = std::max<int64_t>(1, (rows + kChunkRows - 1) / kChunkRows),
                 chunk_rows = round_up((rows + chunks - 1) / chunks, kPanelWidth);

@@ -1,6 +1,6 @@
 #include "model/kernels/cuda_rows.h"
-#include "model/kernels/micro_kernel.h"
 #include "model/kernels/kernels.h"
+#include "model/kernels/micro_kernel.h"
 
 namespace air {
 

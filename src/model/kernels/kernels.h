@@ -17,7 +17,8 @@ namespace air {
 
 /// One implementation of each operation: a backend. The contracts are those of the functions that
 /// call it: rms_norm (norm.h), apply_rope (rope.h), activate and apply_gate (activation.h),
-/// linear_product (linear.h), packed_attention and attention_rows (attention.h), tiled_token_nll (token_nll.h).
+/// linear_product (linear.h), packed_attention and attention_rows (attention.h), tiled_token_nll
+/// (token_nll.h).
 struct Kernels {
   at::Tensor (*rms_norm)(const at::Tensor& x, const at::Tensor& weight, double eps);
   void (*rope)(at::Tensor& x, const RopeTable& table);
