@@ -17,10 +17,10 @@
 
 namespace air {
 
-/// Rows of one sequence of a batch, which continues no other.
+/// Rows of one sequence of a batch.
 struct SequenceRows {
   int64_t sequence = 0;
-  std::vector<int64_t> rows;  ///< positions in the sequence
+  std::vector<int64_t> rows;  ///< positions, counted from the start of its prefix; not in that
 };
 
 /// Tokens [begin, end) of a text, each given all before it. begin is at least 1.
@@ -38,7 +38,8 @@ struct ForwardOptions {
   /// Rows whose attention probabilities are shown to `observer`.
   std::vector<SequenceRows> attention_rows;
   /// Called for each layer with attention and each of attention_rows, with probabilities [H, A, T]
-  /// of the base model (variant 0), float32; A rows, T tokens of the sequence.
+  /// of the base model (variant 0), float32; A rows, T tokens of
+  /// the sequence and its prefix.
   std::function<void(int64_t layer, int64_t sequence, const at::Tensor& rows)> observer;
 };
 
@@ -64,6 +65,8 @@ class CausalLM {
   at::Device device() const { return embed_tokens_.device(); }
   at::ScalarType dtype() const { return embed_tokens_.scalar_type(); }
 
+  /// Tokens from which a common prefix pays for the copies that attention to it makes.
+  static constexpr int64_t kLeastShared = 16;
   /// Whether sequences of a batch may continue a common prefix (PackedSequences) and get the same
   /// result.
   bool can_share_prefixes() const;
@@ -71,9 +74,10 @@ class CausalLM {
   /// Hidden states after the last norm, [M, R, hidden_size].
   at::Tensor hidden_states(const Batch& batch, const ForwardOptions& options) const;
 
-  /// Losses of the tokens of each span in every variant, [spans][M], in one pass. Sequence i of
-  /// the batch is the text of span i.
-  /// @param options what `output_rows` says is ignored
+  /// Losses of the tokens of each span in every variant, [spans][M], in one pass. What all texts
+  /// begin with before their spans is computed once.
+  /// @param options `sequence` is the index of a span, rows are those of its tokens' predictions or
+  ///   later; what `output_rows` says is ignored
   std::vector<std::vector<TokenNll>> span_nll(std::span<const TextSpan> spans,
                                               ForwardOptions options = {}) const;
 

@@ -13,9 +13,6 @@ namespace air {
 
 namespace {
 
-// Tokens of a prompt from which sharing pays for the copies that attention to it makes.
-constexpr int64_t kLeastSharedPrompt = 16;
-
 std::vector<HeadSet> all_variants(const HeadSet& heads, std::span<const HeadSet> controls) {
   std::vector<HeadSet> variants = {{}, heads};
   variants.insert(variants.end(), controls.begin(), controls.end());
@@ -154,7 +151,7 @@ Scorer::Scorer(const CausalLM& model, const HeadSet& heads, std::span<const Head
       share_prompts_(model.can_share_prefixes()) {}
 
 bool Scorer::shares_prompt_of(const Trace& trace) const {
-  return share_prompts_ && trace.response_begin >= kLeastSharedPrompt;
+  return share_prompts_ && trace.response_begin >= CausalLM::kLeastShared;
 }
 
 std::vector<TokenScores> Scorer::score(std::span<const Trace* const> traces) {

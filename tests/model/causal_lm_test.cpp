@@ -183,10 +183,9 @@ TEST(CausalLMTest, ALayerWithoutAttentionHasNoHeads) {
   EXPECT_THROW(mask_of(model, {{}, {{1, 0}}}), Error);
 }
 
-TEST(CausalLMTest, SpansOfSeveralTextsEqualThoseOfEachAlone) {
-  const CausalLM model = load(TinyLlama());
-  const std::vector<std::vector<int32_t>> texts = {random_ids(15, 1), random_ids(70, 2),
-                                                   random_ids(31, 3)};
+/// Losses and observed rows of all texts in one pass, and of each in its own.
+void expect_together_as_alone(const CausalLM& model,
+                              const std::vector<std::vector<int32_t>>& texts) {
   const HeadMask mask = mask_of(model, {{}, {{1, 1}}});
   std::vector<TextSpan> spans;
   std::vector<SequenceRows> seen;
@@ -224,6 +223,16 @@ TEST(CausalLMTest, SpansOfSeveralTextsEqualThoseOfEachAlone) {
   }
 }
 
+TEST(CausalLMTest, SpansOfSeveralTextsEqualThoseOfEachAlone) {
+  const CausalLM model = load(TinyLlama());
+  std::vector<std::vector<int32_t>> texts = {random_ids(15, 1), random_ids(70, 2),
+                                             random_ids(31, 3)};
+  expect_together_as_alone(model, texts);
+  // They begin alike: that is computed once.
+  const std::vector<int32_t> start = random_ids(70, 4);
+  for (std::vector<int32_t>& text : texts) text.insert(text.begin(), start.begin(), start.end());
+  expect_together_as_alone(model, texts);
+}
 TEST(CausalLMTest, ObservedRowsSumToOneOverVisibleKeys) {
   const CausalLM model = load(TinyLlama());
   const Batch batch = batch_of({random_ids(15, 11)});

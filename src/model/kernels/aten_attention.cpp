@@ -127,8 +127,7 @@ at::Tensor aten_attention_rows(const at::Tensor& q, const at::Tensor& k,
                                const std::vector<int64_t>& rows, const AttentionSpec& spec) {
   const at::Tensor positions =
       upload(at::tensor(rows, at::TensorOptions().dtype(at::kLong)), q.device());
-  return attention_probabilities(q.index_select(0, positions), k, positions,
-                                 position_range(0, k.size(0), q.device()), spec);
+  return attention_probabilities(q, k, positions, position_range(0, k.size(0), q.device()), spec);
 }
 
 }  // namespace air

@@ -149,9 +149,8 @@ at::Tensor cpu_attention_rows(const at::Tensor& q, const at::Tensor& k,
                      at::TensorOptions().dtype(at::kFloat));
   };
   at::Tensor queries = zeros(group * count, kRowStep), all_keys = zeros(keys, kKeyStep);
-  const at::Tensor positions = at::tensor(rows, at::TensorOptions().dtype(at::kLong));
   queries.narrow(1, 0, group * count)
-      .copy_(q.index_select(0, positions).transpose(0, 1).reshape({kv_heads, group * count, d}));
+      .copy_(q.transpose(0, 1).reshape({kv_heads, group * count, d}));
   all_keys.narrow(1, 0, keys).copy_(k.transpose(0, 1));
   const at::Tensor sinks =
       spec.sinks.defined() ? spec.sinks.to(at::kFloat).contiguous() : at::Tensor();

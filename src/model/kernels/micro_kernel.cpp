@@ -3,9 +3,12 @@
 #include <ATen/native/CPUBlas.h>
 #include <hwy/targets.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <string_view>
 
 #include "base/error.h"
 
@@ -18,6 +21,16 @@ void multiply_as(const MicroProduct& p, bool in_pairs) {
   at::native::cpublas::brgemm(p.rows, p.width, p.depth, p.a_stride, p.b_stride, p.c_stride, p.add,
                               static_cast<const Number*>(p.a), reinterpret_cast<const Number*>(p.b),
                               p.c, in_pairs);
+}
+
+/// Whether ONEDNN_MAX_CPU_ISA leaves it AVX-512. Where it does not, its micro kernel of float32
+/// gives way to another library's product.
+bool onednn_may_use_avx512() {
+  const char* limit = std::getenv("ONEDNN_MAX_CPU_ISA");
+  if (limit == nullptr) return true;
+  return std::ranges::none_of(std::array{"SSE", "AVX2"}, [&](std::string_view below) {
+    return std::string_view(limit).starts_with(below);
+  });
 }
 
 /// There is no function of libtorch that says what oneDNN finds and may use: its kernel either can
@@ -47,7 +60,12 @@ bool can_multiply(c10::ScalarType type) {
 }  // namespace
 
 bool has_micro_kernel(c10::ScalarType type) {
-  if (!is_half(type)) return type == c10::kFloat && (hwy::SupportedTargets() & HWY_AVX3) != 0;
+  if (type == c10::kFloat) {
+    static const bool of_float =
+        (hwy::SupportedTargets() & HWY_AVX3) != 0 && onednn_may_use_avx512();
+    return of_float;
+  }
+  if (!is_half(type)) return false;
   static const bool of_bfloat16 = can_multiply(c10::kBFloat16),
                     of_float16 = can_multiply(c10::kHalf);
   return type == c10::kBFloat16 ? of_bfloat16 : of_float16;

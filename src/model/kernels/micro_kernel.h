@@ -12,7 +12,7 @@ namespace air {
 inline bool is_half(c10::ScalarType type) { return type == c10::kBFloat16 || type == c10::kHalf; }
 
 /// Whether the processor multiplies numbers of this type best by the micro kernels: float32 with
-/// AVX-512; bfloat16 and float16 with AVX512-BF16, AVX512-FP16 or AMX where oneDNN may use it
+/// AVX-512; bfloat16 and float16 with AVX512-BF16, AVX512-FP16 or AMX; each where oneDNN may use it
 /// (ONEDNN_MAX_CPU_ISA). The first call for a half type finds it out by a product.
 bool has_micro_kernel(c10::ScalarType type);
 
