@@ -55,7 +55,7 @@ def calls_for_code(trace):
 @pytest.mark.parametrize("call, error", [("mmap", "ENOMEM"), ("mprotect", "EACCES")])
 def test_onednn_gets_no_memory_for_code(model, tmp_path, call, error):
     """Where oneDNN makes code for the last of several batches: an error, and what was scored is kept."""
-    if (missing := needs("error")) is not None:
+    if (missing := needs("error") or needs("short")) is not None:  # with sanitizers the program does not notice
         pytest.skip(missing)
     records = [{"id": i, "prompt": "Say it.", "response": "It is so.\n\nSo it is. " * (1 + 4 * i)} for i in range(6)]
     traces = write_records(tmp_path / "t.jsonl", records)
