@@ -2,7 +2,7 @@
 """Makes system calls fail, stop short or end the program, one by one under every verb, and checks how the run ends. Needs strace.
 
     scripts/check_faults.py --model DIR [--traces FILE] [--trials N] [--seconds S] [--verbs score,select]
-                            [--kinds error,kill,moment,short] [--record FILE]
+                            [--kinds error,kill,moment,short] [--calls mmap,brk] [--record FILE]
 
 error   Each verb runs once under strace to count the calls of each kind, then again and again with one of them made to fail
         (strace -e inject). A run must end by itself, in time, with an exit code that fits (0, 3, 4 or 5, and 2 where a flag's
@@ -40,6 +40,7 @@ from air_cli import air_binary, clean_environment
 ERRORS = {
     "openat": ["EIO", "EMFILE", "EACCES"], "read": ["EIO", "EINTR"], "pread64": ["EIO", "EINTR"],
     "write": ["ENOSPC", "EIO", "EINTR"], "pwrite64": ["ENOSPC", "EINTR"], "mmap": ["ENOMEM"],
+    "mprotect": ["ENOMEM", "EACCES"], "munmap": ["ENOMEM"], "madvise": ["ENOMEM", "EINVAL"],
     # The kernel's answer to a brk that fails is no error but the old end of the heap; from an error number glibc takes an address.
     "brk": [0],
     "fsync": ["EIO", "EINTR"], "fdatasync": ["EIO", "EINTR"], "rename": ["EIO"], "linkat": ["EIO", "EEXIST"], "unlink": ["EIO"],
@@ -51,12 +52,12 @@ ERRORS = {
 CHANGES = ["write", "pwrite64", "rename", "linkat", "unlink", "ftruncate", "fsync", "fdatasync"]
 ALLOWED = (0, 2, 3, 4, 5)
 NO_ERROR = "no single error"
-# libtorch's cpuinfo, which reads these when the first product is computed, crashes when it can't.
+# libtorch's cpuinfo reads these when the first product is computed, twice, and crashes when the second time fails.
 NOT_OURS = "/sys/devices/system/"
 # The dynamic loader's, before main: how many reads come before it depends on the moment.
 LOADER = b": error while loading shared libraries: "
-# oneDNN's, when it gets no room for code that it makes: it does not look, and crashes (docs/reliability.md).
-CODE_OF_ONEDNN = "Xbyak::MmapAllocator"
+# Of a worker (--device a,b) that could only write its error, by the process that made it.
+OF_WORKER = "its process ended by the error that it wrote above"
 SHORT_RUNS = 80  # of each verb
 MOMENTS = 20
 Trial = collections.namedtuple("Trial", "verb kind call error number")
@@ -166,13 +167,6 @@ class Runs:
                 places.append((call[1], counts[call[1]]))
         return places
 
-    def is_of_onednn(self, trial):
-        """Whether the call that fails is one that oneDNN makes for its code, by the stack of the call."""
-        self.strace(trial.verb, "-k", "-e", f"trace={trial.call}",
-                    "-e", f"inject={trial.call}:error={trial.error}:when={trial.number}")
-        stack = (self.folder / "trace").read_text(errors="replace").partition("(INJECTED)")[2]
-        return CODE_OF_ONEDNN in "".join(stack.splitlines(keepends=True)[1:4])
-
     def was_hit(self, result):
         return result.returncode < 0 or "(INJECTED)" in (self.folder / "trace").read_text(errors="replace")
 
@@ -184,7 +178,7 @@ def disorder(result):
         return f"exit code {result.returncode}"
     if "please report" in message or "terminate called" in message:
         return "an unexpected error"
-    if result.returncode != 0 and message.count("air: error: ") != 1:
+    if result.returncode != 0 and message.count("air: error: ") != 1 + (OF_WORKER in message):
         return NO_ERROR
     return None
 
@@ -211,8 +205,6 @@ def check_error(runs, trial, whole):
                          "-e", f"inject={trial.call}:{what}={trial.error}:when={trial.number}")
     if not runs.was_hit(result) or LOADER in result.stderr:
         return "not hit", result
-    if result.returncode == -signal.SIGSEGV and trial.call == "mmap" and runs.is_of_onednn(trial):
-        return "not ours", result
     fault = disorder(result)
     if fault == NO_ERROR and trial.call == "write":  # the message itself may be what could not be written
         fault = None
@@ -304,8 +296,6 @@ def run_trial(runs, trial, whole):
         return place | {"fault": f"no end in {runs.timeout:g} s"}
     except json.JSONDecodeError:
         return place | {"fault": "half a manifest"}
-    if fault == "not ours":
-        return place | {"fault": None, "not_ours": True}
     if fault is None or fault == "not hit":  # some places depend on the moment: fewer reads, another allocation
         return place | {"fault": None, "hit": fault is None}
     return place | {"fault": fault, "exit": result.returncode, "stderr": result.stderr.decode(errors="replace")[-300:]}
@@ -327,6 +317,7 @@ def main():
     parser.add_argument("--traces", type=Path, help="records to score; six of a few words unless it is given")
     parser.add_argument("--verbs", default="start,score,devices,find-heads,select,report,inspect,show,export-reference")
     parser.add_argument("--kinds", default="error,kill,moment,short")
+    parser.add_argument("--calls", default=",".join(ERRORS), help="of the kinds error and kill, those of these calls")
     parser.add_argument("--trials", type=int, help="so many, drawn at random; all unless it is given")
     parser.add_argument("--timeout", type=float, default=60, help="a run that takes longer hangs; default: 60 s")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many")
@@ -346,7 +337,8 @@ def main():
         runs = Runs(Path(given.model).resolve(), Path(folder), given.traces and given.traces.resolve(), given.timeout)
         verbs = given.verbs.split(",")
         whole = {verb: undisturbed(runs, verb) for verb in verbs}
-        trials = [trial for verb in verbs for trial in trials_of(runs, verb, kinds, str(given.short_io.resolve()))]
+        trials = [trial for verb in verbs for trial in trials_of(runs, verb, kinds, str(given.short_io.resolve()))
+                  if trial.kind not in ("error", "kill") or trial.call in given.calls.split(",")]
         random.Random(given.seed).shuffle(trials)
         for trial in trials[:given.trials]:
             place = trial._replace(call="read, write") if trial.kind == "short" else trial
@@ -361,7 +353,7 @@ def main():
     faults = [outcome for outcome in outcomes if outcome["fault"]]
     json.dump({"places": len(trials), "trials": collections.Counter(o["verb"] for o in outcomes),
                "not_hit": sum(not o.get("hit", True) for o in outcomes),
-               "not_ours": sum(o.get("not_ours", False) for o in outcomes), "table": table_of(outcomes),
+               "table": table_of(outcomes),
                "faults": faults}, sys.stdout, indent=1)
     print()
     return 1 if faults else 0

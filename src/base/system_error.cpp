@@ -38,4 +38,9 @@ std::string memory_limit_hint() {
          " MiB";
 }
 
+std::string memory_limit_hint_of_torch() {
+  const std::string limit = memory_limit_hint();
+  return limit.empty() ? "" : limit + ", and libtorch alone takes about 500";
+}
+
 }  // namespace air

@@ -276,10 +276,13 @@ void apply_adapter(const LoraAdapter& adapter, const ModelConfig& config, Checkp
   const std::string head = lm_head_name(checkpoint, config.names) + ".weight",
                     embedding = decoder_prefix(checkpoint, config.names) +
                                 config.names.embed_tokens + ".weight";
+  // clang 14 has no other way to capture parts of a pair.
   for (const auto& [module, tensor] : adapter.replacements())
-    for_tensor(module, [&](const std::string& name) { checkpoint.replace(name, tensor); });
+    for_tensor(module, [&, &tensor = tensor](const std::string& name) {
+      checkpoint.replace(name, tensor);
+    });
   for (const auto& [module, update] : adapter.updates())
-    for_tensor(module, [&](const std::string& name) {
+    for_tensor(module, [&, &module = module, &update = update](const std::string& name) {
       if (config.tie_word_embeddings && (name == head || name == embedding))
         throw Error(ErrorKind::kModel, where,
                     "the adapter adds to \"" + module +

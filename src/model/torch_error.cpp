@@ -61,8 +61,8 @@ constexpr GpuFailure kGpuFailures[] = {
 /// What helps where memory ran out.
 std::string memory_hint() {
   const std::string smaller = "air score needs less with a smaller --max-batch-tokens";
-  const std::string limit = memory_limit_hint();
-  return limit.empty() ? smaller : limit + ", and libtorch alone takes about 500; " + smaller;
+  const std::string limit = memory_limit_hint_of_torch();
+  return limit.empty() ? smaller : limit + "; " + smaller;
 }
 
 }  // namespace

@@ -107,6 +107,8 @@ void keep_freed_memory() {
 
 }  // namespace
 
+void end_program(const std::exception& error) noexcept { ::_exit(report_error(error)); }
+
 void run_program(int argc, char** argv, const Program& program) {
   running = &program;
   hold_standard_streams();

@@ -24,4 +24,8 @@ struct Program {
 /// Runs a command line and ends the process.
 [[noreturn]] void run_program(int argc, char** argv, const Program& program);
 
+/// Says an error as run_program does and ends the process at once: for places that an exception
+/// can't leave. Only while run_program runs.
+[[noreturn]] void end_program(const std::exception& error) noexcept;
+
 }  // namespace air

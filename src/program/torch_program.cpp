@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -18,6 +20,7 @@
 #include "base/error.h"
 #include "base/program_folder.h"
 #include "base/strings.h"
+#include "base/system_error.h"
 
 namespace air {
 
@@ -55,15 +58,15 @@ void set_environment() {
   }
 }
 
-/// What the dynamic loader says of a program: the libraries that it needs, a line each, and where
-/// they are; its complaint when one can't be had. None when it can't be asked.
-struct LoaderAnswer {
+/// What a program printed, and whether it ended as it should.
+struct Answer {
   std::string text;
   bool has_failed = false;
 };
 
-/// Asks the loader without running the program: 2 ms.
-std::optional<LoaderAnswer> ask_loader(const fs::path& program) {
+/// Runs a program with one argument and one more variable in its environment ("NAME=value"); either
+/// may be null. None when it can't be started.
+std::optional<Answer> ask(const fs::path& program, const char* argument, const char* variable) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return std::nullopt;
   posix_spawn_file_actions_t actions;
@@ -71,19 +74,20 @@ std::optional<LoaderAnswer> ask_loader(const fs::path& program) {
   ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
   std::vector<char*> environment;
-  for (char** variable = environ; *variable != nullptr; ++variable)
-    environment.push_back(*variable);
-  std::string trace = "LD_TRACE_LOADED_OBJECTS=1";
-  environment.push_back(trace.data());
+  for (char** existing = environ; *existing != nullptr; ++existing)
+    environment.push_back(*existing);
+  std::string more = variable != nullptr ? variable : "";
+  if (variable != nullptr) environment.push_back(more.data());
   environment.push_back(nullptr);
   std::string name = program.string();
-  char* arguments[] = {name.data(), nullptr};
+  std::string word = argument != nullptr ? argument : "";
+  char* arguments[] = {name.data(), argument != nullptr ? word.data() : nullptr, nullptr};
   pid_t child = 0;
   const int error =
       ::posix_spawn(&child, name.c_str(), &actions, nullptr, arguments, environment.data());
   ::posix_spawn_file_actions_destroy(&actions);
   ::close(ends[1]);
-  LoaderAnswer answer;
+  Answer answer;
   char block[4096];
   for (ssize_t size = 0; error == 0;) {
     size = ::read(ends[0], block, sizeof(block));
@@ -100,9 +104,10 @@ std::optional<LoaderAnswer> ask_loader(const fs::path& program) {
 }
 
 /// A program that the loader ends says so in words of its own, with an exit code of its own: the
-/// loader is asked first.
+/// loader is asked first, which takes 2 ms. It lists the libraries that the program needs, a line
+/// each, and where they are, without running it.
 void require_libraries(const fs::path& program) {
-  const std::optional<LoaderAnswer> answer = ask_loader(program);
+  const std::optional<Answer> answer = ask(program, nullptr, "LD_TRACE_LOADED_OBJECTS=1");
   if (!answer) return;  // what is wrong then is wrong with the start too, which says so
   std::vector<std::string> missing;
   std::istringstream lines(answer->text);
@@ -116,7 +121,26 @@ void require_libraries(const fs::path& program) {
                 "of one that lies elsewhere");
   if (answer->has_failed)
     throw Error(ErrorKind::kResource, program.string(),
-                "can't be started: " + answer->text.substr(0, answer->text.find('\n')));
+                "can't be started: " + answer->text.substr(0, answer->text.find('\n')),
+                memory_limit_hint_of_torch());
+}
+
+/// Where the address space is limited, libtorch may find no room. The loader or libtorch's own
+/// start then ends the process in words of its own, or in none: it is started once to see, which
+/// takes a quarter of a second.
+void require_room(const fs::path& program) {
+  struct rlimit limit {};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  // Two starts do not take the same to the page, and what barely starts has no room to work.
+  constexpr rlim_t kMargin = 16 << 20;
+  struct rlimit less = limit;
+  less.rlim_cur -= std::min(less.rlim_cur, kMargin);
+  ::setrlimit(RLIMIT_AS, &less);
+  const std::optional<Answer> answer = ask(program, "--version", nullptr);
+  ::setrlimit(RLIMIT_AS, &limit);
+  if (answer && answer->has_failed)
+    throw Error(ErrorKind::kResource, "", "out of memory: libtorch can't be loaded",
+                memory_limit_hint_of_torch());
 }
 
 }  // namespace
@@ -133,6 +157,7 @@ fs::path torch_program_path() {
 void become_torch_program(char** argv) {
   const fs::path program = torch_program_path();
   require_libraries(program);
+  require_room(program);
   set_environment();
   ::execv(program.c_str(), argv);
   throw Error(ErrorKind::kResource, program.string(),

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <exception>
 #include <map>
+#include <new>
+#include <string>
 
 #include "base/json.h"
 #include "text/config_tokens.h"
@@ -35,15 +38,27 @@ constexpr std::array<std::string_view, 6> kKnownClasses{
     "LlamaTokenizer",         "LlamaTokenizerFast", "CodeLlamaTokenizer",
     "CodeLlamaTokenizerFast", "GemmaTokenizer",     "GemmaTokenizerFast"};
 
+void load(sentencepiece::SentencePieceProcessor& processor, const std::string& bytes,
+          const std::string& where) {
+  std::string failure;
+  try {
+    const auto status = processor.LoadFromSerializedProto(bytes);
+    if (status.ok()) return;
+    failure = status.ToString();
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& e) {  // its trie's: a piece that begins with a zero byte
+    failure = e.what();
+  }
+  throw Error(ErrorKind::kModel, where, "not a SentencePiece model: " + failure);
+}
+
 }  // namespace
 
 SentencePieceTokenizer::SentencePieceTokenizer(const std::filesystem::path& folder)
     : processor_(std::make_unique<Processor>()) {
   const std::filesystem::path model = folder / "tokenizer.model";
-  const auto status = processor_->LoadFromSerializedProto(read_model_file(model));
-  if (!status.ok())
-    throw Error(ErrorKind::kModel, model.string(),
-                "not a SentencePiece model: " + status.ToString());
+  load(*processor_, read_model_file(model), model.string());
   read_config(folder);
 }
 

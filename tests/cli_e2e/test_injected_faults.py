@@ -1,13 +1,14 @@
 """scripts/check_faults.py in short: under every verb, system calls that fail, kills at calls that write and at random moments, reads
 and writes that stop short."""
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from air_runner import REPOSITORY, air_binary
+from air_runner import REPOSITORY, air_binary, clean_environment, write_records
 
 # {kind: (verbs, trials)}: those of which there is most to go wrong.
 TRIALS = {"error": ("start,score,find-heads,select,report,inspect", 24), "kill": ("score,find-heads,select", 10),
@@ -34,3 +35,45 @@ def test_no_disturbance_ends_a_run_in_disorder(model, kind):
     figures = json.loads(result.stdout)
     assert figures["faults"] == []
     assert sum(figures["trials"].values()) == trials
+
+
+def calls_for_code(trace):
+    """{call: numbers} of the mappings that code was made in, and of the calls that let it run."""
+    numbers, mapped, found = {"mmap": 0, "mprotect": 0}, {}, {"mmap": [], "mprotect": []}
+    first = trace.split(maxsplit=1)[0]
+    for call, arguments, result in re.findall(rf"^{first} +(mmap|mprotect)\((.*)\) += (\S+)", trace, re.MULTILINE):
+        numbers[call] += 1
+        if call == "mmap" and arguments.endswith("PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0"):
+            mapped[result] = numbers[call]
+        place = arguments.split(",")[0]
+        if call == "mprotect" and arguments.endswith("PROT_EXEC") and place in mapped:
+            found["mmap"].append(mapped[place])
+            found["mprotect"].append(numbers[call])
+    return found
+
+
+@pytest.mark.parametrize("call, error", [("mmap", "ENOMEM"), ("mprotect", "EACCES")])
+def test_onednn_gets_no_memory_for_code(model, tmp_path, call, error):
+    """Where oneDNN makes code for the last of several batches: an error, and what was scored is kept."""
+    if (missing := needs("error") or needs("short")) is not None:  # with sanitizers the program does not notice
+        pytest.skip(missing)
+    records = [{"id": i, "prompt": "Say it.", "response": "It is so.\n\nSo it is. " * (1 + 4 * i)} for i in range(6)]
+    traces = write_records(tmp_path / "t.jsonl", records)
+    program = Path(air_binary()).resolve().parent / "air-torch"
+
+    def score(name, *flags, under=()):
+        command = [*under, program, "score", "--model", model, "--heads", "1-5", traces, "--threads", "1", "--max-batch-tokens", "600",
+                   "-o", tmp_path / name, *flags]
+        return subprocess.run([*map(str, command)], capture_output=True, env=clean_environment(AIR_DEVICE="cpu"))
+
+    assert score("whole.jsonl", under=["strace", "-f", "-o", tmp_path / "trace", "-e", "trace=mmap,mprotect"]).returncode == 0
+    number = calls_for_code((tmp_path / "trace").read_text(errors="replace"))[call][-1]
+    failed = score("o.jsonl", under=["strace", "-f", "-o", tmp_path / "trace", "-e", f"trace={call}",
+                                     "-e", f"inject={call}:error={error}:when={number}"])
+    assert "(INJECTED)" in (tmp_path / "trace").read_text(errors="replace")
+    message = failed.stderr.decode()
+    assert failed.returncode == 5 and message.count("air: error: ") == 1, (failed.returncode, message)
+    assert " oneDNN " in message and "the code of a product" in message
+    assert (tmp_path / "o.jsonl.partial").stat().st_size > 0
+    assert score("o.jsonl", "--resume").returncode == 0
+    assert (tmp_path / "o.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
