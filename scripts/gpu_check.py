@@ -19,6 +19,8 @@ import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+# transformers looks for kernels of some families (Mamba-2) on the Hub: no step waits for a network.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def parse_arguments():
