@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes what scripts/gpu_check.py holds a GPU against: tiny models of every family and their losses by transformers, float32
+"""Writes what scripts/gpu_check.py holds a GPU against: tiny models of every family and their losses by transformers, float64
 on the CPU.
 
     .venv/bin/python scripts/gpu_golden.py KIT
 
 KIT/families/FAMILY.NAME/ are the models, KIT/families/losses.json says for each: heads that are masked, losses of all tokens but
-a text's first, and whether texts may share a prompt. KIT/tokenizer/ fits models of any vocabulary of 400 tokens or more.
+a text's first, how far transformers in float32 is from them, and whether texts may share a prompt. KIT/tokenizer/ fits models of
+any vocabulary of 400 tokens or more.
 """
 import json
 import sys
@@ -19,7 +20,7 @@ import numpy as np  # noqa: E402
 import tiny_models  # noqa: E402
 import torch  # noqa: E402
 from family_models import VOCAB_SIZE, cases, make_model  # noqa: E402
-from reference import ModelReference, Plan, forward_logits  # noqa: E402
+from reference import ModelReference, Plan, exact_logits, forward_logits  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 from test_families import masks, nll_of  # noqa: E402
 
@@ -50,14 +51,21 @@ def golden(folder, family, name, mode, sequences):
         make_model(folder, family, name)
     reference = ModelReference(folder)
     variants = masks(reference.attention_layers, reference.num_heads)
-    nll = []
-    for heads in variants:
-        logits = [forward_logits(reference.model, ids, Plan(frozenset(heads), mode)) for ids in sequences]
-        nll.append(nll_of(np.concatenate(logits), sequences).tolist())
-    changes = np.abs(np.subtract(nll[1:], nll[0])).max(axis=1)
+
+    def losses(forward, model):
+        return np.array([nll_of(np.concatenate([forward(model, ids, Plan(frozenset(heads), mode)) for ids in sequences]), sequences)
+                         for heads in variants])
+
+    float32 = losses(forward_logits, reference.model)
+    double = reference.model.double()
+    double.set_experts_implementation("eager")      # torch's grouped product takes no float64
+    nll = losses(exact_logits, double)
+    changes = np.abs(nll[1:] - nll[0]).max(axis=1)
     assert changes.min() > 2e-3, f"{folder.name}: masking changes nothing: {changes}"
+    errors = np.abs(float32 - nll)
     types = rope_types(json.loads((folder / "config.json").read_text(encoding="utf-8")))
-    return {"model": folder.name, "mode": mode, "variants": variants, "nll": nll, "prefixes": not types & BY_LENGTH}
+    return {"model": folder.name, "mode": mode, "variants": variants, "nll": nll.tolist(), "prefixes": not types & BY_LENGTH,
+            "transformers in float32": {"max": float(errors.max()), "mean": float(errors.mean())}}
 
 
 def planted_golden(folder):

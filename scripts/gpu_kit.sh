@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes build/gpu_kit.tar.xz: all that scripts/gpu_check.py needs on a machine that has a GPU, Python
 # with a CUDA build of torch, and no network. In it: air, built here against that version of torch;
-# the libraries it needs beside torch; tiny models of every family with their float32 losses by
+# the libraries it needs beside torch; tiny models of every family with their losses in float64 by
 # transformers.
 #   scripts/gpu_kit.sh            all of it
 #   scripts/gpu_kit.sh --program  builds anew what is compiled and keeps the models of the last run

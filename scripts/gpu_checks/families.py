@@ -1,4 +1,5 @@
-"""Every family: float32 against the carried losses, bfloat16 against transformers in bfloat16 on the same device."""
+"""Every family: float32 against the carried losses, which are float64's; bfloat16 against transformers in bfloat16 on the same
+device."""
 import json
 import subprocess
 import threading
@@ -9,7 +10,9 @@ import torch
 
 from gpu_checks.context import is_lost
 
-LIMIT = 1e-4            # nats, of every token in float32
+LIMIT = 1e-4            # nats, of every token in float32; or
+# what float32 may be from float64, in the distance of transformers in float32 on the CPU: as tests/golden/test_families.py.
+MEAN_OF_THEIRS, MAX_OF_THEIRS = 1.5, 4.0
 WORSE = 1.3             # times the error of transformers in bfloat16, for one configuration to be listed
 MAX_RESTARTS = 6
 
@@ -56,7 +59,7 @@ class Window:
 
 
 def jobs_of(context, golden, dtype):
-    """(key, job, rows of its answer that are compared, the same tokens of the golden losses)."""
+    """(key, job, rows of its answer that are compared, the same tokens of the golden losses, the golden job)."""
     plain, prompt = golden["sequences"], golden["prompt"]
     long, other, short = plain
     lengths = [len(ids) for ids in plain]
@@ -74,10 +77,10 @@ def jobs_of(context, golden, dtype):
         base = {"model": str(context.kit / "families" / job["model"]), "dtype": dtype, "device": context.device, "variants": job["variants"],
                 "mode": job["mode"], "logits": False}
         name = job["model"] + (" zero" if job["mode"] == "zero" else "")
-        yield (name, "plain"), base | {"sequences": plain}, rows, list(range(len(rows))), job["nll"]
+        yield (name, "plain"), base | {"sequences": plain}, rows, list(range(len(rows))), job
         if job["prefixes"]:
             yield ((name, "prompt shared"), base | {"sequences": [long[:prompt], long[prompt:], other[prompt:], short], "prefix": [-1, 0, 0, -1]},
-                   shared_rows, shared_golden, job["nll"])
+                   shared_rows, shared_golden, job)
 
 
 class Comparison(threading.Thread):
@@ -88,25 +91,32 @@ class Comparison(threading.Thread):
         self.context, self.golden, self.dtype = context, golden, dtype
         self.window = Window(context, env or {})
         self.worst, self.mean, self.base, self.errors, self.seconds = {}, {}, {}, {}, 0.0
+        self.theirs = {}    # distance of transformers in float32 on the CPU
 
     def run(self):
         begin = time.perf_counter()
         try:
-            for key, job, rows, wanted, nll in jobs_of(self.context, self.golden, self.dtype):
+            for key, job, rows, wanted, golden in jobs_of(self.context, self.golden, self.dtype):
                 answer = self.window.ask(job)
                 if "error" in answer:
                     self.errors[key] = answer["error"]
                     continue
-                d = (torch.tensor(answer["nll"], dtype=torch.float64)[:, rows] - torch.tensor(nll, dtype=torch.float64)[:, wanted]).abs()
+                d = (torch.tensor(answer["nll"], dtype=torch.float64)[:, rows] - torch.tensor(golden["nll"], dtype=torch.float64)[:, wanted]).abs()
                 if not d.isfinite().all():
                     self.errors[key] = "losses that are not finite"
                     continue
                 self.worst[key], self.mean[key], self.base[key] = d.max().item(), d.mean().item(), d[0].mean().item()
+                self.theirs[key] = golden["transformers in float32"]
         except Exception as e:
             self.errors["", "all"] = f"{type(e).__name__}: {e}"
         finally:
             self.window.close()
             self.seconds = time.perf_counter() - begin
+
+    def is_as_exact(self, key):
+        theirs = self.theirs[key]
+        return self.worst[key] <= LIMIT or (self.worst[key] <= MAX_OF_THEIRS * theirs["max"]
+                                            and self.mean[key] <= MEAN_OF_THEIRS * theirs["mean"])
 
 
 def families(context):
@@ -128,7 +138,7 @@ def families(context):
         write_details(context, comparisons, theirs)
         context.record("seconds of each", {name: round(c.seconds, 1) for name, c in comparisons.items()})
         for name, comparison in comparisons.items():
-            judge(context, golden, name, comparison)
+            judge(context, name, comparison)
             if comparison.dtype == "bfloat16":
                 judge_bfloat16(context, name, comparison, theirs)
         context.record("models of transformers in bfloat16", len(theirs))
@@ -136,24 +146,20 @@ def families(context):
             context.record("not read by this transformers", missing)
 
 
-def judge(context, golden, name, comparison):
+def judge(context, name, comparison):
     num = len(comparison.worst) + len(comparison.errors)
     texts = [f"{' '.join(key)}: {text[:160]}" for key, text in comparison.errors.items()]
     context.expect(num > 0 and not texts, f"{name}: {len(texts)} of {num} jobs end in an error{': ' if texts else ''}{'; '.join(texts)[:500]}")
     if comparison.dtype != "float32" or not comparison.worst:
         return
-    bad = sorted(((value, key) for key, value in comparison.worst.items() if value > LIMIT), reverse=True)
-    listed = ", ".join(f"{' '.join(key)} {value:.1e}" for value, key in bad)
-    context.expect(not bad, f"{name}: {len(comparison.worst) - len(bad)} of {len(comparison.worst)} within {LIMIT}, worst "
-                            f"{max(comparison.worst.values()):.1e}{': ' if bad else ''}{listed[:500]}")
-    # Rounding that a model of wide random weights amplifies shows in theirs too.
-    models = {key[0] for _, key in bad[:8]}
-    jobs = [job for job in golden["jobs"] if job["model"] in models and job["mode"] == "uniform"]
-    if jobs:
-        theirs = {}
-        context.attempt(their_losses_of, jobs, golden["sequences"], torch.float32, lambda job, d: theirs.update({job["model"]: d.max().item()}),
-                        {})
-        context.record(f"{name}: the largest difference of transformers on this device, base model", theirs)
+    bad = sorted(((value, key) for key, value in comparison.worst.items() if not comparison.is_as_exact(key)), reverse=True)
+    beyond = {key: value for key, value in comparison.worst.items() if value > LIMIT}
+    listed = ", ".join(f"{' '.join(key)} {value:.1e} (theirs {comparison.theirs[key]['max']:.1e})" for value, key in bad)
+    context.expect(not bad, f"{name}: {len(comparison.worst) - len(bad)} of {len(comparison.worst)} as exact as transformers in float32, "
+                            f"{len(comparison.worst) - len(beyond)} within {LIMIT} of float64, worst {max(comparison.worst.values()):.1e}"
+                            f"{': ' if bad else ''}{listed[:500]}")
+    context.record(f"{name}: beyond {LIMIT}, and transformers in float32", {
+        " ".join(key): [value, comparison.theirs[key]["max"]] for key, value in beyond.items()})
 
 
 def judge_bfloat16(context, name, comparison, theirs):
@@ -170,22 +176,17 @@ def judge_bfloat16(context, name, comparison, theirs):
 
 
 def their_bfloat16(context, golden, found, missing):
-    """Fills {model: mean error of transformers in bfloat16 over the tokens of the base model} and {model: why it has none}."""
-    jobs = [job for job in golden["jobs"] if job["mode"] == "uniform"]
-    their_losses_of(context, jobs, golden["sequences"], torch.bfloat16, lambda job, d: found.update({job["model"]: d.mean().item()}), missing)
-
-
-def their_losses_of(context, jobs, sequences, dtype, take, missing):
-    """take(job, differences from the golden losses) for each model that this transformers reads."""
+    """Fills {model: mean error of transformers in bfloat16 over the tokens of the base model} and, for each model that this
+    transformers does not read, {model: why}."""
     transformers = context.transformers()
-    for job in jobs:
+    for job in (job for job in golden["jobs"] if job["mode"] == "uniform"):
         folder = context.kit / "families" / job["model"]
         try:
             multimodal = hasattr(transformers.AutoConfig.from_pretrained(folder), "vision_config")
             kind = transformers.AutoModelForImageTextToText if multimodal else transformers.AutoModelForCausalLM
-            model = kind.from_pretrained(folder, dtype=dtype, attn_implementation="eager").to(context.device).eval()
-            nll = torch.cat([their_losses(model, ids, context.device) for ids in sequences])
-            take(job, (nll - torch.tensor(job["nll"][0], dtype=torch.float64)).abs())
+            model = kind.from_pretrained(folder, dtype=torch.bfloat16, attn_implementation="eager").to(context.device).eval()
+            nll = torch.cat([their_losses(model, ids, context.device) for ids in golden["sequences"]])
+            found[job["model"]] = (nll - torch.tensor(job["nll"][0], dtype=torch.float64)).abs().mean().item()
         except Exception as e:  # another version of transformers may not read every folder
             if is_lost(str(e)):
                 raise       # this process has no device any more

@@ -52,7 +52,7 @@ def stand_in(q, k, v, cu_q, cu_k, window):
 
 def parts(context):
     sizes = Parts(context)
-    for function in (products, float32_logits, passes, attention, plans, prefixes, float32_attention, grouped):
+    for function in (products, float32_logits, passes, attention, plans, prefixes, float32_attention, wide_heads, grouped):
         context.attempt(measure, function, sizes)
 
 
@@ -156,11 +156,11 @@ def exact_attention(q, k, v, window):
     return torch.einsum("hqk,khd->qhd", scores.softmax(-1), v.repeat_interleave(q.shape[1] // v.shape[1], 1)), scores.logsumexp(-1)
 
 
-def prefix_inputs(s, kind):
-    """300 rows behind 500 keys more, 4 heads on 2; rounded to what the device computes in."""
+def prefix_inputs(s, kind, head=64):
+    """300 rows after 500 keys more, 4 heads on 2; rounded to what the device computes in."""
     generator = torch.Generator(s.context.device).manual_seed(0)
     sizes = ((300, 4), (800, 2), (800, 2))
-    drawn = [torch.randn(n, h, 64, device=s.context.device, generator=generator).to(kind) for n, h in sizes]
+    drawn = [torch.randn(n, h, head, device=s.context.device, generator=generator).to(kind) for n, h in sizes]
     ends = [torch.tensor([0, n], dtype=torch.int32, device=s.context.device) for n in (300, 800)]
     return drawn, [x.double() for x in drawn], ends
 
@@ -191,6 +191,36 @@ def float32_attention(s):
     cu = torch.tensor([0, n], dtype=torch.int32, device=s.context.device)
     taken = s.time(lambda: efficient(s, q, k, v, cu, cu, n, n), 3)
     yield "TFLOP/s attention in float32", 2e-9 * s.heads * s.head * n * n / taken
+
+
+def wide_heads(s):
+    """Heads of 512, as Gemma 4 has them where there is no window: FlashAttention does not take them."""
+    head = 512 if s.gpu else 32
+    for kind, limit in ((torch.bfloat16, 0.02), (torch.float32, 1e-4)):
+        (q, k, v), exact, (cu_q, cu_k) = prefix_inputs(s, kind, head)
+        o = efficient(s, q, *(x.repeat_interleave(2, 1) for x in (k, v)), cu_q, cu_k, 300, 800, head**-0.5)
+        error = (o - exact_attention(*exact, 10**6)[0]).abs().max().item()
+        s.context.expect(error < limit, f"efficient attention, heads of {head} in {kind} after a prefix: {error:.1e}")
+    n, heads = s.tokens, 8
+    cu = torch.tensor([0, n], dtype=torch.int32, device=s.context.device)
+    for kind in (torch.bfloat16, torch.float32):
+        q, k, v = (torch.randn(n, heads, head, device=s.context.device).to(kind) for _ in range(3))
+        before = device_peak(s)
+        taken = s.time(lambda: efficient(s, q, k, v, cu, cu, n, n), 3)
+        yield f"TFLOP/s attention, heads of {head} in {kind}", 2e-9 * heads * head * n * n / taken
+        if s.gpu:
+            # The output, and once more in float32; scores of all pairs would be [heads, n, n].
+            most = 4 * n * heads * head * 4
+            used = torch.cuda.max_memory_allocated() - before
+            s.context.expect(used < most, f"memory of heads of {head} in {kind} is linear: {used >> 20} MiB of at most {most >> 20}")
+
+
+def device_peak(s):
+    """Bytes in use, from where the peak counts anew."""
+    if not s.gpu:
+        return 0
+    torch.cuda.reset_peak_memory_stats()
+    return torch.cuda.memory_allocated()
 
 
 def grouped(s):

@@ -66,8 +66,10 @@ def memcheck(context):
         context.record("memcheck", "no compute-sanitizer here" if not tool else "only on a GPU")
         return
     out = context.work / "memcheck.jsonl"
-    done = context.run([tool, "--tool", "memcheck", context.kit / "bin" / "air", "score", "--model", context.kit / "planted", "--heads", "1-5,1-12",
-                        "--device", context.device, "--dtype", "bfloat16", "-o", out, context.kit / "gsm8k_50.jsonl"], limit=80, check=False)
+    # The tool watches the program that it starts, and air becomes air-torch.
+    done = context.run([tool, "--tool", "memcheck", context.kit / "bin" / "air-torch", "score", "--model", context.kit / "planted",
+                        "--heads", "1-5,1-12", "--device", context.device, "--dtype", "bfloat16", "-o", out, context.kit / "gsm8k_50.jsonl"],
+                       limit=80, check=False)
     said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("=========")]
     (context.out / "memcheck.txt").write_text("\n".join(said) + "\n")
     context.expect(any("ERROR SUMMARY: 0 errors" in line for line in said), f"memcheck: {' | '.join(said[:12])[:1200]}")

@@ -7,7 +7,8 @@ from gpu_checks.traces import random_heads, write_traces
 
 
 def score_command(context, name, traces):
-    return [context.kit / "bin/air", "score", "--model", model_folder(context, name), "--heads", random_heads(shapes(context)[name], 0),
+    # The tools watch the program that they start, and air becomes air-torch.
+    return [context.kit / "bin/air-torch", "score", "--model", model_folder(context, name), "--heads", random_heads(shapes(context)[name], 0),
             "--device", context.device, "--no-prompt-sharing", "-o", context.work / "profile.out.jsonl", traces]
 
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <memory>
 
 #include "base/error.h"
@@ -30,8 +31,19 @@
 namespace air {
 namespace {
 
-/// All probes one by one; finished ones are kept in the journal. @throws Interrupted after the
-/// probe in hand.
+/// Where the batch ends that begins with a probe: before one whose result is kept, and before it
+/// has more tokens than the passes of long probes.
+size_t end_of_batch(const std::vector<Probe>& probes, size_t begin, const ResultJournal& journal) {
+  constexpr size_t kTokens = 2048;
+  size_t end = begin + 1, tokens = probes[begin].ids.size();
+  while (end < probes.size() && journal.find(end) == nullptr &&
+         tokens + probes[end].ids.size() <= kTokens)
+    tokens += probes[end++].ids.size();
+  return end;
+}
+
+/// All probes, short ones several at a time; finished ones are kept in the journal.
+/// @throws Interrupted after the batch in hand.
 std::vector<ProbeResult> run_probes(const CausalLM& model, const std::vector<Probe>& probes,
                                     ResultJournal& journal) {
   int64_t num_tokens = 0;
@@ -40,14 +52,22 @@ std::vector<ProbeResult> run_probes(const CausalLM& model, const std::vector<Pro
   Progress progress("probes", progress_mode());
   std::vector<ProbeResult> results;
   int64_t num_done = 0;
-  for (size_t i = 0; i < probes.size(); ++i) {
+  while (results.size() < probes.size()) {
     if (interrupt_requested())
       throw Interrupted{"the same command with --resume continues with the probes that are left"};
-    const ProbeResult* kept = journal.find(i);
-    results.push_back(kept != nullptr ? *kept : measure_probe(model, probes[i]));
-    check_mapped_files();  // results of half a model are not kept
-    if (kept == nullptr) journal.add(i, results.back());
-    num_done += static_cast<int64_t>(probes[i].ids.size());
+    const size_t begin = results.size();
+    if (const ProbeResult* kept = journal.find(begin)) {
+      results.push_back(*kept);
+    } else {
+      std::vector<const Probe*> batch;
+      for (size_t i = begin; i < end_of_batch(probes, begin, journal); ++i)
+        batch.push_back(&probes[i]);
+      std::ranges::move(measure_probes(model, batch), std::back_inserter(results));
+      check_mapped_files();  // results of half a model are not kept
+      for (size_t i = begin; i < results.size(); ++i) journal.add(i, results[i]);
+    }
+    for (size_t i = begin; i < results.size(); ++i)
+      num_done += static_cast<int64_t>(probes[i].ids.size());
     progress.update(std::to_string(results.size()) + " of " + std::to_string(probes.size()),
                     static_cast<double>(num_done) / static_cast<double>(num_tokens));
   }

@@ -27,8 +27,8 @@ std::vector<HeadSet> all_variants(const MaskingPlan& plan) {
 
 void add_sample(const CausalLM& model, const HeadMask& mask, const LossSample& sample,
                 std::vector<Sums>& sums) {
-  const std::vector<TokenNll> variants =
-      model.span_nll(sample.ids, sample.begin, sample.end, {.mask = &mask});
+  const TextSpan span{sample.ids, sample.begin, sample.end};
+  const std::vector<TokenNll> variants = model.span_nll({&span, 1}, {.mask = &mask})[0];
   const std::span gold = std::span(sample.ids).subspan(sample.begin, sample.end - sample.begin);
   for (size_t i = 0; i < variants.size(); ++i) {
     sums[i].nll += variants[i].nll_sum();

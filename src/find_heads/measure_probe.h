@@ -1,4 +1,4 @@
-// One probe through the model: is it answered, and which heads copy.
+// Probes through the model: which are answered, and which heads copy.
 #pragma once
 
 #include <vector>
@@ -19,8 +19,10 @@ struct ProbeResult {
   static constexpr double kAnsweredRecall = 0.5;
 };
 
-/// Memory: that of a forward pass, and the rows of one layer, [H, answer tokens, T].
-ProbeResult measure_probe(const CausalLM& model, const Probe& probe);
+/// Probes in one pass, none of which sees another. Memory: that of the pass, and the rows of one
+/// probe in one layer, [H, answer tokens, T].
+std::vector<ProbeResult> measure_probes(const CausalLM& model,
+                                        const std::vector<const Probe*>& probes);
 
 /// Mean over the answered probes. @throws Error(kModel) when none is answered.
 HeadScores mean_scores(const std::vector<ProbeResult>& results);

@@ -6,11 +6,9 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/tanh.h>
-#include <ATen/ops/tensor.h>
 
 #include <limits>
 
-#include "model/device.h"
 #include "model/kernels/kernels.h"
 
 namespace air {
@@ -61,10 +59,7 @@ at::Tensor attention_probabilities(const at::Tensor& q, const at::Tensor& k,
 
 at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k,
                           const std::vector<int64_t>& rows, const AttentionSpec& spec) {
-  const at::Tensor positions =
-      upload(at::tensor(rows, at::TensorOptions().dtype(at::kLong)), q.device());
-  return attention_probabilities(q.index_select(0, positions), k, positions,
-                                 position_range(0, k.size(0), q.device()), spec);
+  return kernels_of(q).attention_rows(q, k, rows, spec);
 }
 
 }  // namespace air

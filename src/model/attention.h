@@ -35,8 +35,9 @@ at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::
 
 /// Attention probabilities of a few rows of one sequence. With sinks a row sums to less than 1: the
 /// rest is the sink's.
-/// @param q [T, H, D]   @param k [T, K, D]   @param rows positions, [A]   @return [H, A, T]
-/// float32; 0 for keys not visible.
+/// @param q of the rows, [A, H, D]   @param k of the sequence, [T, K, D]   @param rows positions,
+/// [A]
+/// @return [H, A, T] float32; 0 for keys not visible.
 at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k,
                           const std::vector<int64_t>& rows, const AttentionSpec& spec);
 

@@ -68,6 +68,39 @@ at::Tensor rows_of_variants(const std::vector<int64_t>& rows, int64_t num_tokens
   return upload(at::tensor(all, at::TensorOptions().dtype(at::kLong)), device);
 }
 
+/// @param q [N, H, D]   @return [A, H, D]
+at::Tensor queries_of(const at::Tensor& q, const PackedSequences& sequences,
+                      const SequenceRows& seen) {
+  const int64_t before = sequences.prefix_length(seen.sequence);
+  std::vector<int64_t> rows;
+  for (const int64_t position : seen.rows) {
+    AIR_CHECK(position >= before);
+    rows.push_back(sequences.begin(seen.sequence) + position - before);
+  }
+  const at::Tensor all = at::tensor(rows, at::TensorOptions().dtype(at::kLong));
+  return q.index_select(0, upload(all, q.device()));
+}
+
+/// Of a sequence and its prefix. @param k [N, K, D]   @return [T, K, D]
+at::Tensor keys_of(const at::Tensor& k, const PackedSequences& sequences, int64_t sequence) {
+  const at::Tensor own = k.narrow(0, sequences.begin(sequence), sequences.length(sequence));
+  const int64_t prefix = sequences.prefix_of(sequence);
+  if (prefix < 0) return own;
+  return at::cat({k.narrow(0, sequences.begin(prefix), sequences.length(prefix)), own});
+}
+
+/// How many tokens all texts begin with before the first row of their spans.
+int64_t common_start(std::span<const TextSpan> spans) {
+  const std::span<const int32_t> first = spans.front().ids;
+  int64_t common = spans.front().begin - 1;
+  for (const TextSpan& span : spans) {
+    common = std::min(common, span.begin - 1);
+    common = std::mismatch(first.begin(), first.begin() + common, span.ids.begin()).first -
+             first.begin();
+  }
+  return common;
+}
+
 /// The states before the first layer. On the CPU they are float32 whatever the model's dtype is:
 /// what layers add to them is small, and would be rounded to their size.
 at::Tensor embed(const at::Tensor& embed_tokens, const at::Tensor& ids, const ModelConfig& config) {
@@ -175,7 +208,6 @@ bool CausalLM::can_share_prefixes() const {
 
 at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& options) const {
   c10::InferenceMode guard;
-  AIR_CHECK(options.attention_rows.empty() || given.num_sequences() == 1);
   const Batch batch = with_aligned_rows(given);
   const int64_t num_variants = options.mask != nullptr ? options.mask->num_variants() : 1;
   const int64_t fork =
@@ -206,10 +238,12 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
     }
     if (options.observer)
       context.observer = [&](const at::Tensor& q, const at::Tensor& k) {
-        const int64_t tokens = given.num_tokens();
-        options.observer(index, air::attention_rows(q.narrow(0, 0, tokens), k.narrow(0, 0, tokens),
-                                                    options.attention_rows,
-                                                    attention_spec(layer, config_, index)));
+        const AttentionSpec spec = attention_spec(layer, config_, index);
+        for (const SequenceRows& seen : options.attention_rows)
+          options.observer(
+              index, seen.sequence,
+              air::attention_rows(queries_of(q, given.sequences, seen),
+                                  keys_of(k, given.sequences, seen.sequence), seen.rows, spec));
       };
     apply_decoder_layer(layer, rows.x, context);
   }
@@ -230,19 +264,47 @@ at::Tensor CausalLM::hidden_states(const Batch& given, const ForwardOptions& opt
   return variants_here == num_variants ? x : x.expand({num_variants, x.size(1), x.size(2)});
 }
 
-std::vector<TokenNll> CausalLM::span_nll(std::span<const int32_t> ids, int64_t begin, int64_t end,
-                                         ForwardOptions options) const {
-  AIR_CHECK(begin >= 1 && begin < end);
-  options.output_rows.resize(end - begin);
-  std::iota(options.output_rows.begin(), options.output_rows.end(), begin - 1);
-  const std::array sequences = {ids};
-  const at::Tensor hidden = hidden_states(make_batch(sequences, device()), options);
-  const std::vector<int64_t> targets(ids.begin() + begin, ids.begin() + end);
-  std::vector<TokenNll> variants;
-  for (const at::Tensor& variant : hidden.unbind())
-    variants.push_back(
-        token_nll(variant, at::tensor(targets, at::TensorOptions().dtype(at::kLong))));
-  return variants;
+std::vector<std::vector<TokenNll>> CausalLM::span_nll(std::span<const TextSpan> spans,
+                                                      ForwardOptions options) const {
+  int64_t shared = spans.size() > 1 && can_share_prefixes() ? common_start(spans) : 0;
+  if (shared < kLeastShared) shared = 0;
+  std::vector<std::span<const int32_t>> sequences;
+  std::vector<int64_t> prefix, targets;
+  if (shared > 0) {
+    sequences.push_back(spans.front().ids.first(shared));
+    prefix.push_back(-1);
+  }
+  const auto num_prefixes = static_cast<int64_t>(sequences.size());
+  options.output_rows.clear();
+  int64_t first_row = 0;  // where position 0 of the text would be
+  for (const TextSpan& span : spans) {
+    AIR_CHECK(span.begin >= 1 && span.begin < span.end);
+    sequences.push_back(span.ids.subspan(shared));
+    prefix.push_back(num_prefixes - 1);
+    targets.insert(targets.end(), span.ids.begin() + span.begin, span.ids.begin() + span.end);
+    for (int64_t t = span.begin; t < span.end; ++t)
+      options.output_rows.push_back(first_row + t - 1);
+    first_row += static_cast<int64_t>(span.ids.size()) - shared;
+  }
+  for (SequenceRows& seen : options.attention_rows) seen.sequence += num_prefixes;
+  if (options.observer)
+    options.observer = [observer = options.observer, num_prefixes](int64_t layer, int64_t sequence,
+                                                                   const at::Tensor& rows) {
+      observer(layer, sequence - num_prefixes, rows);
+    };
+  const at::Tensor hidden = hidden_states(make_batch(sequences, device(), prefix), options);
+  std::vector<std::vector<TokenNll>> of_spans(spans.size());
+  for (const at::Tensor& variant : hidden.unbind()) {
+    const TokenNll all =
+        token_nll(variant, at::tensor(targets, at::TensorOptions().dtype(at::kLong)));
+    int64_t begin = 0;
+    for (size_t i = 0; i < spans.size(); ++i) {
+      const int64_t count = spans[i].end - spans[i].begin;
+      of_spans[i].push_back(all.rows(begin, count));
+      begin += count;
+    }
+  }
+  return of_spans;
 }
 
 TokenNll CausalLM::token_nll(const at::Tensor& hidden, const at::Tensor& targets) const {

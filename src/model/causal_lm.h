@@ -17,18 +17,30 @@
 
 namespace air {
 
+/// Rows of one sequence of a batch.
+struct SequenceRows {
+  int64_t sequence = 0;
+  std::vector<int64_t> rows;  ///< positions, counted from the start of its prefix; not in that
+};
+
+/// Tokens [begin, end) of a text, each given all before it. begin is at least 1.
+struct TextSpan {
+  std::span<const int32_t> ids;
+  int64_t begin, end;
+};
+
 /// What a forward pass is asked for beside the hidden states.
 struct ForwardOptions {
   /// Variants of the model, M of them; null: the base model alone.
   const HeadMask* mask = nullptr;
   /// Rows of the batch whose hidden states are returned, [R]; empty: all.
   std::vector<int64_t> output_rows;
-  /// Rows whose attention probabilities are shown to `observer`, [A]; the batch must hold one
-  /// sequence.
-  std::vector<int64_t> attention_rows;
-  /// Called for each layer with attention, with probabilities [H, A, T] of the base model (variant
-  /// 0), float32.
-  std::function<void(int64_t layer, const at::Tensor& rows)> observer;
+  /// Rows whose attention probabilities are shown to `observer`.
+  std::vector<SequenceRows> attention_rows;
+  /// Called for each layer with attention and each of attention_rows, with probabilities [H, A, T]
+  /// of the base model (variant 0), float32; A rows, T tokens of
+  /// the sequence and its prefix.
+  std::function<void(int64_t layer, int64_t sequence, const at::Tensor& rows)> observer;
 };
 
 /// A loaded model. Weights never change; forward passes of several threads may run at once.
@@ -53,6 +65,8 @@ class CausalLM {
   at::Device device() const { return embed_tokens_.device(); }
   at::ScalarType dtype() const { return embed_tokens_.scalar_type(); }
 
+  /// Tokens from which a common prefix pays for the copies that attention to it makes.
+  static constexpr int64_t kLeastShared = 16;
   /// Whether sequences of a batch may continue a common prefix (PackedSequences) and get the same
   /// result.
   bool can_share_prefixes() const;
@@ -60,11 +74,12 @@ class CausalLM {
   /// Hidden states after the last norm, [M, R, hidden_size].
   at::Tensor hidden_states(const Batch& batch, const ForwardOptions& options) const;
 
-  /// Losses of the tokens [begin, end) of one text, each given all before it, in every variant:
-  /// [M].
-  /// @param begin at least 1   @param options what `output_rows` says is ignored
-  std::vector<TokenNll> span_nll(std::span<const int32_t> ids, int64_t begin, int64_t end,
-                                 ForwardOptions options = {}) const;
+  /// Losses of the tokens of each span in every variant, [spans][M], in one pass. What all texts
+  /// begin with before their spans is computed once.
+  /// @param options `sequence` is the index of a span, rows are those of its tokens' predictions or
+  ///   later; what `output_rows` says is ignored
+  std::vector<std::vector<TokenNll>> span_nll(std::span<const TextSpan> spans,
+                                              ForwardOptions options = {}) const;
 
   /// Losses of the tokens that the rows predict.
   /// @param hidden [R, hidden_size]   @param targets [R] int64

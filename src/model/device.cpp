@@ -23,7 +23,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "model/cuda_driver.h"
-#include "model/kernels/half_product.h"
+#include "model/kernels/micro_kernel.h"
 
 namespace air {
 
@@ -161,7 +161,7 @@ std::optional<c10::ScalarType> dtype_of(std::string_view name) {
 }
 
 void warn_of_missing_products(c10::ScalarType dtype) {
-  if (!is_half(dtype) || has_half_products(dtype)) return;
+  if (!is_half(dtype) || has_micro_kernel(dtype)) return;
   spdlog::warn(
       "this processor does not multiply in {} ({} or AMX): products are computed in float32; the "
       "weights take half of the memory, and nothing is faster than with --dtype float32",

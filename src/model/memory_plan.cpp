@@ -12,8 +12,10 @@
 #include <torch/headeronly/version.h>
 #endif
 
+#include "model/device.h"
 #include "model/group_memory.h"
-#include "model/kernels/half_product.h"
+#include "model/kernels/cuda_attention.h"
+#include "model/kernels/micro_kernel.h"
 #include "model/row_blocks.h"
 #include "model/scan_plan.h"
 
@@ -101,7 +103,7 @@ int64_t mamba2_buffers(const ModelConfig& config, c10::Device device) {
 
 /// Whether products take float32 copies of numbers that are kept in another dtype.
 bool is_widened(c10::Device device, c10::ScalarType dtype) {
-  return device.is_cpu() && is_half(dtype) && !has_half_products(dtype);
+  return device.is_cpu() && is_half(dtype) && !has_micro_kernel(dtype);
 }
 
 /// Numbers of a token's states, in numbers of the model's dtype.
@@ -113,12 +115,15 @@ int64_t states_row(const ModelConfig& config, c10::Device device, c10::ScalarTyp
 int64_t attention_row(const ModelConfig& config, const LayerConfig& layer, c10::Device device,
                       c10::ScalarType dtype) {
   const AttentionSizes& sizes = layer.attention;
-  // Keys and values, unless they are another layer's, and their copies: with the rows of a head
-  // together on the CPU, with those of prefixes in between on an accelerator, whose kernel for
-  // float32 has them once for each query head beside that.
+  // Keys and values, unless they are another layer's, and their copies: with those of a head
+  // together on the CPU, with those of prefixes in between on an accelerator, whose kernel may want
+  // more beside that.
   int64_t keys = (layer.kv_layer ? 1 : 2) * (sizes.k_size() + sizes.v_size());
-  if (!device.is_cpu() && dtype == c10::kFloat)
-    keys += sizes.num_heads * (sizes.head_dim + sizes.v_head_dim);
+  if (device.is_cuda()) {
+    const CudaAttention attention = choose_cuda_attention(sizes, config.attention_softcap, dtype,
+                                                          cuda_compute_capability(device));
+    keys += cuda_attention_copies(attention, sizes, dtype);
+  }
   // All that goes in and comes out once more in float32.
   if (is_widened(device, dtype)) keys = 3 * keys + 2 * (sizes.q_size() + sizes.out_size());
   // States; queries; what is attended, or on an accelerator before it the rows that the projections

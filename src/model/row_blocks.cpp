@@ -48,7 +48,10 @@ bool is_one_block(int64_t rows, c10::Device device) {
 void for_row_blocks(int64_t rows, c10::Device device,
                     const std::function<void(int64_t begin, int64_t length)>& work) {
   const int64_t block = rows_of_a_block(rows, device);
-  const int64_t count = (rows + block - 1) / block;
+  int64_t count = (rows + block - 1) / block;
+  // As many for each thread.
+  const int64_t threads = device.is_cpu() ? at::get_num_threads() : 1;
+  if (count > threads) count = (count + threads - 1) / threads * threads;
   const auto some = [&](int64_t first, int64_t last) {
     c10::InferenceMode guard;
     for (int64_t i = first; i < last; ++i) {

@@ -10,6 +10,14 @@
 
 namespace air {
 
+TokenNll TokenNll::rows(int64_t begin, int64_t count) const {
+  TokenNll part(count);
+  std::copy_n(nll.begin() + begin, count, part.nll.begin());
+  std::copy_n(entropy.begin() + begin, count, part.entropy.begin());
+  std::copy_n(top1.begin() + begin, count, part.top1.begin());
+  return part;
+}
+
 void finish_logits(at::Tensor& logits, const at::Tensor& bias, double softcap) {
   if (bias.defined()) logits.add_(bias);
   if (softcap > 0) logits.div_(softcap).tanh_().mul_(softcap);

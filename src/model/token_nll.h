@@ -20,6 +20,8 @@ struct TokenNll {
   TokenNll() = default;
   explicit TokenNll(int64_t rows) : nll(rows), entropy(rows), top1(rows) {}
 
+  /// Of `count` rows from `begin` on.
+  TokenNll rows(int64_t begin, int64_t count) const;
   double nll_sum() const { return std::accumulate(nll.begin(), nll.end(), 0.0); }
   /// How many of the targets are the likeliest token.
   int64_t num_right(std::span<const int32_t> targets) const {

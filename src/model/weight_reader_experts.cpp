@@ -74,7 +74,7 @@ void WeightReader::read_experts(DecoderLayer& layer) {
   else
     for (int64_t i = 0; i < experts.num_experts; ++i)
       layer.experts.experts.push_back(expert(name, i));
-  if (device_.is_cuda() && dtype_ == at::kBFloat16) stack_experts(layer.experts);
+  if (!device_.is_cpu() && dtype_ == at::kBFloat16) stack_experts(layer.experts);
 }
 
 Mlp WeightReader::expert(const std::string& name, int64_t index) {

@@ -150,7 +150,9 @@ void add_run_group(CLI::App& verb, ScoreFlags& flags) {
       ->type_name("N");
   verb.add_flag("--no-prompt-sharing", flags.no_prompt_sharing)
       ->description(
-          "Compute a prompt anew for each of its traces; the scores are the same but for rounding")
+          "Compute a prompt anew for each of its traces, and a common system message for each "
+          "prompt; "
+          "the scores are the same but for rounding")
       ->group(run);
   verb.add_option("--order", flags.order, "Order of the output: rank (the default) or input")
       ->check(CLI::IsMember({"rank", "input"}))

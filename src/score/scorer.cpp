@@ -13,9 +13,6 @@ namespace air {
 
 namespace {
 
-// Tokens of a prompt from which sharing pays for the copies that attention to it makes.
-constexpr int64_t kLeastSharedPrompt = 16;
-
 std::vector<HeadSet> all_variants(const HeadSet& heads, std::span<const HeadSet> controls) {
   std::vector<HeadSet> variants = {{}, heads};
   variants.insert(variants.end(), controls.begin(), controls.end());
@@ -48,9 +45,14 @@ class Layout {
   std::vector<int64_t> add_alone(const Trace& trace) {
     const int64_t first = next_row_ + trace.response_begin - 1;
     push(scored_ids(trace), -1);
-    std::vector<int64_t> rows(static_cast<size_t>(trace.num_response_tokens()));
-    std::iota(rows.begin(), rows.end(), first);
-    return rows;
+    return ascending_rows(first, trace.num_response_tokens());
+  }
+
+  /// A trace that continues a part of its prompt. @return the rows that predict its response tokens
+  std::vector<int64_t> add_rest(const Trace& trace, const Prompt& part) {
+    const int64_t first = next_row_ - length_of(part) + trace.response_begin - 1;
+    push(scored_ids(trace).subspan(static_cast<size_t>(length_of(part))), part.sequence);
+    return ascending_rows(first, trace.num_response_tokens());
   }
 
   /// A trace that continues a prompt. @return the rows that predict its response tokens: the
@@ -74,6 +76,16 @@ class Layout {
   /// A trace's last token predicts nothing that is scored: it is left out.
   static Ids scored_ids(const Trace& trace) { return Ids(trace.ids).first(trace.ids.size() - 1); }
 
+  static std::vector<int64_t> ascending_rows(int64_t first, int64_t count) {
+    std::vector<int64_t> rows(static_cast<size_t>(count));
+    std::iota(rows.begin(), rows.end(), first);
+    return rows;
+  }
+
+  int64_t length_of(const Prompt& prompt) const {
+    return static_cast<int64_t>(sequences_[static_cast<size_t>(prompt.sequence)].size());
+  }
+
   void push(Ids sequence, int64_t prefix) {
     sequences_.push_back(sequence);
     prefix_.push_back(prefix);
@@ -84,6 +96,27 @@ class Layout {
   std::vector<int64_t> prefix_;
   int64_t next_row_ = 0;
 };
+
+/// How much all of these traces begin with, as far as their prompts reach, but for the last token,
+/// whose row is each one's own: a system message, say. @param traces in the order of their prompts
+Ids common_start(std::span<const Trace* const> traces) {
+  const Ids first(traces.front()->ids), last(traces.back()->ids);
+  int64_t most = traces.front()->response_begin - 1;
+  for (const Trace* trace : traces) most = std::min(most, trace->response_begin - 1);
+  const Ids start = first.first(static_cast<size_t>(most));
+  return start.first(static_cast<size_t>(
+      std::mismatch(start.begin(), start.end(), last.begin()).first - start.begin()));
+}
+
+/// Whether it pays to compute the start once: attention copies it for each trace.
+bool pays(Ids start, std::span<const Trace* const> traces) {
+  constexpr int64_t kLeastPercent = 2;
+  int64_t tokens = 0;
+  for (const Trace* trace : traces) tokens += trace->num_tokens();
+  const auto length = static_cast<int64_t>(start.size());
+  const int64_t saved = (static_cast<int64_t>(traces.size()) - 1) * length;
+  return length >= CausalLM::kLeastShared && 100 * saved >= kLeastPercent * tokens;
+}
 
 /// The rows that predict each trace's response tokens.
 std::vector<std::vector<int64_t>> lay_out(std::span<const Trace* const> traces,
@@ -96,19 +129,29 @@ std::vector<std::vector<int64_t>> lay_out(std::span<const Trace* const> traces,
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return comes_before(prompt_of(a), prompt_of(b)); });
   std::vector<std::vector<int64_t>> rows(traces.size());
+  std::vector<size_t> alone;
   for (size_t begin = 0, end; begin < order.size(); begin = end) {
     end = begin + 1;
     while (scorer.shares_prompt_of(*traces[order[begin]]) && end < order.size() &&
            std::ranges::equal(prompt_of(order[begin]), prompt_of(order[end])))
       ++end;
     if (end - begin == 1) {
-      rows[order[begin]] = layout.add_alone(*traces[order[begin]]);
+      alone.push_back(order[begin]);
       continue;
     }
     const Layout::Prompt prompt = layout.add_prompt(prompt_of(order[begin]));
     for (size_t i = begin; i < end; ++i)
       rows[order[i]] = layout.add_continuation(*traces[order[i]], prompt);
   }
+  std::vector<const Trace*> others;
+  for (const size_t i : alone) others.push_back(traces[i]);
+  const Ids start = scorer.shares_prompts() && others.size() > 1 ? common_start(others) : Ids();
+  if (others.empty() || !pays(start, others)) {
+    for (const size_t i : alone) rows[i] = layout.add_alone(*traces[i]);
+    return rows;
+  }
+  const Layout::Prompt part = layout.add_prompt(start);
+  for (const size_t i : alone) rows[i] = layout.add_rest(*traces[i], part);
   return rows;
 }
 
@@ -154,7 +197,7 @@ Scorer::Scorer(const CausalLM& model, const HeadSet& heads, std::span<const Head
       share_prompts_(model.can_share_prefixes()) {}
 
 bool Scorer::shares_prompt_of(const Trace& trace) const {
-  return share_prompts_ && trace.response_begin >= kLeastSharedPrompt;
+  return share_prompts_ && trace.response_begin >= CausalLM::kLeastShared;
 }
 
 std::vector<TokenScores> Scorer::score(std::span<const Trace* const> traces) {

@@ -22,11 +22,13 @@ class Scorer {
          MaskMode mode);
 
   /// Results in the order of the traces. With an empty head set the reference's losses are the
-  /// base's own. A prompt that several of them share is computed once, unless share_prompts(false)
-  /// was said or the model's positions depend on lengths.
+  /// base's own. A prompt that several of them share is computed once, and so is what the other
+  /// prompts begin with, unless share_prompts(false) was said or the model's positions depend on
+  /// lengths.
   std::vector<TokenScores> score(std::span<const Trace* const> traces);
 
   void share_prompts(bool share) { share_prompts_ = share && model_.can_share_prefixes(); }
+  bool shares_prompts() const { return share_prompts_; }
   /// Whether the prompt of this trace would be shared with another one of the same. Prompts of a
   /// few tokens are not worth it.
   bool shares_prompt_of(const Trace& trace) const;

@@ -190,6 +190,9 @@ FAMILIES = {
         "31B": _GEMMA4_DENSE | {"hidden_size_per_layer_input": 0},
         "E2B": _GEMMA4_SMALL,
         "26B-A4B": _GEMMA4_EXPERTS,
+        # Wider than what FlashAttention takes (256), and not a multiple of 8: on a GPU another kernel computes them.
+        "wide-heads": _GEMMA4_DENSE | {"hidden_size_per_layer_input": 0, "global_head_dim": 260, "num_attention_heads": 2,
+                                       "num_key_value_heads": 1},
         "untied-bias-mha": _GEMMA4 | _MHA | {"hidden_size_per_layer_input": 0, "tie_word_embeddings": False, "attention_bias": True}
                            | _by_layer_type({"rope_type": "proportional", "partial_rotary_factor": 0.6, "rope_theta": 500.0, "factor": 2.0},
                                             {"rope_type": "default", "rope_theta": 100.0}),

@@ -3,9 +3,10 @@
 Written for plainness: one sequence at a time, explicit softmax, an attention function of its own registered with
 transformers. It shares nothing with air but docs/method.md. Golden values come from here, never from air.
 """
+import copy
 import json
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -163,12 +164,17 @@ def exact_logits(model, ids, plan):
 
 
 class ModelReference:
-    """Losses and attention of a Hugging Face folder."""
+    """Losses and attention of a Hugging Face folder, in float32; `exact`: in float64 but for the angles of RoPE, whose
+    rounding belongs to the model as all implementations run it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, exact=False):
         multimodal = hasattr(AutoConfig.from_pretrained(folder), "vision_config")
         kind = AutoModelForImageTextToText if multimodal else AutoModelForCausalLM
         self.model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="air_reference").eval()
+        self.exact = exact
+        if exact:
+            self._use_float32_angles(self.model.model.rotary_emb)
+            self.model.double()
         config = self.model.config.get_text_config()
         self.num_layers = config.num_hidden_layers
         types = getattr(config, "layer_types", None) or ["full_attention"] * self.num_layers
@@ -176,11 +182,18 @@ class ModelReference:
                                  if kind == "hybrid" or kind.endswith("attention") and kind != "linear_attention"]
         self.num_heads = config.num_attention_heads
 
+    @staticmethod
+    def _use_float32_angles(rotary):
+        single = copy.deepcopy(rotary)
+        positions = torch.arange(single.max_seq_len_cached).unsqueeze(0)
+        cos, sin = (part.double() for part in single(torch.zeros(1), positions))
+        rotary.forward = lambda x, position_ids: (cos[:, position_ids[0]], sin[:, position_ids[0]])
+
     def _log_probs(self, ids, first_row, plan):
         """[T - 1 - first_row, V]: what the rows from first_row on say of the token after them."""
         global _plan
         _plan = plan
-        with torch.inference_mode():
+        with torch.inference_mode(), _double_for_float() if self.exact else nullcontext():
             logits = self.model(torch.tensor([ids[:-1]]), use_cache=False,
                                 logits_to_keep=len(ids) - 1 - first_row).logits[0]
         return logits.log_softmax(-1)

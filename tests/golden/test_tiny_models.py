@@ -45,7 +45,8 @@ def test_token_ids_and_the_response_begin(folder, traces):
 def test_losses_and_entropies(folder, traces, mode):
     output = succeed("score", "--model", folder, "--heads", HEADS, "--mask", mode, "--order", "input",
                      "--token-losses", traces)
-    model = ModelReference(folder)
+    # Exact: weights at random make activations so large that transformers' own rounding is half of the tolerance.
+    model = ModelReference(folder, exact=True)
     for record, expected in zip(records(output), expected_traces(folder), strict=True):
         tokens = record["air"]["tokens"]
         assert tokens["ids"] == expected.ids[expected.response_begin:]

@@ -48,11 +48,15 @@ std::vector<double> expected_row(const Inputs& in, int64_t head, int64_t row,
   return shares;
 }
 
+at::Tensor rows_of(const at::Tensor& q, const std::vector<int64_t>& rows) {
+  return q.index_select(0, at::tensor(rows, at::kLong));
+}
+
 void expect_equal_to_explicit(const AttentionSpec& spec, int64_t length,
                               const std::vector<int64_t>& rows) {
   const Inputs in = random_inputs(length, 1);
   const at::Tensor attended = packed_attention(in.q, in.k, in.v, {{0, length}, {}}, spec);
-  const at::Tensor probabilities = attention_rows(in.q, in.k, rows, spec);
+  const at::Tensor probabilities = attention_rows(rows_of(in.q, rows), in.k, rows, spec);
   ASSERT_EQ(probabilities.sizes(),
             at::IntArrayRef({kHeads, static_cast<int64_t>(rows.size()), length}));
   for (int64_t head = 0; head < kHeads; ++head) {
@@ -105,8 +109,8 @@ TEST(AttentionTest, ZeroQueriesAreUniformOverTheVisibleKeys) {
   in.q.zero_();
   for (const double softcap : {0.0, 2.0}) {
     for (const std::optional<int64_t> window : {std::optional<int64_t>(), {9}}) {
-      const at::Tensor rows =
-          attention_rows(in.q, in.k, {3, 40}, {.scale = 0.7, .window = window, .softcap = softcap});
+      const at::Tensor rows = attention_rows(rows_of(in.q, {3, 40}), in.k, {3, 40},
+                                             {.scale = 0.7, .window = window, .softcap = softcap});
       for (const auto& [row, position] : {std::pair{0, 3}, {1, 40}}) {
         const int64_t first = window ? std::max<int64_t>(0, position - *window + 1) : 0;
         at::Tensor expected = at::zeros({length});
@@ -122,7 +126,8 @@ TEST(AttentionTest, ZeroQueriesLeaveASinkItsLogit) {
   Inputs in = random_inputs(12, 3);
   in.q.zero_();
   const at::Tensor sinks = at::tensor({-1.0, 0.0, 1.0, 3.0}, at::kFloat);
-  const at::Tensor rows = attention_rows(in.q, in.k, {7}, {.scale = 0.7, .sinks = sinks});
+  const at::Tensor rows =
+      attention_rows(rows_of(in.q, {7}), in.k, {7}, {.scale = 0.7, .sinks = sinks});
   for (int64_t head = 0; head < kHeads; ++head)
     EXPECT_NEAR(rows[head][0][5].item<double>(), 1.0 / (8.0 + std::exp(sinks[head].item<double>())),
                 1e-6);

@@ -11,10 +11,15 @@
 #include <gtest/gtest.h>
 #include <torch/library.h>
 
+#include <map>
+#include <utility>
+
 #include "base/error.h"
 #include "base/rng.h"
 #include "support/temporary_folder.h"
+#include "support/tiny_gemma4.h"
 #include "support/tiny_hybrid.h"
+#include "support/tiny_latent.h"
 #include "support/tiny_mamba2.h"
 #include "support/tiny_model.h"
 
@@ -166,8 +171,9 @@ TEST(CausalLMTest, ALayerWithoutAttentionHasNoHeads) {
 
   std::vector<int64_t> observed;
   const at::Tensor hidden = model.hidden_states(
-      batch, {.attention_rows = {3},
-              .observer = [&](int64_t layer, const at::Tensor&) { observed.push_back(layer); }});
+      batch,
+      {.attention_rows = {{0, {3}}},
+       .observer = [&](int64_t layer, int64_t, const at::Tensor&) { observed.push_back(layer); }});
   EXPECT_LT(largest_difference(hidden, expected), kTolerance);
   EXPECT_EQ(observed, config.attention_layers());
 
@@ -179,13 +185,64 @@ TEST(CausalLMTest, ALayerWithoutAttentionHasNoHeads) {
   EXPECT_THROW(mask_of(model, {{}, {{1, 0}}}), Error);
 }
 
+/// Losses and observed rows of all texts in one pass, and of each in its own.
+void expect_together_as_alone(const CausalLM& model,
+                              const std::vector<std::vector<int32_t>>& texts) {
+  const HeadMask mask = mask_of(model, {{}, {{1, 1}}});
+  std::vector<TextSpan> spans;
+  std::vector<SequenceRows> seen;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const auto length = static_cast<int64_t>(texts[i].size());
+    spans.push_back({texts[i], length - 9, length - 2});
+    seen.push_back({static_cast<int64_t>(i), {length - 10, length - 3}});
+  }
+  using Rows = std::map<std::pair<int64_t, int64_t>, at::Tensor>;  // by layer and text
+  const auto run = [&](std::span<const TextSpan> of, std::vector<SequenceRows> rows, Rows& found) {
+    return model.span_nll(of, {.mask = &mask,
+                               .attention_rows = std::move(rows),
+                               .observer = [&](int64_t layer, int64_t text, const at::Tensor& x) {
+                                 found[{layer, text}] = x;
+                               }});
+  };
+  Rows together;
+  const auto all = run(spans, seen, together);
+  ASSERT_EQ(all.size(), texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) {
+    Rows alone;
+    const auto own = run({&spans[i], 1}, {{0, seen[i].rows}}, alone)[0];
+    ASSERT_EQ(all[i].size(), 2U);
+    for (size_t variant = 0; variant < 2; ++variant) {
+      ASSERT_EQ(all[i][variant].nll.size(), 7U);
+      for (size_t t = 0; t < 7; ++t) {
+        EXPECT_NEAR(all[i][variant].nll[t], own[variant].nll[t], kTolerance);
+        EXPECT_NEAR(all[i][variant].entropy[t], own[variant].entropy[t], kTolerance);
+      }
+      EXPECT_EQ(all[i][variant].top1, own[variant].top1);
+    }
+    for (int64_t layer = 0; layer < 3; ++layer)
+      EXPECT_LT(largest_difference(together[{layer, static_cast<int64_t>(i)}], alone[{layer, 0}]),
+                kTolerance);
+  }
+}
+
+TEST(CausalLMTest, SpansOfSeveralTextsEqualThoseOfEachAlone) {
+  const CausalLM model = load(TinyLlama());
+  std::vector<std::vector<int32_t>> texts = {random_ids(15, 1), random_ids(70, 2),
+                                             random_ids(31, 3)};
+  expect_together_as_alone(model, texts);
+  // They begin alike: that is computed once.
+  const std::vector<int32_t> start = random_ids(70, 4);
+  for (std::vector<int32_t>& text : texts) text.insert(text.begin(), start.begin(), start.end());
+  expect_together_as_alone(model, texts);
+}
 TEST(CausalLMTest, ObservedRowsSumToOneOverVisibleKeys) {
   const CausalLM model = load(TinyLlama());
   const Batch batch = batch_of({random_ids(15, 11)});
   int64_t layers = 0;
   model.hidden_states(
       batch,
-      {.attention_rows = {0, 6, 14}, .observer = [&](int64_t layer, const at::Tensor& rows) {
+      {.attention_rows = {{0, {0, 6, 14}}},
+       .observer = [&](int64_t layer, int64_t, const at::Tensor& rows) {
          EXPECT_EQ(layer, layers++);
          ASSERT_EQ(rows.sizes(), at::IntArrayRef({4, 3, 15}));
          EXPECT_LT(largest_difference(rows.sum(-1), at::zeros({4, 3}).add_(1.0)), kTolerance);
@@ -215,6 +272,7 @@ TEST(CausalLMTest, TokenNllEqualsLogSoftmaxOfAllLogits) {
 // What libtorch leaves to Python: the shapes of some operators' results, for tensors without
 // values.
 at::Tensor index_select_meta(const at::Tensor& self, int64_t dim, const at::Tensor& index) {
+  EXPECT_TRUE(index.is_meta());  // a GPU takes no index of the host
   std::vector<int64_t> shape = self.sizes().vec();
   shape.at(static_cast<size_t>(dim)) = index.numel();
   return at::empty(shape, self.options());
@@ -252,34 +310,40 @@ TORCH_LIBRARY_IMPL(aten, Meta, library) {
   library.impl("_safe_softmax", safe_softmax_meta);
 }
 
+template <typename Tiny>
+void expect_nothing_is_read_back(const Tiny& tiny, Head masked) {
+  const TemporaryFolder folder;
+  tiny.write(folder.path());
+  const CausalLM model = CausalLM::load(folder.path(), at::kMeta, at::kBFloat16);
+  const std::vector<std::vector<int32_t>> sequences = {random_ids(20, 16), random_ids(7, 17),
+                                                       random_ids(30, 18)};
+  const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
+  const Batch batch = make_batch(spans, at::kMeta, {-1, 0, -1});
+  const std::vector<HeadSet> variants = {{}, {masked}};
+  const HeadMask mask(variants, MaskMode::kUniform, model.config().head_grid());
+  const at::Tensor hidden =
+      model.hidden_states(batch, {.mask = &mask, .output_rows = {19, 20, 56}});
+  EXPECT_EQ(hidden.sizes(), at::IntArrayRef({2, 3, model.config().hidden_size}));
+  EXPECT_EQ(hidden.scalar_type(), at::kBFloat16);
+}
+
 // A tensor of the meta device has no values: reading one back throws, as reading one from a GPU
-// would make the host wait.
+// would make the host wait. It takes the operations of NVIDIA GPUs.
 TEST(CausalLMTest, APassElsewhereNeverReadsBackWhatItComputes) {
   const at::Tensor on_meta = at::zeros({2}, at::TensorOptions().device(at::kMeta));
   ASSERT_ANY_THROW(on_meta.cpu());
   ASSERT_ANY_THROW(on_meta[0].item<float>());
   TinyLlama windowed;
   windowed.config.update({{"model_type", "mistral"}, {"sliding_window", 8}});
-  for (int i = 0; i < 4; ++i) {
-    const TemporaryFolder folder;
-    if (i < 2)
-      (i == 0 ? TinyLlama() : windowed).write(folder.path());
-    else if (i == 2)
-      TinyHybrid().write(folder.path());
-    else
-      test::TinyMamba2::side_by_side().write(folder.path());
-    const CausalLM model = CausalLM::load(folder.path(), at::kMeta, at::kBFloat16);
-    const std::vector<std::vector<int32_t>> sequences = {random_ids(20, 16), random_ids(7, 17),
-                                                         random_ids(30, 18)};
-    const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
-    const Batch batch = make_batch(spans, at::kMeta, {-1, 0, -1});
-    const std::vector<HeadSet> variants = {{}, {{1, 2}}};
-    const HeadMask mask(variants, MaskMode::kUniform, model.config().head_grid());
-    const at::Tensor hidden =
-        model.hidden_states(batch, {.mask = &mask, .output_rows = {19, 20, 56}});
-    EXPECT_EQ(hidden.sizes(), at::IntArrayRef({2, 3, model.config().hidden_size}));
-    EXPECT_EQ(hidden.scalar_type(), at::kBFloat16);
-  }
+  expect_nothing_is_read_back(TinyLlama(), {1, 2});
+  expect_nothing_is_read_back(windowed, {1, 2});
+  expect_nothing_is_read_back(TinyHybrid(), {1, 2});
+  expect_nothing_is_read_back(test::TinyMamba2::side_by_side(), {1, 2});
+  expect_nothing_is_read_back(test::TinyMamba2::one_by_one(), {2, 2});
+  expect_nothing_is_read_back(test::TinyLatent(), {1, 2});
+  expect_nothing_is_read_back(test::TinyGemma4::dense(), {1, 2});
+  expect_nothing_is_read_back(test::TinyGemma4::small(), {1, 2});
+  expect_nothing_is_read_back(test::TinyGemma4::experts(), {1, 2});
 }
 
 TEST(CausalLMTest, HalfPrecisionStaysNear) {

@@ -90,8 +90,10 @@ Json run_model(const Json& job) {
   options.mask = &mask;
   Json attention = Json::array();
   if (job.contains("attention_rows")) {
-    options.attention_rows = job["attention_rows"].get<std::vector<int64_t>>();
-    options.observer = [&](int64_t, const at::Tensor& rows) { attention.push_back(floats(rows)); };
+    options.attention_rows = {{0, job["attention_rows"].get<std::vector<int64_t>>()}};
+    options.observer = [&](int64_t, int64_t, const at::Tensor& rows) {
+      attention.push_back(floats(rows));
+    };
   }
 
   const at::Tensor hidden = model.hidden_states(batch, options);

@@ -17,6 +17,7 @@
 #include <cmath>
 #include <utility>
 
+#include "model/kernels/micro_kernel.h"
 #include "model/kernels/row_kernels.h"
 #include "model/kernels/weight_panels.h"
 
@@ -142,8 +143,8 @@ TEST(KernelsTest, PanelsEqualAten) {
 
 TEST(KernelsTest, PanelsAreOfSomeSizesAndDtypes) {
   Random random;
-  EXPECT_EQ(suits_panels(random({64, 21}), at::kFloat), has_panel_products(at::kFloat));
-  EXPECT_EQ(suits_panels(random({64, 20}), at::kBFloat16), has_panel_products(at::kBFloat16));
+  EXPECT_EQ(suits_panels(random({64, 21}), at::kFloat), has_micro_kernel(at::kFloat));
+  EXPECT_EQ(suits_panels(random({64, 20}), at::kBFloat16), has_micro_kernel(at::kBFloat16));
   EXPECT_FALSE(suits_panels(random({65, 20}), at::kFloat));
   EXPECT_FALSE(suits_panels(random({64, 21}), at::kBFloat16));
   EXPECT_FALSE(suits_panels(random({64, 20}), at::kDouble));

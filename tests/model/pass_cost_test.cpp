@@ -57,6 +57,10 @@ void count_products(const at::RecordFunction& function) {
     counted_flops += 2 * size(0, 0) * size(0, 1) * size(1, 0);
   if (name == "air::panel_linear")
     counted_flops += 2 * size(0, 0) * size(0, 1) * size(1, 0) * size(1, 2);
+  if (name == "air::attention_block")
+    counted_flops +=
+        2 * static_cast<double>(function.inputs()[0].toInt() * function.inputs()[1].toInt() *
+                                function.inputs()[2].toInt());
   if (name == "aten::bmm") counted_flops += 2 * size(0, 0) * size(0, 1) * size(0, 2) * size(1, 2);
   if (name == "aten::baddbmm" || name == "aten::baddbmm_")
     counted_flops += 2 * size(1, 0) * size(1, 1) * size(1, 2) * size(2, 2);

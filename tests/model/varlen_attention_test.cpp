@@ -4,59 +4,19 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
-#include <ATen/ops/einsum.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/logsumexp.h>
 #include <ATen/ops/randn.h>
-#include <ATen/ops/softmax.h>
 #include <gtest/gtest.h>
 
-#include <limits>
 #include <vector>
 
 #include "model/kernels/aten_attention.h"
+#include "support/varlen_by_definition.h"
 
 namespace air {
 namespace {
 
-std::vector<int64_t> numbers(const at::Tensor& bounds) {
-  EXPECT_EQ(bounds.scalar_type(), at::kInt);
-  EXPECT_TRUE(bounds.is_contiguous());
-  std::vector<int64_t> list;
-  for (int64_t i = 0; i < bounds.size(0); ++i) list.push_back(bounds[i].item<int64_t>());
-  return list;
-}
-
-/// Sequence by sequence, as FlashAttention's documentation says: queries end where keys end, a
-/// window counts back from the diagonal.
-VarlenResult by_definition(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           const VarlenCall& call) {
-  const auto query_ends = numbers(call.layout.cu_queries), key_ends = numbers(call.layout.cu_keys);
-  const int64_t group = q.size(1) / k.size(1);
-  VarlenResult result{at::empty({q.size(0), q.size(1), v.size(2)}, q.options()),
-                      at::empty({q.size(1), q.size(0)}, q.options())};
-  for (size_t i = 0; i + 1 < query_ends.size(); ++i) {
-    const int64_t rows = query_ends[i + 1] - query_ends[i], keys = key_ends[i + 1] - key_ends[i];
-    EXPECT_LE(rows, call.layout.max_queries);
-    EXPECT_LE(keys, call.layout.max_keys);
-    const auto of_all_heads = [&](const at::Tensor& x) {
-      return x.narrow(0, key_ends[i], keys).repeat_interleave(group, 1);
-    };
-    at::Tensor scores =
-        at::einsum("qhd,khd->hqk", {q.narrow(0, query_ends[i], rows), of_all_heads(k)}) *
-        call.scale;
-    const at::Tensor distance =
-        (at::arange(rows, at::kLong) + (keys - rows)).unsqueeze(1) - at::arange(keys, at::kLong);
-    at::Tensor hidden = distance < 0;
-    if (call.window) hidden = hidden.logical_or(distance >= *call.window);
-    scores.masked_fill_(hidden, -std::numeric_limits<double>::infinity());
-    result.out.narrow(0, query_ends[i], rows)
-        .copy_(at::einsum("hqk,khd->qhd", {at::softmax(scores, -1), of_all_heads(v)}));
-    result.lse.narrow(1, query_ends[i], rows).copy_(at::logsumexp(scores, -1));
-  }
-  return result;
-}
+using test::numbers;
 
 class VarlenAttentionTest : public testing::Test {
  protected:
@@ -66,7 +26,7 @@ class VarlenAttentionTest : public testing::Test {
   void expect_equal_to_aten(const PackedSequences& sequences, const AttentionSpec& spec) {
     const int64_t rows = sequences.num_tokens();
     const at::Tensor q = random({rows, 4, 8}), k = random({rows, 2, 8}), v = random({rows, 2, 12});
-    const at::Tensor found = varlen_attention(q, k, v, sequences, spec, by_definition);
+    const at::Tensor found = varlen_attention(q, k, v, sequences, spec, test::varlen_by_definition);
     const at::Tensor expected = aten_attention(q, k, v, sequences, spec);
     ASSERT_EQ(found.sizes(), expected.sizes());
     EXPECT_LT((found - expected).abs().max().item<double>(), 1e-5);

@@ -115,6 +115,7 @@ const Kernels& aten_kernels() {
                                        .gate = gate,
                                        .linear = linear,
                                        .attention = aten_attention,
+                                       .attention_rows = aten_attention_rows,
                                        .token_nll = token_nll};
   return kKernels;
 }

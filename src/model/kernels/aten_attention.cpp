@@ -5,8 +5,11 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/tensor.h>
 
 #include <algorithm>
+
+#include "model/device.h"
 
 namespace air {
 
@@ -118,6 +121,13 @@ at::Tensor aten_attention(const at::Tensor& q, const at::Tensor& k, const at::Te
     }
   }
   return out;
+}
+
+at::Tensor aten_attention_rows(const at::Tensor& q, const at::Tensor& k,
+                               const std::vector<int64_t>& rows, const AttentionSpec& spec) {
+  const at::Tensor positions =
+      upload(at::tensor(rows, at::TensorOptions().dtype(at::kLong)), q.device());
+  return attention_probabilities(q, k, positions, position_range(0, k.size(0), q.device()), spec);
 }
 
 }  // namespace air

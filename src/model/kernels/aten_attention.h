@@ -12,4 +12,8 @@ namespace air {
 at::Tensor aten_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           const PackedSequences& sequences, const AttentionSpec& spec);
 
+/// As attention_rows.
+at::Tensor aten_attention_rows(const at::Tensor& q, const at::Tensor& k,
+                               const std::vector<int64_t>& rows, const AttentionSpec& spec);
+
 }  // namespace air

@@ -1,13 +1,16 @@
 #include "model/kernels/block_products.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <bit>
+#include <limits>
+#include <optional>
 #include <vector>
 
-#include "model/kernels/half_product.h"
+#include "model/kernels/micro_kernel.h"
 #include "model/kernels/onednn.h"
 #include "model/kernels/row_kernels.h"
 
@@ -65,9 +68,10 @@ at::Tensor rows_at(const at::Tensor& x, const PackedSequences& sequences, int64_
        x.narrow(0, begin, end - before)});
 }
 
-class FloatProducts : public BlockProducts {
+/// By the operator, in float32.
+class OperatorProducts : public BlockProducts {
  public:
-  FloatProducts(const BlockInputs& inputs, const at::Tensor& keys, const at::Tensor& values)
+  OperatorProducts(const BlockInputs& inputs, const at::Tensor& keys, const at::Tensor& values)
       : in_(inputs), keys_(keys), values_(values) {}
 
   BlockShape shape_of(const QueryBlock& block) const override {
@@ -94,20 +98,18 @@ class FloatProducts : public BlockProducts {
   }
 
  private:
-  /// Queries times the scale, zeros where rows are padded. [group · padded_rows, D]
+  /// Queries times the scale, zeros where rows are padded. [padded_rows · group, D]
   at::Tensor scaled_queries(const BlockShape& shape) const {
-    const int64_t d = in_.head_dim;
+    const int64_t width = in_.group * in_.head_dim;
     const auto* q = in_.q.const_data_ptr<float>();
-    at::Tensor queries = at::empty({in_.group * shape.padded_rows, d}, in_.q.options());
-    for (int64_t head = 0; head < in_.group; ++head) {
-      float* to = queries.data_ptr<float>() + head * shape.padded_rows * d;
-      for (int64_t i = 0; i < shape.rows; ++i, to += d) {
-        const float* from =
-            q + ((shape.first_row + i) * in_.num_heads + shape.first_head + head) * d;
-        for (int64_t j = 0; j < d; ++j) to[j] = from[j] * static_cast<float>(in_.spec.scale);
-      }
-      std::fill_n(to, (shape.padded_rows - shape.rows) * d, 0.0F);
+    at::Tensor queries = at::empty({shape.padded_rows * in_.group, in_.head_dim}, in_.q.options());
+    float* to = queries.data_ptr<float>();
+    for (int64_t i = 0; i < shape.rows; ++i, to += width) {
+      const float* from =
+          q + ((shape.first_row + i) * in_.num_heads + shape.first_head) * in_.head_dim;
+      for (int64_t j = 0; j < width; ++j) to[j] = from[j] * static_cast<float>(in_.spec.scale);
     }
+    std::fill_n(to, (shape.padded_rows - shape.rows) * width, 0.0F);
     return queries;
   }
 
@@ -121,72 +123,105 @@ class FloatProducts : public BlockProducts {
   at::Tensor scores_, attended_;
 };
 
-/// Keys and values of one head of a sequence, packed from a first position on as far as blocks have
-/// come. Blocks of one head come one after another and see ever more.
+/// Keys and values of all heads in panels of kPanelWidth positions. A sequence shares the whole
+/// panels of its prefix; its own begin with what is left of that.
 class PackedKeys {
  public:
   explicit PackedKeys(const BlockInputs& inputs)
-      : in_(inputs),
-        k_(static_cast<const HalfBits*>(inputs.k.const_data_ptr())),
-        v_(static_cast<const HalfBits*>(inputs.v.const_data_ptr())) {}
-
-  /// Positions up to `end`, a multiple of kPanelWidth after `first`, can be read.
-  void extend(const QueryBlock& block, int64_t first, int64_t end) {
-    if (block.sequence != sequence_ || block.kv_head != kv_head_ || first < first_ ||
-        first > end_) {
-      sequence_ = block.sequence;
-      kv_head_ = block.kv_head;
-      first_ = end_ = first;
+      : in_(inputs), type_(inputs.k.scalar_type()), numbers_(numbers_per_word(type_)) {
+    std::vector<Panel> panels;
+    for (int64_t sequence = 0; sequence < in_.sequences.size(); ++sequence) {
+      first_panel_.push_back(static_cast<int64_t>(panels.size()));
+      for (int64_t at = own_begin(sequence); at < end_of(sequence); at += kPanelWidth)
+        panels.push_back({sequence, at});
     }
-    const int64_t all = in_.sequences.prefix_length(sequence_) + in_.sequences.length(sequence_);
-    const size_t room = end - first_;
-    if (keys_.size() < room * in_.head_dim / 2) keys_.resize(room * in_.head_dim / 2);
-    if (values_.size() < room * in_.v_head_dim / 2) values_.resize(room * in_.v_head_dim / 2);
-    for (; end_ < end; end_ += kPanelWidth) pack_panel(std::min(kPanelWidth, all - end_));
+    const auto count = static_cast<int64_t>(panels.size());
+    const int64_t kv_heads = in_.k.size(1);
+    keys_ = at::empty({kv_heads, count, in_.head_dim, kPanelWidth}, in_.k.options());
+    values_ = at::empty({kv_heads, count, kPanelWidth, in_.v_head_dim}, in_.v.options());
+    at::parallel_for(0, kv_heads * count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) pack(panels[i % count], i / count, i % count);
+    });
   }
 
-  /// [D / 2, kPanelWidth] pairs.
-  const uint32_t* key_panel(int64_t position) const {
-    return keys_.data() + (position - first_) * in_.head_dim / 2;
+  /// A panel of D numbers deep. @param position of its first key
+  const uint32_t* key_panel(const QueryBlock& block, int64_t position) const {
+    return words(keys_, in_.head_dim, block.kv_head, panel_at(block.sequence, position));
   }
-  /// [… / 2, E] pairs from an even position on.
-  const uint32_t* value_rows(int64_t position) const {
-    return values_.data() + (position - first_) / 2 * in_.v_head_dim;
+  /// Rows of E words, those of positions from `position` to run_end.
+  const uint32_t* value_rows(const QueryBlock& block, int64_t position) const {
+    return words(values_, in_.v_head_dim, block.kv_head, panel_at(block.sequence, position)) +
+           position % kPanelWidth / numbers_ * in_.v_head_dim;
+  }
+  /// Where panels end to lie one after another.
+  int64_t run_end(const QueryBlock& block, int64_t position) const {
+    const int64_t own = own_begin(block.sequence);
+    return position < own ? own : std::numeric_limits<int64_t>::max();
   }
 
  private:
-  int64_t batch_row(int64_t position) const {
-    const int64_t before = in_.sequences.prefix_length(sequence_);
-    return position < before ? in_.sequences.begin(in_.sequences.prefix_of(sequence_)) + position
-                             : in_.sequences.begin(sequence_) + position - before;
+  struct Panel {
+    int64_t sequence, position;
+  };
+
+  int64_t own_begin(int64_t sequence) const {
+    return in_.sequences.prefix_length(sequence) / kPanelWidth * kPanelWidth;
+  }
+  int64_t end_of(int64_t sequence) const {
+    return in_.sequences.prefix_length(sequence) + in_.sequences.length(sequence);
+  }
+  int64_t panel_at(int64_t sequence, int64_t position) const {
+    const int64_t own = own_begin(sequence);
+    return position < own ? first_panel_[in_.sequences.prefix_of(sequence)] + position / kPanelWidth
+                          : first_panel_[sequence] + (position - own) / kPanelWidth;
+  }
+  /// A panel of keys or values, which have `width` numbers each.
+  uint32_t* words(const at::Tensor& panels, int64_t width, int64_t kv_head, int64_t panel) const {
+    return static_cast<uint32_t*>(panels.data_ptr()) +
+           (kv_head * panels.size(1) + panel) * kPanelWidth * width / numbers_;
   }
 
-  /// The panel at end_, which has so many keys; where the sequence ends, zeros follow.
-  void pack_panel(int64_t count) {
-    const int64_t d = in_.head_dim, e = in_.v_head_dim, heads = in_.k.size(1);
-    const auto value = [&](int64_t i) { return v_ + (batch_row(end_ + i) * heads + kv_head_) * e; };
-    uint32_t* panel = keys_.data() + (end_ - first_) * d / 2;
-    uint32_t* pairs = values_.data() + (end_ - first_) / 2 * e;
-    if (count < kPanelWidth) std::fill_n(panel, kPanelWidth * d / 2, 0);
-    if (count < kPanelWidth) std::fill_n(pairs, kPanelWidth / 2 * e, 0);
-    for (int64_t i = 0; i < count; ++i)
-      pack_column(k_ + (batch_row(end_ + i) * heads + kv_head_) * d, d, panel + i);
-    for (int64_t i = 0; i < count; i += 2)
-      pack_row_pair(value(i), i + 1 < count ? value(i + 1) : nullptr, e, pairs + i / 2 * e);
+  /// Row of the batch that holds a position of a sequence.
+  int64_t batch_row(Panel panel, int64_t i) const {
+    const int64_t before = in_.sequences.prefix_length(panel.sequence),
+                  position = panel.position + i;
+    return position < before
+               ? in_.sequences.begin(in_.sequences.prefix_of(panel.sequence)) + position
+               : in_.sequences.begin(panel.sequence) + position - before;
+  }
+
+  /// Where the sequence ends, zeros follow.
+  void pack(Panel panel, int64_t kv_head, int64_t index) {
+    const int64_t d = in_.head_dim, e = in_.v_head_dim, heads = in_.k.size(1),
+                  count = std::min(kPanelWidth, end_of(panel.sequence) - panel.position);
+    const auto row = [&](const at::Tensor& x, int64_t i, int64_t width) {
+      return static_cast<const char*>(x.const_data_ptr()) +
+             (batch_row(panel, i) * heads + kv_head) * width * x.element_size();
+    };
+    uint32_t *keys = words(keys_, d, kv_head, index), *values = words(values_, e, kv_head, index);
+    if (count < kPanelWidth) {
+      std::fill_n(keys, kPanelWidth * d / numbers_, 0);
+      std::fill_n(values, kPanelWidth * e / numbers_, 0);
+    }
+    for (int64_t i = 0; i < count; ++i) pack_column(row(in_.k, i, d), d / numbers_, keys + i);
+    for (int64_t i = 0; i < count; i += numbers_)
+      pack_row(type_, row(in_.v, i, e), i + 1 < count ? row(in_.v, i + 1, e) : nullptr, e,
+               values + i / numbers_ * e);
   }
 
   const BlockInputs& in_;
-  const HalfBits *k_, *v_;
-  int64_t sequence_ = -1, kv_head_ = -1;
-  int64_t first_ = 0, end_ = 0;
-  std::vector<uint32_t> keys_, values_;
+  c10::ScalarType type_;
+  int64_t numbers_;                   // of a word
+  std::vector<int64_t> first_panel_;  // of each sequence
+  at::Tensor keys_, values_;          // [K, panels, D, kPanelWidth], [K, panels, kPanelWidth, E]
 };
 
-class HalfProducts : public BlockProducts {
+/// By the micro kernels.
+class PanelProducts : public BlockProducts {
  public:
-  explicit HalfProducts(const BlockInputs& inputs)
-      : in_(inputs), type_(inputs.q.scalar_type()), packed_(inputs) {}
-  ~HalfProducts() override { end_half_products(); }
+  PanelProducts(const BlockInputs& inputs, const PackedKeys& packed)
+      : in_(inputs), type_(inputs.q.scalar_type()), packed_(packed) {}
+  ~PanelProducts() override { end_products(type_); }
 
   BlockShape shape_of(const QueryBlock& block) const override {
     BlockShape shape = exact_shape(in_, block);
@@ -195,88 +230,129 @@ class HalfProducts : public BlockProducts {
   }
 
   FloatMatrix scores(const QueryBlock& block, const BlockShape& shape) override {
-    packed_.extend(block, shape.first_key, shape.first_key + shape.keys);
     gather_queries(shape);
-    const int64_t rows = in_.group * shape.padded_rows;
+    const int64_t all = in_.group * shape.padded_rows, d = in_.head_dim;
     // Few strides, for few kernels; and rows that do not all fall on the same lines of the cache.
     const int64_t stride = static_cast<int64_t>(std::bit_ceil<uint64_t>(shape.keys)) + 16;
-    scores_.resize(std::max<size_t>(scores_.size(), rows * stride));
-    for (int64_t key = 0; key < shape.keys; key += kPanelWidth)
-      multiply_halves({.type = type_,
-                       .rows = rows,
-                       .width = kPanelWidth,
-                       .depth = in_.head_dim,
-                       .a = queries_.data(),
-                       .a_stride = in_.head_dim,
-                       .b = packed_.key_panel(shape.first_key + key),
-                       .b_stride = kPanelWidth,
-                       .c = scores_.data() + key,
-                       .c_stride = stride});
+    scores_.resize(std::max<size_t>(scores_.size(), all * stride));
+    for (int64_t key = 0, width = 0; key < shape.keys; key += width) {
+      width = key < seen_by_all(shape) ? kPanelWidth : kDiagonalStep;
+      const int64_t first = first_row_that_sees(key, shape), column = key % kPanelWidth;
+      if (first >= all) break;
+      multiply({.type = type_,
+                .rows = all - first,
+                .width = width,
+                .depth = d,
+                .a = queries_.data() + first * d * element_size(),
+                .a_stride = d,
+                .b = packed_.key_panel(block, shape.first_key + key - column) + column,
+                .b_stride = kPanelWidth,
+                .c = scores_.data() + first * stride + key,
+                .c_stride = stride});
+    }
     return {scores_.data(), stride};
   }
 
   float score_factor() const override { return static_cast<float>(in_.spec.scale); }
 
-  FloatMatrix attended(const QueryBlock& /*block*/, const BlockShape& shape,
+  FloatMatrix attended(const QueryBlock& block, const BlockShape& shape,
                        FloatMatrix shares) override {
-    const int64_t e = in_.v_head_dim;
-    // In place: a rounded row takes the first half of its own.
-    for (int64_t head = 0; head < in_.group; ++head)
-      for (int64_t i = 0; i < shape.rows; ++i) {
-        float* row = shares.data + (head * shape.padded_rows + i) * shares.stride;
-        narrow(type_, row, shape.keys, row);
-      }
-    const int64_t rows = in_.group * shape.padded_rows;
-    attended_.resize(std::max<size_t>(attended_.size(), rows * e));
+    const int64_t all = in_.group * shape.padded_rows, e = in_.v_head_dim,
+                  numbers = numbers_per_word(type_), seen = seen_by_all(shape);
+    if (is_half(type_)) narrow_rows(shape, shares);
+    attended_.resize(std::max<size_t>(attended_.size(), all * e));
     constexpr int64_t kDepth = 4 * kPanelWidth;
-    for (int64_t key = 0; key < shape.keys; key += kDepth)
-      multiply_halves({.type = type_,
-                       .rows = rows,
-                       .width = e,
-                       .depth = std::min(kDepth, shape.keys - key),
-                       .a = reinterpret_cast<const HalfBits*>(shares.data) + key,
-                       .a_stride = 2 * shares.stride,
-                       .b = packed_.value_rows(shape.first_key + key),
-                       .b_stride = e,
-                       .c = attended_.data(),
-                       .c_stride = e,
-                       .add = key > 0});
+    for (int64_t key = 0, depth = 0; key < shape.keys; key += depth) {
+      const int64_t run = packed_.run_end(block, shape.first_key + key) - shape.first_key - key;
+      depth = key < seen ? std::min({kDepth, seen - key, run}) : kDiagonalStep;
+      const int64_t first = first_row_that_sees(key, shape);
+      if (first >= all) break;
+      multiply({.type = type_,
+                .rows = all - first,
+                .width = e,
+                .depth = depth,
+                .a = reinterpret_cast<const char*>(shares.data + first * shares.stride) +
+                     key * element_size(),
+                .a_stride = numbers * shares.stride,
+                .b = packed_.value_rows(block, shape.first_key + key),
+                .b_stride = e,
+                .c = attended_.data() + first * e,
+                .c_stride = e,
+                .add = key > 0});
+    }
     return {attended_.data(), e};
   }
 
  private:
-  /// The block's queries, [group · padded_rows, D], zeros where rows are padded.
+  // Where a block meets the diagonal, so many keys at a time are left to the queries that see any
+  // of them.
+  static constexpr int64_t kDiagonalStep = 32;
+
+  int64_t element_size() const { return static_cast<int64_t>(c10::elementSize(type_)); }
+
+  /// Whole panels of keys before the diagonal, at least one.
+  static int64_t seen_by_all(const BlockShape& shape) {
+    const int64_t keys = shape.first_position + 1 - shape.first_key;
+    return std::max(kPanelWidth, keys / kPanelWidth * kPanelWidth);
+  }
+
+  /// The first row of the product, or one a little before it, whose query sees the key.
+  int64_t first_row_that_sees(int64_t key, const BlockShape& shape) const {
+    const int64_t query = shape.first_key + key - shape.first_position;
+    return std::max<int64_t>(0, query / kRowStep * kRowStep) * in_.group;
+  }
+
+  /// The block's queries, [padded_rows · group, D], zeros where rows are padded.
   void gather_queries(const BlockShape& shape) {
-    const int64_t d = in_.head_dim;
-    const auto* q = static_cast<const HalfBits*>(in_.q.const_data_ptr());
-    queries_.resize(in_.group * shape.padded_rows * d);
-    for (int64_t head = 0; head < in_.group; ++head) {
-      HalfBits* to = queries_.data() + head * shape.padded_rows * d;
-      for (int64_t i = 0; i < shape.rows; ++i, to += d)
-        std::copy_n(q + ((shape.first_row + i) * in_.num_heads + shape.first_head + head) * d, d,
-                    to);
-      std::fill_n(to, (shape.padded_rows - shape.rows) * d, HalfBits{0});
+    const int64_t query = in_.head_dim * element_size(), bytes = in_.group * query;
+    const auto* q = static_cast<const char*>(in_.q.const_data_ptr());
+    queries_.resize(shape.padded_rows * bytes);
+    char* to = queries_.data();
+    for (int64_t i = 0; i < shape.rows; ++i, to += bytes)
+      std::copy_n(q + ((shape.first_row + i) * in_.num_heads + shape.first_head) * query, bytes,
+                  to);
+    std::fill_n(to, (shape.padded_rows - shape.rows) * bytes, 0);
+  }
+
+  /// Rounds in place: a row takes the first half of its own.
+  void narrow_rows(const BlockShape& shape, FloatMatrix shares) const {
+    for (int64_t i = 0; i < shape.rows * in_.group; ++i) {
+      float* row = shares.data + i * shares.stride;
+      narrow(type_, row, shape.keys, row);
     }
   }
 
   const BlockInputs& in_;
   c10::ScalarType type_;
-  PackedKeys packed_;
-  std::vector<HalfBits> queries_;
+  const PackedKeys& packed_;
+  std::vector<char> queries_;
   std::vector<float> scores_, attended_;
 };
 
 }  // namespace
 
-BlockProductsMaker::BlockProductsMaker(const BlockInputs& inputs) : inputs_(inputs) {
-  if (is_half(inputs.q.scalar_type())) return;
-  keys_ = rows_of_heads(inputs.k);
-  values_ = rows_of_heads(inputs.v);
-}
+struct BlockProductsMaker::Layout {
+  explicit Layout(const BlockInputs& inputs) {
+    if (has_micro_kernel(inputs.q.scalar_type())) {
+      packed.emplace(inputs);
+    } else {
+      keys = rows_of_heads(inputs.k);
+      values = rows_of_heads(inputs.v);
+    }
+  }
+
+  std::optional<PackedKeys> packed;
+  at::Tensor keys, values;  // [K, N + kKeyStep, D or E], the rows of a head together
+};
+
+BlockProductsMaker::BlockProductsMaker(const BlockInputs& inputs)
+    : inputs_(inputs), layout_(std::make_unique<Layout>(inputs)) {}
+
+BlockProductsMaker::~BlockProductsMaker() = default;
 
 std::unique_ptr<BlockProducts> BlockProductsMaker::make() const {
-  if (is_half(inputs_.q.scalar_type())) return std::make_unique<HalfProducts>(inputs_);
-  return std::make_unique<FloatProducts>(inputs_, keys_, values_);
+  if (layout_->packed) return std::make_unique<PanelProducts>(inputs_, *layout_->packed);
+  return std::make_unique<OperatorProducts>(inputs_, layout_->keys, layout_->values);
 }
 
 }  // namespace air

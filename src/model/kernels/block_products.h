@@ -27,7 +27,7 @@ struct BlockInputs {
 
 /// Where the rows of a block lie, and the sizes of its products.
 struct BlockShape {
-  int64_t rows, padded_rows;  ///< of each query head
+  int64_t rows, padded_rows;  ///< queries of each head; row i · group + h is query i of head h
   int64_t first_row;          ///< of the batch
   int64_t first_head;         ///< of the query heads
   int64_t first_position;     ///< of its first query in the sequence
@@ -45,28 +45,32 @@ class BlockProducts {
  public:
   virtual ~BlockProducts() = default;
   virtual BlockShape shape_of(const QueryBlock& block) const = 0;
-  /// Scores of the block, for each of its query heads padded_rows rows of `keys` numbers.
+  /// Scores of the block, group · padded_rows rows of `keys` numbers. Keys that a query does not
+  /// see may have none.
   virtual FloatMatrix scores(const QueryBlock& block, const BlockShape& shape) = 0;
   /// What the scores must still be multiplied by.
   virtual float score_factor() const = 0;
-  /// Shares times values, for each of its query heads padded_rows rows of E numbers.
-  /// @param shares where scores() put the scores
+  /// Shares times values, group · padded_rows rows of E numbers.
+  /// @param shares where scores() put the scores; 0 for keys that a query does not see
   virtual FloatMatrix attended(const QueryBlock& block, const BlockShape& shape,
                                FloatMatrix shares) = 0;
 };
 
-/// Makes what each thread needs. In float32 the products are oneDNN's of whole blocks. In bfloat16
-/// and float16 (has_half_products, even sizes of heads) keys and values are packed as blocks come
-/// to need them, scores are float32, and shares are rounded before they meet the values.
+/// Lays out the keys and values of a batch, and makes what each thread needs. Where there are micro
+/// kernels (has_micro_kernel; halves need even sizes of heads), keys and values lie in panels,
+/// scores are float32, and shares are rounded to the dtype before they meet the values. Elsewhere,
+/// in float32, the products are oneDNN's operator of whole blocks.
 class BlockProductsMaker {
  public:
   /// @param inputs outlives this
   explicit BlockProductsMaker(const BlockInputs& inputs);
+  ~BlockProductsMaker();
   std::unique_ptr<BlockProducts> make() const;
 
  private:
+  struct Layout;
   const BlockInputs& inputs_;
-  at::Tensor keys_, values_;  // float32: [K, N + a step, D or E], the rows of a head together
+  std::unique_ptr<Layout> layout_;
 };
 
 }  // namespace air

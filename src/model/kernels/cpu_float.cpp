@@ -56,6 +56,7 @@ const Kernels& cpu_float_kernels() {
     k.linear = linear;
     // Without oneDNN's products, ATen's fused attention is faster.
     if (has_onednn()) k.attention = cpu_attention;
+    k.attention_rows = cpu_attention_rows;
     k.token_nll = cpu_token_nll;
     return k;
   }();

@@ -11,8 +11,8 @@
 #include "model/kernels/aten_attention.h"
 #include "model/kernels/cpu_attention.h"
 #include "model/kernels/cpu_token_nll.h"
-#include "model/kernels/half_product.h"
 #include "model/kernels/kernels.h"
+#include "model/kernels/micro_kernel.h"
 #include "model/kernels/onednn.h"
 #include "model/kernels/row_kernels.h"
 #include "model/kernels/weight_panels.h"
@@ -92,13 +92,13 @@ at::Tensor widened_linear(const at::Tensor& x, const at::Tensor& weight, const a
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   if (in_panels(weight)) return panel_linear(x.contiguous(), weight, bias);
-  return has_half_products(x.scalar_type()) ? onednn_linear(x, weight, bias)
-                                            : widened_linear(x, weight, bias);
+  return has_micro_kernel(x.scalar_type()) ? onednn_linear(x, weight, bias)
+                                           : widened_linear(x, weight, bias);
 }
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      const PackedSequences& sequences, const AttentionSpec& spec) {
-  if (has_half_products(q.scalar_type()) && q.size(2) % 2 == 0)
+  if (has_micro_kernel(q.scalar_type()) && q.size(2) % 2 == 0)
     return cpu_attention(q, k, v, sequences, spec);
   const auto float_attention = has_onednn() ? cpu_attention : aten_attention;
   return float_attention(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), sequences, spec)
@@ -107,7 +107,7 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
 
 TokenNll token_nll(const at::Tensor& hidden, const at::Tensor& lm_head, const at::Tensor& targets,
                    const LogitOptions& options) {
-  const bool halves = has_half_products(hidden.scalar_type()) && hidden.size(1) % 2 == 0;
+  const bool halves = has_micro_kernel(hidden.scalar_type()) && hidden.size(1) % 2 == 0;
   return cpu_token_nll(halves ? hidden : hidden.to(at::kFloat), lm_head, targets, options);
 }
 
@@ -121,6 +121,7 @@ const Kernels& cpu_half_kernels() {
     k.gate = gate;
     k.linear = linear;
     k.attention = attention;
+    k.attention_rows = cpu_attention_rows;
     k.token_nll = token_nll;
     return k;
   }();

@@ -1,83 +1,76 @@
 #include "model/kernels/cpu_token_nll.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
 
-#include <ATen/ops/empty.h>
 #include <algorithm>
 
-#include "model/kernels/half_product.h"
+#include "model/kernels/micro_kernel.h"
 #include "model/kernels/onednn.h"
 #include "model/kernels/row_kernels.h"
-#include "model/row_blocks.h"
+#include "model/kernels/weight_panels.h"
 
 namespace air {
 
 namespace {
 
-// A tile of logits of kTileRows × kTileVocab floats (512 KiB) stays in a core's cache between the
-// product that makes it and the pass that reads it; the vocabulary's slice of the weights is used
-// for all rows of a thread before the next.
-constexpr int64_t kTileRows = 256;
-constexpr int64_t kTileVocab = 512;
+// A tile has the logits of kTileTokens tokens for some rows. It stays in a core's cache between the
+// product that makes it and the pass that reads it, as do the tokens' rows of lm_head, which meet
+// up to kChunkRows rows before the next tile's. The rows of lm_head are the left side of the
+// product, as they lie in the checkpoint; the hidden states, which are fewer, are laid out for the
+// right side. Chunks are about as large as each other, so that threads have as much to do.
+constexpr int64_t kTileTokens = 256;
+constexpr int64_t kChunkRows = 1024;
+
+// The vocabulary is cut into so many parts, whatever the number of threads: a row's sums are then
+// added in one order. Few rows leave every thread some.
+constexpr int64_t kParts = 16;
+
+constexpr int64_t kRowStep = 16;  // the fewest rows of a tile
 
 /// What all threads read.
 struct Inputs {
-  at::Tensor hidden;  ///< more rows than targets, which pad the last tile to whole blocks of rows
+  at::Tensor hidden;  ///< [padded_rows, hidden], or its panels
   const at::Tensor& lm_head;
-  const int64_t* targets;
+  const int64_t* targets;  ///< [rows]
+  int64_t rows, padded_rows;
   const LogitOptions& options;
+
+  int64_t num_tiles() const { return (lm_head.size(0) + kTileTokens - 1) / kTileTokens; }
 };
 
-/// What one thread knows of its rows [begin, end) so far.
-struct RowStats {
-  int64_t begin, end;
-  std::vector<LogitStats> stats;
-  std::vector<float> target_logits;
+struct Found {
+  std::vector<LogitStats> stats;     ///< of each part of the vocabulary, [kParts, padded_rows]
+  std::vector<float> target_logits;  ///< [rows]
 };
 
-/// A slice of the vocabulary as the products take it, one after another, and a tile of its logits.
+/// Logits of a slice of the vocabulary, a tile after another.
 class TileProducts {
  public:
   explicit TileProducts(const Inputs& in) : in_(in), type_(in.hidden.scalar_type()) {}
   ~TileProducts() {
-    if (is_half(type_)) end_half_products();
+    if (in_panels(in_.hidden)) end_products(type_);
   }
 
-  void use_tokens(int64_t first, int64_t width) {
-    weights_ = in_.lm_head.narrow(0, first, width);
-    if (!is_half(type_)) {
-      weights_ = weights_.to(at::kFloat);
-      return;
-    }
-    weights_ = weights_.contiguous();
-    const int64_t depth = weights_.size(1);
-    const auto* rows = static_cast<const HalfBits*>(weights_.const_data_ptr());
-    panels_.resize(kTileVocab * depth / 2);
-    for (int64_t row = 0; row < width; ++row)
-      pack_column(rows + row * depth, depth,
-                  panels_.data() + row / kPanelWidth * kPanelWidth * depth / 2 + row % kPanelWidth);
+  void use_tokens(int64_t first, int64_t count) {
+    weights_ = in_.lm_head.narrow(0, first, count).to(type_).contiguous();
   }
 
-  /// Logits of the rows [begin, begin + height), float32.
-  at::Tensor logits(int64_t begin, int64_t height) {
-    const at::Tensor hidden = in_.hidden.narrow(0, begin, height);
-    if (!is_half(type_)) return onednn_linear(hidden, weights_);
-    const int64_t width = weights_.size(0), depth = weights_.size(1);
-    at::Tensor tile = at::empty({height, width}, at::TensorOptions().dtype(at::kFloat));
-    for (int64_t column = 0; column < width; column += kPanelWidth)
-      multiply_halves({.type = type_,
-                       .rows = height,
-                       .width = std::min(kPanelWidth, width - column),
-                       .depth = depth,
-                       .a = hidden.const_data_ptr(),
-                       .a_stride = depth,
-                       .b = panels_.data() + column * depth / 2,
-                       .b_stride = kPanelWidth,
-                       .c = tile.data_ptr<float>() + column,
-                       .c_stride = width});
+  /// Of rows [begin, begin + width), [tokens, width], float32.
+  at::Tensor logits(int64_t begin, int64_t width) {
+    if (!in_panels(in_.hidden)) return onednn_linear(weights_, in_.hidden.narrow(0, begin, width));
+    at::Tensor tile = at::empty({weights_.size(0), width}, at::TensorOptions().dtype(at::kFloat));
+    multiply_panel(
+        {.type = type_,
+         .rows = weights_.size(0),
+         .width = width,
+         .depth = weights_.size(1),
+         .a = static_cast<const char*>(weights_.const_data_ptr()),
+         .panel = static_cast<const uint32_t*>(in_.hidden[begin / kPanelWidth].const_data_ptr()),
+         .c = tile.data_ptr<float>(),
+         .c_stride = width});
     return tile;
   }
 
@@ -85,55 +78,84 @@ class TileProducts {
   const Inputs& in_;
   c10::ScalarType type_;
   at::Tensor weights_;
-  std::vector<uint32_t> panels_;
 };
 
-/// The logits of tokens [first, first + kTileVocab) for all rows of a thread, a tile at a time.
-void add_tokens(const Inputs& in, int64_t first, TileProducts& products, RowStats& rows) {
-  const int64_t width = std::min(kTileVocab, in.lm_head.size(0) - first);
-  products.use_tokens(first, width);
-  const at::Tensor bias =
-      in.options.bias.defined() ? in.options.bias.narrow(0, first, width) : at::Tensor();
-  for (int64_t begin = rows.begin; begin < rows.end; begin += kTileRows) {
-    const int64_t height = std::min(kTileRows, rows.end - begin);
-    at::Tensor tile = products.logits(begin, round_up_rows(height));
-    finish_logits(tile, bias, in.options.softcap);
-    const float* logits = tile.const_data_ptr<float>();
-    for (int64_t row = begin; row < begin + height; ++row, logits += width) {
-      accumulate_logits(logits, width, static_cast<int32_t>(first), rows.stats[row - rows.begin]);
-      const int64_t target = in.targets[row] - first;
-      if (target >= 0 && target < width) rows.target_logits[row - rows.begin] = logits[target];
+/// Tokens [first, first + count) for rows [begin, begin + width). @param stats of these rows
+void add_tile(const Inputs& in, at::Tensor tile, int64_t first, int64_t begin, LogitStats* stats,
+              Found& found) {
+  const int64_t count = tile.size(0), width = tile.size(1);
+  const at::Tensor bias = in.options.bias.defined()
+                              ? in.options.bias.narrow(0, first, count).unsqueeze(1)
+                              : at::Tensor();
+  finish_logits(tile, bias, in.options.softcap);
+  const auto* logits = tile.const_data_ptr<float>();
+  accumulate_logits({logits, count, width}, static_cast<int32_t>(first), stats);
+  for (int64_t row = begin; row < std::min(begin + width, in.rows); ++row) {
+    const int64_t target = in.targets[row] - first;
+    if (target >= 0 && target < count)
+      found.target_logits[row] = logits[target * width + row - begin];
+  }
+}
+
+/// One part of the vocabulary for rows [begin, end).
+void score_part(const Inputs& in, int64_t part, int64_t begin, int64_t end, Found& found) {
+  TileProducts products(in);
+  LogitStats* stats = found.stats.data() + part * in.padded_rows;
+  const int64_t tiles = in.num_tiles();
+  for (int64_t tile = part * tiles / kParts; tile < (part + 1) * tiles / kParts; ++tile) {
+    const int64_t first = tile * kTileTokens,
+                  count = std::min(kTileTokens, in.lm_head.size(0) - first);
+    products.use_tokens(first, count);
+    for (int64_t row = begin; row < end; row += kPanelWidth) {
+      const int64_t width = std::min(kPanelWidth, end - row);
+      add_tile(in, products.logits(row, width), first, row, stats + row, found);
     }
   }
 }
 
-/// Rows [begin, end) on one thread.
-void score_rows(const Inputs& in, int64_t begin, int64_t end, TokenNll& out) {
-  c10::InferenceMode guard;
-  RowStats rows{begin, end, std::vector<LogitStats>(end - begin), std::vector<float>(end - begin)};
-  TileProducts products(in);
-  for (int64_t first = 0; first < in.lm_head.size(0); first += kTileVocab)
-    add_tokens(in, first, products, rows);
-  for (int64_t row = begin; row < end; ++row) {
-    const LogitStats& stats = rows.stats[row - begin];
-    out.nll[row] = stats.log_sum_exp() - static_cast<double>(rows.target_logits[row - begin]);
-    out.entropy[row] = stats.entropy();
-    out.top1[row] = stats.top1;
-  }
+/// @param stats of one row, [kParts] `stride` after each other
+LogitStats join_parts(const LogitStats* stats, int64_t stride) {
+  LogitStats all;
+  for (int64_t part = 0; part < kParts; ++part) all.add(stats[part * stride]);
+  return all;
+}
+
+int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+
+/// Hidden states with rows of zeros after them, as the products read them.
+at::Tensor lay_out(const at::Tensor& hidden) {
+  const int64_t rows = hidden.size(0);
+  at::Tensor padded = at::zeros({round_up(rows, kPanelWidth), hidden.size(1)}, hidden.options());
+  padded.narrow(0, 0, rows).copy_(hidden);
+  return suits_panels(padded, hidden.scalar_type()) ? weight_in_panels(padded, hidden.scalar_type())
+                                                    : padded;
 }
 
 }  // namespace
 
 TokenNll cpu_token_nll(const at::Tensor& hidden, const at::Tensor& lm_head,
                        const at::Tensor& targets, const LogitOptions& options) {
-  const int64_t rows = hidden.size(0);
-  TokenNll out(rows);
+  const int64_t rows = hidden.size(0), padded_rows = round_up(rows, kRowStep);
   const at::Tensor ids = targets.contiguous();
-  const at::Tensor padding = at::zeros({kRowAlignment, hidden.size(1)}, hidden.options());
-  const Inputs in{at::cat({hidden, padding}), lm_head, ids.const_data_ptr<int64_t>(), options};
-  const int64_t threads = at::get_num_threads(), share = (rows + threads - 1) / threads;
-  at::parallel_for(0, rows, std::max<int64_t>(round_up_rows(share), 1),
-                   [&](int64_t begin, int64_t end) { score_rows(in, begin, end, out); });
+  const Inputs in{lay_out(hidden), lm_head, ids.const_data_ptr<int64_t>(), rows,
+                  padded_rows,     options};
+  Found found{std::vector<LogitStats>(kParts * padded_rows), std::vector<float>(rows)};
+  const int64_t chunks = std::max<int64_t>(1, (rows + kChunkRows - 1) / kChunkRows),
+                chunk_rows = round_up((rows + chunks - 1) / chunks, kPanelWidth);
+  at::parallel_for(0, chunks * kParts, 1, [&](int64_t first, int64_t last) {
+    c10::InferenceMode guard;
+    for (int64_t i = first; i < last; ++i) {
+      const int64_t begin = std::min(i / kParts * chunk_rows, padded_rows);
+      score_part(in, i % kParts, begin, std::min(begin + chunk_rows, padded_rows), found);
+    }
+  });
+  TokenNll out(rows);
+  for (int64_t row = 0; row < rows; ++row) {
+    const LogitStats stats = join_parts(found.stats.data() + row, padded_rows);
+    out.nll[row] = stats.log_sum_exp() - static_cast<double>(found.target_logits[row]);
+    out.entropy[row] = stats.entropy();
+    out.top1[row] = stats.top1;
+  }
   return out;
 }
 

@@ -8,7 +8,7 @@
 namespace air {
 
 /// As tiled_token_nll.
-/// @param hidden float32, or a dtype that has_half_products and an even number of columns: then
+/// @param hidden float32, or a dtype that has_micro_kernel and an even number of columns: then
 /// lm_head's   @param lm_head any dtype beside float32 hidden: it is widened tile by tile
 TokenNll cpu_token_nll(const at::Tensor& hidden, const at::Tensor& lm_head,
                        const at::Tensor& targets, const LogitOptions& options);

@@ -4,6 +4,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <vector>
+
 #include "model/activation.h"
 #include "model/attention.h"
 #include "model/batch.h"
@@ -14,7 +17,8 @@ namespace air {
 
 /// One implementation of each operation: a backend. The contracts are those of the functions that
 /// call it: rms_norm (norm.h), apply_rope (rope.h), activate and apply_gate (activation.h),
-/// linear_product (linear.h), packed_attention (attention.h), tiled_token_nll (token_nll.h).
+/// linear_product (linear.h), packed_attention and attention_rows (attention.h), tiled_token_nll
+/// (token_nll.h).
 struct Kernels {
   at::Tensor (*rms_norm)(const at::Tensor& x, const at::Tensor& weight, double eps);
   void (*rope)(at::Tensor& x, const RopeTable& table);
@@ -23,6 +27,8 @@ struct Kernels {
   at::Tensor (*linear)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
   at::Tensor (*attention)(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           const PackedSequences& sequences, const AttentionSpec& spec);
+  at::Tensor (*attention_rows)(const at::Tensor& q, const at::Tensor& k,
+                               const std::vector<int64_t>& rows, const AttentionSpec& spec);
   TokenNll (*token_nll)(const at::Tensor& hidden, const at::Tensor& lm_head,
                         const at::Tensor& targets, const LogitOptions& options);
 };

@@ -4,6 +4,7 @@
 #include <c10/util/Half.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -161,17 +162,6 @@ void rotate(FloatHeads x, int64_t half, const float* cos, const float* sin) {
       rotate_head(head_data, half, cos, sin);
 }
 
-float max_of(const float* x, int64_t count) {
-  const Floats d;
-  const int64_t lanes = hn::Lanes(d);
-  auto best = hn::Set(d, -std::numeric_limits<float>::infinity());
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) best = hn::Max(best, hn::LoadU(d, x + i));
-  float result = hn::GetLane(hn::MaxOfLanes(d, best));
-  for (; i < count; ++i) result = std::max(result, x[i]);
-  return result;
-}
-
 void multiply(float* x, int64_t count, float factor) {
   const Floats d;
   const int64_t lanes = hn::Lanes(d);
@@ -192,64 +182,122 @@ void cap(float* x, int64_t count, float softcap) {
   for (; i < count; ++i) x[i] = softcap * std::tanh(x[i] / softcap);
 }
 
-float exponentiate(float* x, int64_t count, const ScoreScale& scale) {
-  if (scale.factor != 1.0F) multiply(x, count, scale.factor);
-  if (scale.softcap > 0) cap(x, count, scale.softcap);
-  float max = max_of(x, count);
-  if (scale.sink != nullptr) max = std::max(max, *scale.sink);
-  const Floats d;
-  const int64_t lanes = hn::Lanes(d);
-  const auto shift = hn::Set(d, max);
-  auto sums = hn::Zero(d);
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto e = hn::Exp(d, hn::Sub(hn::LoadU(d, x + i), shift));
-    hn::StoreU(e, d, x + i);
-    sums = hn::Add(sums, e);
+// A vector of a row of scores or of columns of a tile, whose number is a multiple of 16.
+using Few = hn::CappedTag<float, 16>;
+
+/// The end of a row that fills no vector, followed by −∞.
+class Tail {
+ public:
+  Tail(const float* x, int64_t count) : count_(count) {
+    std::copy_n(x, count, data_.begin());
+    std::fill(data_.begin() + count, data_.end(), -std::numeric_limits<float>::infinity());
   }
-  float sum = hn::GetLane(hn::SumOfLanes(d, sums));
-  for (; i < count; ++i) sum += x[i] = std::exp(x[i] - max);
+  float* data() { return data_.data(); }
+  void store(float* x) const { std::copy_n(data_.begin(), count_, x); }
+
+ private:
+  int64_t count_;
+  std::array<float, 16> data_;
+};
+
+/// @param count a multiple of the lanes   @param tail one vector
+float max_of(const float* x, int64_t count, const float* tail) {
+  const Few d;
+  const int64_t lanes = hn::Lanes(d);
+  auto even = hn::LoadU(d, tail), odd = even;
+  int64_t i = 0;
+  for (; i + 2 * lanes <= count; i += 2 * lanes) {
+    even = hn::Max(even, hn::LoadU(d, x + i));
+    odd = hn::Max(odd, hn::LoadU(d, x + i + lanes));
+  }
+  if (i < count) even = hn::Max(even, hn::LoadU(d, x + i));
+  return hn::GetLane(hn::MaxOfLanes(d, hn::Max(even, odd)));
+}
+
+float exponentiate(float* x, int64_t count, ScoreScale scale) {
+  if (scale.softcap > 0) {
+    multiply(x, count, scale.factor);
+    cap(x, count, scale.softcap);
+    scale.factor = 1.0F;
+  }
+  const Few d;
+  const int64_t lanes = hn::Lanes(d), whole = count / lanes * lanes;
+  Tail tail(x + whole, count - whole);
+  float max = scale.factor * max_of(x, whole, tail.data());
+  if (scale.sink != nullptr) max = std::max(max, *scale.sink);
+  const auto factor = hn::Set(d, scale.factor), shift = hn::Set(d, max);
+  auto sums = hn::Zero(d);
+  const auto take = [&](float* at) HWY_ATTR {
+    const auto e = hn::Exp(d, hn::MulSub(hn::LoadU(d, at), factor, shift));
+    hn::StoreU(e, d, at);
+    sums = hn::Add(sums, e);
+  };
+  for (int64_t i = 0; i < whole; i += lanes) take(x + i);
+  take(tail.data());
+  tail.store(x + whole);
+  const float sum = hn::GetLane(hn::SumOfLanes(d, sums));
   return scale.sink != nullptr ? sum + std::exp(*scale.sink - max) : sum;
 }
 
-/// Σ e^(x − max) and Σ (x − max) e^(x − max) of a piece short enough for float sums.
-void exp_sums(const float* x, int64_t count, float max, double& sum_exp, double& weighted) {
-  const Floats d;
-  const int64_t lanes = hn::Lanes(d);
-  const auto shift = hn::Set(d, max);
-  auto sums = hn::Zero(d);
-  auto weights = hn::Zero(d);
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto below = hn::Sub(hn::LoadU(d, x + i), shift);
-    const auto e = hn::Exp(d, below);
-    sums = hn::Add(sums, e);
-    weights = hn::MulAdd(below, e, weights);
+/// Maxima of columns of a tile. @param x the first token's   @param max one of each lane
+void column_maxima(const float* x, LogitTile tile, float* max) {
+  const Few d;
+  auto even = hn::LoadU(d, x), odd = even;
+  int64_t i = 1;
+  for (; i + 1 < tile.tokens; i += 2) {
+    even = hn::Max(even, hn::LoadU(d, x + i * tile.rows));
+    odd = hn::Max(odd, hn::LoadU(d, x + (i + 1) * tile.rows));
   }
-  sum_exp += hn::GetLane(hn::SumOfLanes(d, sums));
-  weighted += hn::GetLane(hn::SumOfLanes(d, weights));
-  for (; i < count; ++i) {
-    const float below = x[i] - max;
-    const float e = std::exp(below);
-    sum_exp += e;
-    weighted += static_cast<double>(below) * e;
-  }
+  if (i < tile.tokens) even = hn::Max(even, hn::LoadU(d, x + i * tile.rows));
+  hn::StoreU(hn::Max(even, odd), d, max);
 }
 
-void accumulate(const float* logits, int64_t count, int32_t first_id, LogitStats& stats) {
-  const float max = max_of(logits, count);
-  if (max > stats.max) {
-    const auto at = static_cast<int32_t>(std::find(logits, logits + count, max) - logits);
-    stats.top1 = first_id + at;
-    if (stats.sum_exp > 0) {
-      const double shift = static_cast<double>(stats.max) - static_cast<double>(max);
-      const double scale = std::exp(shift);
-      stats.weighted = (stats.weighted + stats.sum_exp * shift) * scale;
-      stats.sum_exp *= scale;
-    }
-    stats.max = max;
+/// The sums of LogitStats, of columns of a tile that is short enough for float sums.
+struct ColumnSums {
+  std::array<float, 16> exp, weighted;
+};
+
+void column_sums(const float* x, LogitTile tile, const float* max, ColumnSums& sums) {
+  const Few d;
+  const auto shift = hn::LoadU(d, max);
+  auto even = hn::Zero(d), odd = even, even_weights = even, odd_weights = even;
+  const auto take = [&](int64_t token, auto& sum, auto& weights) HWY_ATTR {
+    const auto below = hn::Sub(hn::LoadU(d, x + token * tile.rows), shift);
+    const auto e = hn::Exp(d, below);
+    sum = hn::Add(sum, e);
+    weights = hn::MulAdd(below, e, weights);
+  };
+  int64_t i = 0;
+  for (; i + 1 < tile.tokens; i += 2) {
+    take(i, even, even_weights);
+    take(i + 1, odd, odd_weights);
   }
-  exp_sums(logits, count, stats.max, stats.sum_exp, stats.weighted);
+  if (i < tile.tokens) take(i, even, even_weights);
+  hn::StoreU(hn::Add(even, odd), d, sums.exp.data());
+  hn::StoreU(hn::Add(even_weights, odd_weights), d, sums.weighted.data());
+}
+
+void accumulate(LogitTile tile, int32_t first_id, LogitStats* stats) {
+  const auto lanes = static_cast<int64_t>(hn::Lanes(Few()));
+  std::array<float, 16> max;
+  ColumnSums sums;
+  for (int64_t row = 0; row < tile.rows; row += lanes, stats += lanes) {
+    const float* x = tile.data + row;
+    column_maxima(x, tile, max.data());
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      if (max[lane] > stats[lane].max) {
+        int32_t token = 0;
+        while (x[token * tile.rows + lane] != max[lane]) ++token;
+        stats[lane].raise_max(max[lane], first_id + token);
+      }
+      max[lane] = stats[lane].max;
+    }
+    column_sums(x, tile, max.data(), sums);
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      stats[lane].sum_exp += sums.exp[lane];
+      stats[lane].weighted += sums.weighted[lane];
+    }
+  }
 }
 
 }  // namespace HWY_NAMESPACE
@@ -303,11 +351,33 @@ void rotate_halves(FloatHeads x, int64_t half, const float* cos, const float* si
 }
 
 float exponentiate_scores(float* scores, int64_t count, const ScoreScale& scale) {
+  AIR_CHECK(scale.factor > 0);
   return HWY_DYNAMIC_DISPATCH(exponentiate)(scores, count, scale);
 }
 
-void accumulate_logits(const float* logits, int64_t count, int32_t first_id, LogitStats& stats) {
-  HWY_DYNAMIC_DISPATCH(accumulate)(logits, count, first_id, stats);
+void accumulate_logits(LogitTile tile, int32_t first_id, LogitStats* stats) {
+  AIR_CHECK(tile.tokens > 0 && tile.rows % 16 == 0);
+  HWY_DYNAMIC_DISPATCH(accumulate)(tile, first_id, stats);
+}
+
+void LogitStats::raise_max(float greater, int32_t token) {
+  if (sum_exp > 0) {
+    const double shift = static_cast<double>(max) - static_cast<double>(greater);
+    const double scale = std::exp(shift);
+    weighted = (weighted + sum_exp * shift) * scale;
+    sum_exp *= scale;
+  }
+  max = greater;
+  top1 = token;
+}
+
+void LogitStats::add(LogitStats later) {
+  if (later.max > max)
+    raise_max(later.max, later.top1);
+  else if (later.sum_exp > 0)
+    later.raise_max(max, top1);
+  sum_exp += later.sum_exp;
+  weighted += later.weighted;
 }
 
 }  // namespace air

@@ -44,7 +44,7 @@ void rotate_halves(FloatHeads x, int64_t half, const float* cos, const float* si
 
 /// What becomes of one row of attention scores before its softmax.
 struct ScoreScale {
-  float factor = 1.0F;
+  float factor = 1.0F;          ///< above 0
   float softcap = 0.0F;         ///< then they become c · tanh(x / c); 0: they stay
   const float* sink = nullptr;  ///< one more score, which takes its share and has no key; or null
 };
@@ -63,10 +63,21 @@ struct LogitStats {
 
   double log_sum_exp() const { return static_cast<double>(max) + std::log(sum_exp); }
   double entropy() const { return std::log(sum_exp) - weighted / sum_exp; }
+
+  /// The same logits, with a greater maximum. @param token where it appears
+  void raise_max(float greater, int32_t token);
+  /// Takes in what was found of later tokens.
+  void add(LogitStats later);
 };
 
-/// Takes in `count` logits of the tokens first_id, first_id + 1, …; vectorised for the processor
-/// that runs it.
-void accumulate_logits(const float* logits, int64_t count, int32_t first_id, LogitStats& stats);
+/// Logits of `tokens` tokens that follow each other, each of `rows` rows: [tokens, rows].
+struct LogitTile {
+  const float* data;
+  int64_t tokens, rows;  ///< rows: a multiple of 16
+};
+
+/// Takes in a tile for each of its rows; vectorised for the processor that runs it.
+/// @param first_id of its first token   @param stats [rows]
+void accumulate_logits(LogitTile tile, int32_t first_id, LogitStats* stats);
 
 }  // namespace air

@@ -1,18 +1,16 @@
 #include "model/kernels/weight_panels.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/native/CPUBlas.h>
 #include <ATen/ops/empty.h>
 #include <ATen/record_function.h>
 #include <c10/core/InferenceMode.h>
-#include <hwy/targets.h>
 
 #include <algorithm>
 #include <bit>
 #include <vector>
 
 #include "base/error.h"
-#include "model/kernels/half_product.h"
+#include "model/kernels/micro_kernel.h"
 #include "model/kernels/row_kernels.h"
 #include "model/linear.h"
 
@@ -31,53 +29,18 @@ constexpr int64_t kMaxDepth = 2048, kDepthStep = 1024;
 // Panels whose results are rounded together, while they and the rows stay in the core's cache.
 constexpr int64_t kGroupBytes = int64_t{1} << 19, kMaxGroup = 8;
 
-int64_t numbers_in_a_pair(at::ScalarType type) { return 4 / c10::elementSize(type); }
-
-/// One panel for all rows. Numbers of C are float32.
-struct PanelProduct {
-  at::ScalarType type;  ///< of A and the panel
-  int64_t rows, depth;  ///< A [rows, depth]
-  const char* a;
-  const uint32_t* panel;
-  float* c;
-  int64_t c_stride;
-};
-
 void multiply_step(const PanelProduct& p, int64_t row, int64_t rows, int64_t first, int64_t depth) {
-  const char* a = p.a + (row * p.depth + first) * c10::elementSize(p.type);
-  const uint32_t* panel = p.panel + first / numbers_in_a_pair(p.type) * kPanelWidth;
-  float* c = p.c + row * p.c_stride;
-  if (is_half(p.type))
-    multiply_halves({.type = p.type,
-                     .rows = rows,
-                     .width = kPanelWidth,
-                     .depth = depth,
-                     .a = a,
-                     .a_stride = p.depth,
-                     .b = panel,
-                     .b_stride = kPanelWidth,
-                     .c = c,
-                     .c_stride = p.c_stride,
-                     .add = first > 0});
-  else
-    at::native::cpublas::brgemm(rows, kPanelWidth, depth, p.depth, kPanelWidth, p.c_stride,
-                                first > 0, reinterpret_cast<const float*>(a),
-                                reinterpret_cast<const float*>(panel), c, /*is_vnni=*/false);
-}
-
-void multiply_panel(const PanelProduct& p) {
-  const int64_t step = p.depth <= kMaxDepth ? p.depth : kDepthStep;
-  for (int64_t first = 0; first < p.depth; first += step) {
-    const int64_t depth = std::min(step, p.depth - first);
-    int64_t row = 0;
-    for (; row + kStepRows <= p.rows; row += kStepRows)
-      multiply_step(p, row, kStepRows, first, depth);
-    while (row < p.rows) {
-      const auto rows = static_cast<int64_t>(std::bit_floor<uint64_t>(p.rows - row));
-      multiply_step(p, row, rows, first, depth);
-      row += rows;
-    }
-  }
+  multiply({.type = p.type,
+            .rows = rows,
+            .width = p.width,
+            .depth = depth,
+            .a = p.a + (row * p.depth + first) * c10::elementSize(p.type),
+            .a_stride = p.depth,
+            .b = p.panel + first / numbers_per_word(p.type) * kPanelWidth,
+            .b_stride = kPanelWidth,
+            .c = p.c + row * p.c_stride,
+            .c_stride = p.c_stride,
+            .add = first > 0});
 }
 
 /// @param bias of the panel's outputs
@@ -100,7 +63,7 @@ void multiply_panels(const at::Tensor& x, const Linear& linear, int64_t begin, i
                      at::Tensor& out) {
   const at::Tensor& weight = linear.weight;
   const float* bias = linear.bias.defined() ? linear.bias.const_data_ptr<float>() : nullptr;
-  const int64_t rows = x.size(0), depth = x.size(1), pairs = weight.size(1) * kPanelWidth;
+  const int64_t rows = x.size(0), depth = x.size(1), words = weight.size(1) * kPanelWidth;
   const bool half = is_half(x.scalar_type());
   const auto* panels = static_cast<const uint32_t*>(weight.const_data_ptr());
   PanelProduct product{.type = x.scalar_type(),
@@ -110,7 +73,7 @@ void multiply_panels(const at::Tensor& x, const Linear& linear, int64_t begin, i
                        .panel = nullptr,
                        .c = nullptr,
                        .c_stride = out.size(1)};
-  const int64_t most = std::clamp<int64_t>(kGroupBytes / (pairs * 4), 1, kMaxGroup);
+  const int64_t most = std::clamp<int64_t>(kGroupBytes / (words * 4), 1, kMaxGroup);
   std::vector<float> sums;
   for (int64_t group = begin; group < end; group += most) {
     const int64_t count = std::min(most, end - group), width = count * kPanelWidth;
@@ -119,7 +82,7 @@ void multiply_panels(const at::Tensor& x, const Linear& linear, int64_t begin, i
       product.c_stride = width;
     }
     for (int64_t i = 0; i < count; ++i) {
-      product.panel = panels + (group + i) * pairs;
+      product.panel = panels + (group + i) * words;
       product.c =
           half ? sums.data() + i * kPanelWidth : out.data_ptr<float>() + (group + i) * kPanelWidth;
       multiply_panel(product);
@@ -127,31 +90,41 @@ void multiply_panels(const at::Tensor& x, const Linear& linear, int64_t begin, i
     }
     if (half) round_columns(sums, width, group * kPanelWidth, out);
   }
-  if (half) end_half_products();
+  end_products(x.scalar_type());
 }
 
 }  // namespace
-
-bool has_panel_products(at::ScalarType type) {
-  if (is_half(type)) return has_half_products(type);
-  return type == at::kFloat && (hwy::SupportedTargets() & HWY_AVX3) != 0;
-}
 
 bool in_panels(const at::Tensor& weight) { return weight.dim() == 4; }
 
 bool suits_panels(const at::Tensor& weight, at::ScalarType dtype) {
   return weight.is_cpu() && weight.size(0) > 0 && weight.size(0) % kPanelWidth == 0 &&
-         has_panel_products(dtype) && weight.size(1) % numbers_in_a_pair(dtype) == 0;
+         has_micro_kernel(dtype) && weight.size(1) % numbers_per_word(dtype) == 0;
 }
 
 at::Tensor weight_in_panels(const at::Tensor& weight, at::ScalarType dtype) {
   AIR_CHECK(suits_panels(weight, dtype));
-  const int64_t panels = weight.size(0) / kPanelWidth, numbers = numbers_in_a_pair(dtype),
+  const int64_t panels = weight.size(0) / kPanelWidth, numbers = numbers_per_word(dtype),
                 pairs = weight.size(1) / numbers;
   at::Tensor out = at::empty({panels, pairs, kPanelWidth, numbers}, weight.options().dtype(dtype));
   out.transpose(1, 2).copy_(
       weight.unflatten(1, {pairs, numbers}).unflatten(0, {panels, kPanelWidth}));
   return out;
+}
+
+void multiply_panel(const PanelProduct& p) {
+  const int64_t step = p.depth <= kMaxDepth ? p.depth : kDepthStep;
+  for (int64_t first = 0; first < p.depth; first += step) {
+    const int64_t depth = std::min(step, p.depth - first);
+    int64_t row = 0;
+    for (; row + kStepRows <= p.rows; row += kStepRows)
+      multiply_step(p, row, kStepRows, first, depth);
+    while (row < p.rows) {
+      const auto rows = static_cast<int64_t>(std::bit_floor<uint64_t>(p.rows - row));
+      multiply_step(p, row, rows, first, depth);
+      row += rows;
+    }
+  }
 }
 
 at::Tensor panel_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {

@@ -4,11 +4,9 @@
 
 #include <ATen/core/Tensor.h>
 
-namespace air {
+#include <cstdint>
 
-/// Whether oneDNN's micro kernels multiply numbers of this type on this processor: float32 with
-/// AVX-512, bfloat16 and float16 as has_half_products says.
-bool has_panel_products(at::ScalarType type);
+namespace air {
 
 /// Whether products of the CPU read the weight fastest in panels.
 /// @param weight [out, in]   @param dtype of the products
@@ -19,6 +17,19 @@ bool suits_panels(const at::Tensor& weight, at::ScalarType dtype);
 at::Tensor weight_in_panels(const at::Tensor& weight, at::ScalarType dtype);
 
 bool in_panels(const at::Tensor& weight);
+
+/// C = A · panel, in steps of rows and of depth that suit the caches. Numbers of C are float32.
+struct PanelProduct {
+  at::ScalarType type;  ///< of A and the panel
+  int64_t rows;         ///< A [rows, depth], C [rows, width]
+  int64_t width = 64;   ///< columns of the panel that are multiplied; few different numbers
+  int64_t depth;
+  const char* a;
+  const uint32_t* panel;  ///< of weight_in_panels
+  float* c;
+  int64_t c_stride;
+};
+void multiply_panel(const PanelProduct& product);
 
 /// x · weightᵀ + bias with sums in float32, rounded once. Threads share the panels.
 /// @param x [rows, in], contiguous   @param weight in panels   @param bias [out] or undefined
