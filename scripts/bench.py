@@ -4,7 +4,7 @@
 
 FILE:N takes the first N traces of a file that are no longer than --max-length. The contenders run in turn (transformers one
 trace at a time, air, air in bfloat16, and, as often as --padded-runs says, transformers in padded batches of 8 sorted by
-length); with --peers also transformers in bfloat16, CTranslate2's score_batch and OpenVINO
+length); with --peers also transformers in bfloat16 and by torch.compile, CTranslate2's score_batch and OpenVINO
 (requirements-bench.txt), as often as --peer-runs says. Each is a process of its own with the same number of threads, timed from
 its first batch to its last loss, and does two passes, of the model and of the model with its heads masked. All must find the
 same losses, those in bfloat16 to 1 %. Writes README.md and raw.csv into FOLDER.
@@ -111,7 +111,7 @@ def main():
     parser.add_argument("--heads", required=True)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--padded-runs", type=int, default=1)
-    parser.add_argument("--peers", action="store_true", help="also transformers in bfloat16, CTranslate2, OpenVINO")
+    parser.add_argument("--peers", action="store_true", help="also transformers in bfloat16 and compiled, CTranslate2, OpenVINO")
     parser.add_argument("--peer-runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--max-length", type=int, default=2048)
@@ -128,8 +128,8 @@ def main():
     def peer(script, *options):
         return score_by_peer(script, args.model, work / "inspected.jsonl", args.heads, args.threads, *options)
 
-    def transformers(batch_size, dtype="float32"):
-        return peer("bench_transformers.py", "--batch-size", str(batch_size), "--dtype", dtype)
+    def transformers(batch_size, *options):
+        return peer("bench_transformers.py", "--batch-size", str(batch_size), *options)
 
     def air(dtype="float32"):
         return score_by_air(args.air, args.model, work / "traces.jsonl", args.heads, args.threads, work / "scored.jsonl", dtype)
@@ -146,7 +146,8 @@ def main():
     # (contender, how often, how, relative difference of its losses that is allowed)
     contenders = [(batch_1, args.runs, lambda: transformers(1), 1e-5), ("air", args.runs, air, 1e-5),
                   (half, args.runs, lambda: air("bfloat16"), 1e-2), (padded, padded_runs, lambda: transformers(8), 1e-5),
-                  ("transformers, batch 1, bfloat16", peer_runs, lambda: transformers(1, "bfloat16"), 1e-2),
+                  ("transformers, batch 1, bfloat16", peer_runs, lambda: transformers(1, "--dtype", "bfloat16"), 1e-2),
+                  ("transformers, batch 1, torch.compile", peer_runs, lambda: transformers(1, "--compile"), 1e-5),
                   (ctranslate2, peer_runs, lambda: peer("bench_ctranslate2.py"), 2e-5),
                   (openvino, openvino_runs, lambda: peer("bench_openvino.py"), 2e-5)]
     results, ceilings = {name: [] for name, *_ in contenders}, []

@@ -1,10 +1,11 @@
 """What a user would write with transformers: the losses of every trace under the model, and under the model with some heads
 attending uniformly. The baseline of scripts/bench.sh; prints one JSON object.
 
-    python scripts/bench_transformers.py MODEL TRACES.inspect.jsonl HEADS --batch-size 1|8 --threads N [--dtype bfloat16]
+    python scripts/bench_transformers.py MODEL TRACES.inspect.jsonl HEADS --batch-size 1|8 --threads N [--dtype bfloat16] [--compile]
 
 TRACES.inspect.jsonl is what `air inspect` writes, so that both score the very same tokens. A head is made uniform as a
 user can do it without an attention function of his own: its query weights are set to zero in a second copy of the model.
+With --compile both are compiled by torch.compile for all lengths, weights packed (freezing); that is not timed.
 """
 import argparse
 import copy
@@ -44,6 +45,16 @@ def batch_losses(model, batch):
     return torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), reduction="sum")
 
 
+def compiled(model, traces):
+    """Ready for texts of any length."""
+    torch._inductor.config.freezing = True
+    fast = torch.compile(model, dynamic=True)
+    with torch.inference_mode():
+        for trace in (traces[0], traces[-1], traces[len(traces) // 2]):
+            batch_losses(fast, [trace])
+    return fast
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
@@ -52,11 +63,14 @@ def main():
     parser.add_argument("--batch-size", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--compile", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     traces = sorted(map(json.loads, open(args.traces)), key=lambda trace: -len(trace["ids"]))
     base = AutoModelForCausalLM.from_pretrained(args.model, dtype=getattr(torch, args.dtype)).eval()
     models = [base, weaken(base, args.heads)]
+    if args.compile:
+        models = [compiled(model, traces) for model in models]
     total = [0.0, 0.0]
     start = time.perf_counter()
     with torch.inference_mode():

@@ -171,7 +171,7 @@ def prefixes(s):
         o, lse = flash(s, q, k, v, cu_q, cu_k, 300, 800, 0.125, window)
         expected, expected_lse = exact_attention(*exact, window or 10**6)
         error, lse_error = (o - expected).abs().max().item(), (lse.reshape(expected_lse.shape) - expected_lse).abs().max().item()
-        s.context.expect(error < 0.02 and lse_error < 0.01, f"flash behind a prefix, window {window}: {error:.1e}, lse {lse_error:.1e}")
+        s.context.expect(error < 0.02 and lse_error < 0.01, f"flash after a prefix, window {window}: {error:.1e}, lse {lse_error:.1e}")
     zero = torch.zeros_like(q)
     o, _ = flash(s, zero, k, v, cu_q, cu_k, 300, 800, 0.125)
     error = (o - exact_attention(zero.double(), *exact[1:], 10**6)[0]).abs().max().item()
@@ -185,7 +185,7 @@ def float32_attention(s):
     for window in (None, 100):
         o = efficient(s, q, k, v, cu_q, cu_k, 300, 800, 0.125, window)
         error = (o - exact_attention(*exact, window or 10**6)[0]).abs().max().item()
-        s.context.expect(error < 1e-4, f"efficient attention in float32 behind a prefix, window {window}: {error:.1e}")
+        s.context.expect(error < 1e-4, f"efficient attention in float32 after a prefix, window {window}: {error:.1e}")
     n = s.tokens
     q, k, v = (torch.randn(n, s.heads, s.head, device=s.context.device) for _ in range(3))
     cu = torch.tensor([0, n], dtype=torch.int32, device=s.context.device)
