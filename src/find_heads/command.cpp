@@ -32,9 +32,9 @@ namespace air {
 namespace {
 
 /// Where the batch ends that begins with a probe: before one whose result is kept, and before it
-/// has more tokens than the passes of long probes.
+/// has more tokens than a batch of `score`.
 size_t end_of_batch(const std::vector<Probe>& probes, size_t begin, const ResultJournal& journal) {
-  constexpr size_t kTokens = 2048;
+  constexpr size_t kTokens = 4096;
   size_t end = begin + 1, tokens = probes[begin].ids.size();
   while (end < probes.size() && journal.find(end) == nullptr &&
          tokens + probes[end].ids.size() <= kTokens)
