@@ -31,8 +31,8 @@
 namespace air {
 namespace {
 
-/// Where the batch ends that begins with a probe: before one whose result is kept, and before it
-/// has more tokens than a batch of `score`.
+/// The end of the batch that begins with a probe. It holds no probe whose result is kept, and no
+/// more tokens than a batch of `score`, unless one probe alone has more.
 size_t end_of_batch(const std::vector<Probe>& probes, size_t begin, const ResultJournal& journal) {
   constexpr size_t kTokens = 4096;
   size_t end = begin + 1, tokens = probes[begin].ids.size();
@@ -59,9 +59,9 @@ std::vector<ProbeResult> run_probes(const CausalLM& model, const std::vector<Pro
     if (const ProbeResult* kept = journal.find(begin)) {
       results.push_back(*kept);
     } else {
+      const size_t end = end_of_batch(probes, begin, journal);
       std::vector<const Probe*> batch;
-      for (size_t i = begin; i < end_of_batch(probes, begin, journal); ++i)
-        batch.push_back(&probes[i]);
+      for (size_t i = begin; i < end; ++i) batch.push_back(&probes[i]);
       std::ranges::move(measure_probes(model, batch), std::back_inserter(results));
       check_mapped_files();  // results of half a model are not kept
       for (size_t i = begin; i < results.size(); ++i) journal.add(i, results[i]);

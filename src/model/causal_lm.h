@@ -20,7 +20,8 @@ namespace air {
 /// Rows of one sequence of a batch.
 struct SequenceRows {
   int64_t sequence = 0;
-  std::vector<int64_t> rows;  ///< positions, counted from the start of its prefix; not in that
+  /// Positions, counted from the start of its prefix; none of them lies in the prefix.
+  std::vector<int64_t> rows;
 };
 
 /// Tokens [begin, end) of a text, each given all before it. begin is at least 1.
@@ -38,8 +39,8 @@ struct ForwardOptions {
   /// Rows whose attention probabilities are shown to `observer`.
   std::vector<SequenceRows> attention_rows;
   /// Called for each layer with attention and each of attention_rows, with probabilities [H, A, T]
-  /// of the base model (variant 0), float32; A rows, T tokens of
-  /// the sequence and its prefix.
+  /// of the base model (variant 0), float32; A rows, T tokens of the sequence and its
+  /// prefix.
   std::function<void(int64_t layer, int64_t sequence, const at::Tensor& rows)> observer;
 };
 

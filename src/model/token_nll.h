@@ -40,7 +40,7 @@ struct LogitOptions {
 };
 
 /// Adds the bias and applies the soft cap in place.
-/// @param logits [R, W]   @param bias [W] or undefined
+/// @param logits of any shape   @param bias broadcast to it, or undefined
 void finish_logits(at::Tensor& logits, const at::Tensor& bias, double softcap);
 
 /// @param hidden [R, hidden_size]   @param lm_head [V, hidden_size]

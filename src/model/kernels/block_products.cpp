@@ -25,8 +25,6 @@ constexpr int64_t kRowStep = 16;
 constexpr int64_t kKeyStep = 64;
 constexpr int64_t kKeySizes = 64;  // of one sequence, at most
 
-int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
-
 /// Keys that a block multiplies with: those it sees, and hidden ones up to a size that other blocks
 /// have too.
 /// @param all keys of the whole sequence from the same first one on

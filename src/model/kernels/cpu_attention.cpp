@@ -142,11 +142,9 @@ at::Tensor cpu_attention_rows(const at::Tensor& q, const at::Tensor& k,
                               const std::vector<int64_t>& rows, const AttentionSpec& spec) {
   const int64_t count = static_cast<int64_t>(rows.size()), keys = k.size(0), num_heads = q.size(1),
                 kv_heads = k.size(1), group = num_heads / kv_heads, d = q.size(2);
-  // Rounded up: oneDNN makes code for every size.
   constexpr int64_t kRowStep = 16, kKeyStep = 64;
   const auto zeros = [&](int64_t all, int64_t step) {
-    return at::zeros({kv_heads, (all + step - 1) / step * step, d},
-                     at::TensorOptions().dtype(at::kFloat));
+    return at::zeros({kv_heads, round_up(all, step), d}, at::TensorOptions().dtype(at::kFloat));
   };
   at::Tensor queries = zeros(group * count, kRowStep), all_keys = zeros(keys, kKeyStep);
   queries.narrow(1, 0, group * count)

@@ -113,14 +113,12 @@ void score_part(const Inputs& in, int64_t part, int64_t begin, int64_t end, Foun
   }
 }
 
-/// @param stats of one row, [kParts] `stride` after each other
+/// @param stats of one row, kParts of them, `stride` apart
 LogitStats join_parts(const LogitStats* stats, int64_t stride) {
   LogitStats all;
   for (int64_t part = 0; part < kParts; ++part) all.add(stats[part * stride]);
   return all;
 }
-
-int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
 /// Hidden states with rows of zeros after them, as the products read them.
 at::Tensor lay_out(const at::Tensor& hidden) {

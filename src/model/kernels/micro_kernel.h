@@ -19,6 +19,9 @@ bool has_micro_kernel(c10::ScalarType type);
 /// Rows of a weight that are widened at a time where there are none for its type.
 constexpr int64_t kWidenedRows = 512;
 
+/// The next multiple of a step. Sizes of products are rounded up: oneDNN makes code for every size.
+inline int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+
 /// Columns of a panel.
 constexpr int64_t kPanelWidth = 64;
 
