@@ -21,6 +21,9 @@ int open_unnamed_file(const std::string& folder) {
   const std::string place = !folder.empty()                              ? folder
                             : of_system != nullptr && *of_system != '\0' ? of_system
                                                                          : "/tmp";
+  const int unnamed = ::open(place.c_str(), O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+  if (unnamed >= 0) return unnamed;
+  // Some file systems have no such files (NFS): a kill between the next two calls leaves a name.
   std::string name = place + "/air-XXXXXX";
   const int fd = ::mkostemp(name.data(), O_CLOEXEC);
   if (fd < 0)

@@ -369,10 +369,30 @@ def test_what_does_not_read_parquet_does_not_load_it(model, traces):
     assert loaded.returncode == 0 and b"libtorch" in loaded.stderr and b"libarrow" not in loaded.stderr
 
 
-def test_no_memory_as_arrow_is_loaded(model, tmp_path):
-    """Its jemalloc has a page mapped and used to crash where there was none: each mapping from then on is refused once."""
+def needs_strace():
     if shutil.which("strace") is None or subprocess.run(["strace", "-f", "true"], capture_output=True).returncode != 0:
         pytest.skip("no strace, or no leave to trace")
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_temporary_files_never_have_a_name(model, tmp_path, out, number):
+    """Input and output each have one, which a kill before its name was removed used to leave."""
+    needs_strace()
+    try:
+        os.close(os.open(out, os.O_TMPFILE | os.O_RDWR))
+    except OSError:
+        pytest.skip("a file system without O_TMPFILE")
+    scored = tmp_path / "scored.parquet"
+    succeed("score", "--model", model, *SCORE, write(tmp_path / "x.parquet", [chat(0)]), "-o", scored)
+    result = subprocess.run(["strace", "-f", "-o", os.devnull, "-e", f"inject=unlink:signal=KILL:when={number}", air_binary(), "select",
+                             "-", "--top-k", "1", "-o", out / "o.parquet"],
+                            stdin=scored.open("rb"), capture_output=True, env=clean_environment(TMPDIR=str(out)))
+    assert set(os.listdir(out)) <= {"o.parquet", "o.parquet.manifest.json"}, result.stderr
+
+
+def test_no_memory_as_arrow_is_loaded(model, tmp_path):
+    """Its jemalloc has a page mapped and used to crash where there was none: each mapping from then on is refused once."""
+    needs_strace()
     scored, trace = tmp_path / "scored.parquet", tmp_path / "trace"
     succeed("score", "--model", model, *SCORE, write(tmp_path / "x.parquet", [chat(0)]), "-o", scored)
 
