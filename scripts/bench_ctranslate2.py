@@ -6,14 +6,14 @@ uniformly. A contender of scripts/bench.py; prints one JSON object, as bench_tra
 The model is converted first, in a process of its own and untimed, and once more with the query weights of the heads set to
 zero. Batches are made by CTranslate2, by length and number of tokens.
 """
-import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from bench_peer import peer_parser, print_result
 
 
 def convert(model, heads, folder, compute_type):
@@ -32,11 +32,7 @@ def convert(model, heads, folder, compute_type):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model")
-    parser.add_argument("traces")
-    parser.add_argument("heads")
-    parser.add_argument("--threads", type=int, default=2)
+    parser = peer_parser(__doc__)
     parser.add_argument("--compute-type", default="float32")
     parser.add_argument("--batch-tokens", type=int, default=4096)
     parser.add_argument("--convert", type=Path, metavar="FOLDER", help="only convert the models, into FOLDER")
@@ -61,10 +57,7 @@ def main():
             assert len(result.log_probs) == len(trace["ids"]) - 1
             total[i] -= sum(result.log_probs[trace["response_begin"] - 1:])
     seconds = time.perf_counter() - start
-    tokens = sum(len(trace["ids"]) for trace in traces)
-    print(json.dumps({"num_tokens": tokens, "seconds": seconds, "tokens_per_second": tokens / seconds, "base_nll_sum": total[0],
-                      "ref_nll_sum": total[1], "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-                      "version": ctranslate2.__version__}))
+    print_result(traces, seconds, total, version=ctranslate2.__version__)
 
 
 if __name__ == "__main__":

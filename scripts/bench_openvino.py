@@ -6,14 +6,14 @@ uniformly. A contender of scripts/bench.py; prints one JSON object, as bench_tra
 The model is traced and converted first, in a process of its own and untimed, and once more with the query weights of the heads
 set to zero. What OpenVINO runs ends with the log probability of each token.
 """
-import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from bench_peer import peer_parser, print_result
 
 
 def convert(name, heads, folder):
@@ -55,11 +55,7 @@ def convert(name, heads, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model")
-    parser.add_argument("traces")
-    parser.add_argument("heads")
-    parser.add_argument("--threads", type=int, default=2)
+    parser = peer_parser(__doc__)
     parser.add_argument("--precision", default="f32", choices=("f32", "bf16"))
     parser.add_argument("--convert", type=Path, metavar="FOLDER", help="only convert the models, into FOLDER")
     args = parser.parse_args()
@@ -83,10 +79,7 @@ def main():
         for i, model in enumerate(models):
             total[i] -= float(model([ids])[0][0, trace["response_begin"] - 1:].sum())
     seconds = time.perf_counter() - start
-    tokens = sum(len(trace["ids"]) for trace in traces)
-    print(json.dumps({"num_tokens": tokens, "seconds": seconds, "tokens_per_second": tokens / seconds, "base_nll_sum": total[0],
-                      "ref_nll_sum": total[1], "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-                      "version": openvino.__version__.split("-")[0]}))
+    print_result(traces, seconds, total, version=openvino.__version__.split("-")[0])
 
 
 if __name__ == "__main__":

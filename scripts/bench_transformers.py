@@ -7,13 +7,12 @@ TRACES.inspect.jsonl is what `air inspect` writes, so that both score the very s
 user can do it without an attention function of his own: its query weights are set to zero in a second copy of the model.
 With --compile both are compiled by torch.compile for all lengths, weights packed (freezing); that is not timed.
 """
-import argparse
 import copy
 import json
-import resource
 import time
 
 import torch
+from bench_peer import peer_parser, print_result
 from transformers import AutoModelForCausalLM
 
 
@@ -56,12 +55,8 @@ def compiled(model, traces):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model")
-    parser.add_argument("traces")
-    parser.add_argument("heads")
+    parser = peer_parser(__doc__)
     parser.add_argument("--batch-size", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--compile", action="store_true")
     args = parser.parse_args()
@@ -78,9 +73,7 @@ def main():
             for i, model in enumerate(models):
                 total[i] += batch_losses(model, traces[begin:begin + args.batch_size]).item()
     seconds = time.perf_counter() - start
-    tokens = sum(len(trace["ids"]) for trace in traces)
-    print(json.dumps({"num_tokens": tokens, "seconds": seconds, "tokens_per_second": tokens / seconds, "base_nll_sum": total[0],
-                      "ref_nll_sum": total[1], "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+    print_result(traces, seconds, total)
 
 
 if __name__ == "__main__":

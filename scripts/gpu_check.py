@@ -32,6 +32,7 @@ def parse_arguments():
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--tokens", type=int, help="of the longest traces that are timed; default 4096")
     parser.add_argument("--torch-lib", type=Path, help="libraries of the torch that the kit was built against; default: Python's torch")
+    parser.add_argument("--model", type=Path, help="a published model's folder, for the step `published`")
     parser.add_argument("--work", type=Path, help="folder for models of up to 25 GB; default: memory, if there is enough")
     parser.add_argument("--began", type=float, help=argparse.SUPPRESS)  # after a restart: see restart_without
     return parser.parse_args()
@@ -41,20 +42,21 @@ ARGS = parse_arguments()
 # The CPU stands in with sizes that are small, but not that small.
 TIMES = 4 if ARGS.device == "cpu" else 1
 BEGAN = ARGS.began or time.time()
-from gpu_checks import environment, families, laws, parts, planted, profile, speed  # noqa: E402
+from gpu_checks import environment, families, laws, parts, planted, profile, published, speed  # noqa: E402
 from gpu_checks.context import Context  # noqa: E402
 
 # name: (seconds, function, whether a run of all steps has it). In this order.
 STEPS = {
     "environment": (30, environment.environment, True),
     "planted": (50, planted.planted, True),
-    "families": (90, families.families, True),
+    "families": (110, families.families, True),
     "make_models": (70, speed.make_models, True),
     "speed": (120, speed.speed, True),
     "their_speed": (60, speed.their_speed, True),
     "laws": (75, laws.laws, True),
     "parts": (50, parts.parts, True),
     "long_traces": (90, laws.long_traces, True),
+    "published": (120, published.published, False),
     "ratios": (200, speed.ratios, False),
     "memcheck": (90, planted.memcheck, False),
     "without_kernels": (60, speed.without_kernels, False),

@@ -6,6 +6,7 @@
 #include "find_heads/command.h"
 #include "inspect/command.h"
 #include "model/code_memory.h"
+#include "model/cpu_lists.h"
 #include "model/torch_error.h"
 #include "model/torch_info.h"
 #include "program/program.h"
@@ -17,6 +18,7 @@
 int main(int argc, char** argv) {
   ::prctl(PR_SET_NAME, "air");  // as ps shows it
   air::watch_code_memory(air::end_program);
+  air::watch_cpu_lists(air::end_program);
   air::run_program(argc, argv,
                    {.verbs = {{"find-heads", air::add_find_heads},
                               {"score", air::add_score},

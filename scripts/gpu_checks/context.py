@@ -28,6 +28,7 @@ class Context:
     def __init__(self, args, go_on):
         self.kit, self.out, self.device = args.kit.resolve(), args.out.resolve(), args.device
         self.on_gpu = args.device == "cuda"
+        self.model = args.model.resolve() if args.model else None
         self.tokens = args.tokens or (4096 if self.on_gpu else 96)
         self.out.mkdir(parents=True, exist_ok=True)
         self.work = (args.work or usual_work_folder(self.on_gpu)).resolve()
@@ -112,8 +113,8 @@ class Context:
     def run(self, command, limit=60, env=None, check=True, **more):
         """A finished process; what it said on stderr is kept in OUT/commands.log. @raises ProgramFailed with what it said, for an exit code other than 0 with check."""
         begin = time.perf_counter()
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=limit,
-                              env=self.environment | (env or {}), stdin=subprocess.DEVNULL, **more)
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
+        done = subprocess.run(list(map(str, command)), text=True, timeout=limit, env=self.environment | (env or {}), **streams)
         with open(self.out / "commands.log", "a", encoding="utf-8") as log:
             log.write(f"$ {' '.join(map(str, command))}\nexit {done.returncode} after {time.perf_counter() - begin:.1f} s\n{done.stderr}\n")
         if check and done.returncode != 0:

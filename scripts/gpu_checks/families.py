@@ -1,5 +1,5 @@
-"""Every family: float32 against the carried losses, which are float64's; bfloat16 against transformers in bfloat16 on the same
-device."""
+"""Every family: float32 against the carried losses, which are float64's; bfloat16 and float16 against transformers in the same dtype
+on the same device."""
 import json
 import subprocess
 import threading
@@ -13,8 +13,10 @@ from gpu_checks.context import is_lost
 LIMIT = 1e-4            # nats, of every token in float32; or
 # what float32 may be from float64, in the distance of transformers in float32 on the CPU: as tests/golden/test_families.py.
 MEAN_OF_THEIRS, MAX_OF_THEIRS = 1.5, 4.0
-WORSE = 1.3             # times the error of transformers in bfloat16, for one configuration to be listed
+WORSE = 1.3             # times the error of transformers in the same dtype, for one configuration to be listed
+HALVES = ("bfloat16", "float16")
 MAX_RESTARTS = 6
+NOT_FINITE = "losses that are not finite"
 
 
 class Window:
@@ -103,7 +105,7 @@ class Comparison(threading.Thread):
                     continue
                 d = (torch.tensor(answer["nll"], dtype=torch.float64)[:, rows] - torch.tensor(golden["nll"], dtype=torch.float64)[:, wanted]).abs()
                 if not d.isfinite().all():
-                    self.errors[key] = "losses that are not finite"
+                    self.errors[key] = NOT_FINITE
                     continue
                 self.worst[key], self.mean[key], self.base[key] = d.max().item(), d.mean().item(), d[0].mean().item()
                 self.theirs[key] = golden["transformers in float32"]
@@ -121,15 +123,16 @@ class Comparison(threading.Thread):
 
 def families(context):
     golden = json.loads((context.kit / "families" / "losses.json").read_text())
-    comparisons = {dtype: Comparison(context, golden, dtype) for dtype in ("float32", "bfloat16")}
+    comparisons = {dtype: Comparison(context, golden, dtype) for dtype in ("float32", *HALVES)}
     if context.on_gpu:
         comparisons |= {f"{dtype}, without kernels": Comparison(context, golden, dtype, {"AIR_CUDA_KERNELS": "0"})
                         for dtype in ("float32", "bfloat16")}
     for comparison in comparisons.values():
         comparison.start()
-    theirs, missing = {}, {}
+    theirs, missing = {dtype: {} for dtype in HALVES}, {}
     try:
-        context.attempt(their_bfloat16, golden, theirs, missing)
+        for dtype in HALVES:
+            context.attempt(their_errors, golden, dtype, theirs[dtype], missing)
         for comparison in comparisons.values():
             comparison.join()
     finally:
@@ -138,17 +141,24 @@ def families(context):
         write_details(context, comparisons, theirs)
         context.record("seconds of each", {name: round(c.seconds, 1) for name, c in comparisons.items()})
         for name, comparison in comparisons.items():
-            judge(context, name, comparison)
-            if comparison.dtype == "bfloat16":
-                judge_bfloat16(context, name, comparison, theirs)
-        context.record("models of transformers in bfloat16", len(theirs))
+            half = comparison.dtype in HALVES
+            judge(context, name, comparison, theirs[comparison.dtype] if half else None)
+            if half:
+                judge_half(context, name, comparison, theirs[comparison.dtype])
+        context.record("models of transformers in half precision", {dtype: len(found) for dtype, found in theirs.items()})
         if missing:
             context.record("not read by this transformers", missing)
 
 
-def judge(context, name, comparison):
+def judge(context, name, comparison, theirs=None):
+    """No job ends in an error; in float32 each is as exact as it must be. @param theirs models that transformers computes in this dtype:
+    numbers of the others are too large for it"""
     num = len(comparison.worst) + len(comparison.errors)
-    texts = [f"{' '.join(key)}: {text[:160]}" for key, text in comparison.errors.items()]
+    beyond_all = {key: text for key, text in comparison.errors.items() if text == NOT_FINITE and theirs is not None
+                  and key[0].removesuffix(" zero") not in theirs}
+    if beyond_all:
+        context.record(f"{name}: not finite, of transformers neither", [" ".join(key) for key in beyond_all])
+    texts = [f"{' '.join(key)}: {text[:160]}" for key, text in comparison.errors.items() if key not in beyond_all]
     context.expect(num > 0 and not texts, f"{name}: {len(texts)} of {num} jobs end in an error{': ' if texts else ''}{'; '.join(texts)[:500]}")
     if comparison.dtype != "float32" or not comparison.worst:
         return
@@ -162,12 +172,12 @@ def judge(context, name, comparison):
         " ".join(key): [value, comparison.theirs[key]["max"]] for key, value in beyond.items()})
 
 
-def judge_bfloat16(context, name, comparison, theirs):
+def judge_half(context, name, comparison, theirs):
     """Of base models: means over the configurations that both have."""
     for way in ("plain", "prompt shared"):
         both = {model: (comparison.base[model, way], error) for model, error in theirs.items() if (model, way) in comparison.base}
         if not both:
-            context.fail(f"{name}, {way}: nothing to compare with transformers in bfloat16")
+            context.fail(f"{name}, {way}: nothing to compare with transformers")
             continue
         ours, reference = mean(a for a, _ in both.values()), mean(b for _, b in both.values())
         context.expect(ours <= reference, f"{name}, {way}: mean error {ours:.4f} nats over {len(both)} models, transformers {reference:.4f}")
@@ -175,18 +185,20 @@ def judge_bfloat16(context, name, comparison, theirs):
         context.record(f"{name}, {way}: over {WORSE} times theirs", worse)
 
 
-def their_bfloat16(context, golden, found, missing):
-    """Fills {model: mean error of transformers in bfloat16 over the tokens of the base model} and, for each model that this
-    transformers does not read, {model: why}."""
+def their_errors(context, golden, dtype, found, missing):
+    """Fills {model: mean error of transformers in this dtype over the tokens of the base model}, where its losses are finite, and, for
+    each model that this transformers does not read, {model: why}."""
     transformers = context.transformers()
     for job in (job for job in golden["jobs"] if job["mode"] == "uniform"):
         folder = context.kit / "families" / job["model"]
         try:
             multimodal = hasattr(transformers.AutoConfig.from_pretrained(folder), "vision_config")
             kind = transformers.AutoModelForImageTextToText if multimodal else transformers.AutoModelForCausalLM
-            model = kind.from_pretrained(folder, dtype=torch.bfloat16, attn_implementation="eager").to(context.device).eval()
+            model = kind.from_pretrained(folder, dtype=getattr(torch, dtype), attn_implementation="eager").to(context.device).eval()
             nll = torch.cat([their_losses(model, ids, context.device) for ids in golden["sequences"]])
-            found[job["model"]] = (nll - torch.tensor(job["nll"][0], dtype=torch.float64)).abs().mean().item()
+            error = (nll - torch.tensor(job["nll"][0], dtype=torch.float64)).abs().mean()
+            if error.isfinite():
+                found[job["model"]] = error.item()
         except Exception as e:  # another version of transformers may not read every folder
             if is_lost(str(e)):
                 raise       # this process has no device any more
@@ -207,4 +219,4 @@ def write_details(context, comparisons, theirs):
     """All figures, to a file of their own."""
     details = {name: {" ".join(key): {"max": c.worst[key], "mean": c.mean[key], "base mean": c.base[key]} for key in c.worst}
                | {" ".join(key): text for key, text in c.errors.items()} for name, c in comparisons.items()}
-    (context.out / "families.json").write_text(json.dumps(details | {"transformers in bfloat16": theirs}, indent=1))
+    (context.out / "families.json").write_text(json.dumps(details | {f"transformers in {dtype}": found for dtype, found in theirs.items()}, indent=1))

@@ -1,4 +1,6 @@
-"""What holds of every run: the same bytes twice; batches change rounding only; memory that runs out splits batches; long traces."""
+"""What holds of every run: the same bytes twice; batches, shared prompts and streams change rounding only; memory that runs out splits
+batches; long traces."""
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -7,11 +9,12 @@ from gpu_checks.context import difference, token_values
 from gpu_checks.speed import lengths_of, model_folder, shapes
 from gpu_checks.traces import random_heads, write_traces
 
+WORDS_OF_SYSTEM = "May half earns clips answer many yesterday"
 ROUNDING = 0.05         # nats, mean over tokens: what other batches may change in bfloat16
 
 
 def laws(context):
-    for part in (same_bytes_and_batches, little_memory, new_lengths):
+    for part in (same_bytes_and_batches, shared_prompts, streamed, little_memory, new_lengths):
         context.attempt(part)
 
 
@@ -43,10 +46,41 @@ def same_bytes_and_batches(context):
     judge_rounding(context, "batches of one trace", "batches")
 
 
-def judge_rounding(context, what, name, other="first"):
+def judge_rounding(context, what, name, other="first", limit=ROUNDING):
     found = context.record(what, differences(context, name, other))
     worst = max(d["mean"] for d in found.values())
-    context.expect(worst < ROUNDING, f"{what}: mean difference {worst:.1e} nats, limit {ROUNDING}")
+    context.expect(worst < limit, f"{what}: mean difference {worst:.1e} nats, limit {limit}")
+
+
+def shared_prompts(context):
+    """In float32: different prompts with one start, and several responses to each prompt; each computed once, or for each trace."""
+    start, traces = f"{WORDS_OF_SYSTEM} " * 12, context.work / "shared.jsonl"
+    rows = [json.loads(line) for line in write_traces(context.work / "single.jsonl", context.kit / "tokenizer",
+                                                      law_lengths(context)[:8]).read_text().splitlines()]
+    with traces.open("w") as file:
+        for i, row in enumerate(rows):
+            file.write(json.dumps(row | {"prompt": start + row["prompt"]}) + "\n")
+            if i % 3 == 0:      # some prompts are alone, and share the start
+                file.write(json.dumps(row | {"id": f"{i} again", "prompt": start + row["prompt"], "response": rows[-1]["response"][:4000]}) + "\n")
+    shape = shapes(context)["0.5B"]
+    said = {}
+    for name, more in (("alone", ["--no-prompt-sharing"]), ("shared", [])):
+        _, said[name], _ = context.score(model_folder(context, "0.5B"), random_heads(shape, 2, 16), traces, context.work / f"{name}.out.jsonl",
+                                         "--token-losses", "--bench", *more, dtype="float32")
+    flops = {name: manifest["flops_per_second"] * manifest["seconds"] for name, manifest in said.items()}
+    context.expect(flops["shared"] < 0.99 * flops["alone"], f"shared prompts are computed once: {flops}")
+    judge_rounding(context, "shared prompts in float32", "shared", "alone", limit=1e-4)
+
+
+def streamed(context):
+    """`score --stream` writes each record as it comes, with the losses of a run over the file."""
+    lengths = law_lengths(context)[:8]
+    score_small(context, "file", lengths, "--max-batch-tokens", "1")
+    shape = shapes(context)["0.5B"]
+    with (context.work / "file.jsonl").open() as records, (context.work / "stream.out.jsonl").open("w") as out:
+        context.air("score", "--stream", "--model", model_folder(context, "0.5B"), "--device", context.device, "--token-losses",
+                    "--heads", random_heads(shape, shape["num_hidden_layers"] // 3, 16), stdin=records, stdout=out)
+    judge_rounding(context, "a stream", "stream", "file")
 
 
 def little_memory(context):

@@ -1,6 +1,5 @@
 #include "model/code_memory.h"
 
-#include <dlfcn.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,9 +9,9 @@
 #include <cstring>
 #include <new>
 #include <string>
-#include <string_view>
 
 #include "base/error.h"
+#include "model/calling_library.h"
 #include "model/torch_error.h"
 
 namespace air {
@@ -27,17 +26,13 @@ void watch_code_memory(void (*end)(const std::exception&)) { end_of_program = en
 
 }  // namespace air
 
-#ifdef AIR_OWN_MMAP  // sanitizers bring one of their own
+#ifdef AIR_OWN_CALLS  // sanitizers bring calls of their own
 
 namespace {
 
-/// Whether an address lies in the library that has oneDNN: libtorch's own, or one beside it.
-bool is_in_onednn(const void* address) {
-  Dl_info info{};
-  if (::dladdr(address, &info) == 0 || info.dli_fname == nullptr) return false;
-  const std::string_view path = info.dli_fname;
-  const std::string_view name = path.substr(path.rfind('/') + 1);
-  return name.starts_with("libtorch_cpu.") || name.starts_with("libdnnl.");
+/// Whether oneDNN calls: it is in libtorch's own library, or in one beside it.
+bool is_onednn(const void* caller) {
+  return air::lies_in_library(caller, {"libtorch_cpu.", "libdnnl."});
 }
 
 /// Whether a mapping is asked for as by Xbyak::MmapAllocator, oneDNN's assembler. libtorch maps
@@ -71,7 +66,7 @@ extern "C" [[gnu::visibility("default")]] void* mmap(void* place, size_t size, i
   const long address = ::syscall(SYS_mmap, place, size, protection, flags, fd, offset);
   if (address != -1) return reinterpret_cast<void*>(address);
   const int code = errno;
-  if (asks_for_code(place, protection, flags, fd) && is_in_onednn(__builtin_return_address(0)))
+  if (asks_for_code(place, protection, flags, fd) && is_onednn(__builtin_return_address(0)))
     refuse("the system gave oneDNN no memory for the code of a product", code);
   errno = code;
   return MAP_FAILED;
@@ -81,7 +76,7 @@ extern "C" [[gnu::visibility("default")]] int mprotect(void* place, size_t size,
                                                        int protection) noexcept {
   if (::syscall(SYS_mprotect, place, size, protection) == 0) return 0;
   const int code = errno;
-  if ((protection & PROT_EXEC) != 0 && is_in_onednn(__builtin_return_address(0)))
+  if ((protection & PROT_EXEC) != 0 && is_onednn(__builtin_return_address(0)))
     refuse("the system did not let oneDNN run the code of a product", code);
   errno = code;
   return -1;

@@ -231,10 +231,10 @@ Mixed mix(const DecoderLayer& layer, const at::Tensor& x, const LayerContext& co
   return {};
 }
 
-/// What a mixer other than Mamba-2 adds to rows [begin, begin + length). The gate is computed here,
-/// from the rows that the mixer read, and not kept for all rows in between.
-at::Tensor other_output(const DecoderLayer& layer, const at::Tensor& mixed, const at::Tensor& rows,
-                        int64_t begin, const LayerContext& context) {
+/// What o_proj reads for rows [begin, begin + length) after a mixer other than Mamba-2. The gate is
+/// computed here, from the rows that the mixer read, and not kept for all rows in between.
+at::Tensor gated_rows(const DecoderLayer& layer, const at::Tensor& mixed, const at::Tensor& rows,
+                      int64_t begin, const LayerContext& context) {
   const ModelConfig& config = context.config;
   const Mixer mixer = context.layer().mixer;
   const int64_t length = rows.size(0);
@@ -256,7 +256,15 @@ at::Tensor other_output(const DecoderLayer& layer, const at::Tensor& mixed, cons
       gate.sigmoid_().mul_(output);
     output = gate;
   }
-  output = apply_linear(layer.o_proj, output);
+  return output;
+}
+
+/// What such a mixer adds to these rows.
+at::Tensor other_output(const DecoderLayer& layer, const at::Tensor& mixed, const at::Tensor& rows,
+                        int64_t begin, const LayerContext& context) {
+  const ModelConfig& config = context.config;
+  const at::Tensor output =
+      apply_linear(layer.o_proj, gated_rows(layer, mixed, rows, begin, context));
   return config.attention_out_multiplier == 1.0 ? output
                                                 : output.mul_(config.attention_out_multiplier);
 }
@@ -272,6 +280,22 @@ at::Tensor mixer_output(const DecoderLayer& layer, const Mixed& mixed, const at:
       mamba2_rows(layer.mamba2, mixed.mamba2, begin,
                   normed_rows(layer, rows, layer.attention_norm, config), config.mamba2);
   return output.defined() ? output + of_mamba2 : of_mamba2;
+}
+
+/// Whether nothing comes between a part's last product and the residual connection.
+bool adds_plainly(double out_multiplier, const Norm& post_norm, const ModelConfig& config) {
+  return out_multiplier == 1.0 && !post_norm.defined() && config.residual_multiplier == 1.0;
+}
+
+/// Adds what the mixers put out to rows [begin, …).
+void add_mixed(const DecoderLayer& layer, const Mixed& mixed, at::Tensor& rows, int64_t begin,
+               const LayerContext& context) {
+  const ModelConfig& config = context.config;
+  const Norm& post_norm = layer.attention_post_norm;
+  if (!mixed.mamba2.defined() && adds_plainly(config.attention_out_multiplier, post_norm, config))
+    return add_linear(rows, layer.o_proj, gated_rows(layer, mixed.other, rows, begin, context));
+  const at::Tensor added = mixer_output(layer, mixed, rows, begin, context);
+  rows.add_(apply_norm(added, post_norm, config.norm), config.residual_multiplier);
 }
 
 /// What a layer with experts beside its MLP adds, before the norm after both.
@@ -299,6 +323,9 @@ void add_mlp(const DecoderLayer& layer, at::Tensor& x, const at::Tensor& normed,
              const ModelConfig& config) {
   const at::Tensor input =
       normed.defined() ? normed : normed_rows(layer, x, layer.mlp_norm, config);
+  if (layer.experts.experts.empty() &&
+      adds_plainly(config.mlp_out_multiplier, layer.mlp_post_norm, config))
+    return add_linear(x, layer.mlp.down_proj, mlp_hidden(layer.mlp, input, config));
   const at::Tensor output = feed_forward(layer, x, input, config);
   x.add_(apply_norm(output, layer.mlp_post_norm, config.norm), config.residual_multiplier);
 }
@@ -340,11 +367,7 @@ void apply_decoder_layer(const DecoderLayer& layer, at::Tensor& x, const LayerCo
     const at::Tensor normed = config.parallel_blocks
                                   ? normed_rows(layer, rows, layer.attention_norm, config)
                                   : at::Tensor();
-    if (mixed.defined()) {
-      const at::Tensor added = mixer_output(layer, mixed, rows, begin, context);
-      rows.add_(apply_norm(added, layer.attention_post_norm, config.norm),
-                config.residual_multiplier);
-    }
+    if (mixed.defined()) add_mixed(layer, mixed, rows, begin, context);
     if (has_experts) return;
     if (context.layer().mlp) add_mlp(layer, rows, normed, config);
     finish_rows(layer, rows, begin, context);

@@ -12,4 +12,12 @@ at::Tensor apply_linear(const Linear& linear, const at::Tensor& x) {
   return linear_product(x, linear.weight, linear.bias);
 }
 
+void add_linear(at::Tensor& sums, const Linear& linear, const at::Tensor& x) {
+  const auto add_product = kernels_of(x).add_product;
+  if (add_product != nullptr && !linear.bias.defined() && sums.scalar_type() == x.scalar_type())
+    add_product(sums, x, linear.weight);
+  else
+    sums.add_(apply_linear(linear, x));
+}
+
 }  // namespace air

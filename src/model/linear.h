@@ -19,4 +19,8 @@ at::Tensor linear_product(const at::Tensor& x, const at::Tensor& weight,
 
 at::Tensor apply_linear(const Linear& linear, const at::Tensor& x);
 
+/// Adds apply_linear(linear, x) to `sums`, [rows, out]: a residual connection. Where the device
+/// adds as it multiplies, the sum is rounded once.
+void add_linear(at::Tensor& sums, const Linear& linear, const at::Tensor& x);
+
 }  // namespace air

@@ -20,7 +20,7 @@
 
 namespace air {
 
-at::Tensor apply_mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& config) {
+at::Tensor mlp_hidden(const Mlp& mlp, const at::Tensor& x, const ModelConfig& config) {
   at::Tensor hidden = apply_linear(mlp.up_proj, x);
   if (mlp.gate_proj.weight.defined()) {
     at::Tensor gate = apply_linear(mlp.gate_proj, x);
@@ -30,7 +30,11 @@ at::Tensor apply_mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& con
   } else {
     activate(hidden, config.hidden_act);
   }
-  const at::Tensor output = apply_linear(mlp.down_proj, hidden);
+  return hidden;
+}
+
+at::Tensor apply_mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& config) {
+  const at::Tensor output = apply_linear(mlp.down_proj, mlp_hidden(mlp, x, config));
   return config.mlp_out_multiplier == 1.0 ? output : output.mul_(config.mlp_out_multiplier);
 }
 

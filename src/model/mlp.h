@@ -37,6 +37,9 @@ struct ExpertMixture {
 /// not take the sizes (rows of 16 bytes).
 void stack_experts(ExpertMixture& mixture);
 
+/// What down_proj reads. @param x [N, hidden]   @return [N, inner]
+at::Tensor mlp_hidden(const Mlp& mlp, const at::Tensor& x, const ModelConfig& config);
+
 /// @param x [N, hidden]   @return [N, hidden]
 at::Tensor apply_mlp(const Mlp& mlp, const at::Tensor& x, const ModelConfig& config);
 

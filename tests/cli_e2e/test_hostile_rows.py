@@ -7,7 +7,6 @@ import re
 import resource
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -187,20 +186,17 @@ def test_a_template_whose_name_is_none(folder, traces, name):
 
 @pytest.fixture(scope="module")
 def found(model, tmp_path_factory):
-    """(flags, the heads file of a whole run, what an interrupted one keeps)"""
+    """(flags, the heads file of a whole run, lines that one kept whose disk was full)"""
     folder = tmp_path_factory.mktemp("found")
     flags = ["find-heads", "--model", str(model), "--lengths", "128", "--num-probes", "30",
              "--threads", "1"]
     succeed(*flags, "-o", folder / "whole.json")
-    partial = folder / "cut.json.partial"
-    process = subprocess.Popen([air_binary(), *flags, "-o", str(folder / "cut.json")],
-                               env=clean_environment(), stderr=subprocess.DEVNULL)
-    num_lines = lambda: partial.read_bytes().count(b"\n") if partial.exists() else 0
-    while process.poll() is None and num_lines() < 8:
-        time.sleep(0.005)
-    process.kill()
-    process.wait()
-    return flags, (folder / "whole.json").read_bytes(), partial.read_bytes()
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+    full = subprocess.run([air_binary(), *flags, "-o", str(folder / "cut.json")],
+                          stderr=subprocess.PIPE, env=clean_environment(), preexec_fn=limit)
+    kept = (folder / "cut.json.partial").read_bytes()
+    assert full.returncode == RESOURCE and kept.count(b"\n") > 8, full.stderr
+    return flags, (folder / "whole.json").read_bytes(), kept[:kept.rindex(b"\n") + 1]
 
 
 @pytest.mark.parametrize("damage", ["a digit", "scores of other heads", "deep arrays"])

@@ -2,6 +2,7 @@
 and writes that stop short."""
 import json
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -76,4 +77,51 @@ def test_onednn_gets_no_memory_for_code(model, tmp_path, call, error):
     assert " oneDNN " in message and "the code of a product" in message
     assert (tmp_path / "o.jsonl.partial").stat().st_size > 0
     assert score("o.jsonl", "--resume").returncode == 0
+    assert (tmp_path / "o.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def calls_on_cpu_lists(trace):
+    """[(call, number, error, exit code)] for the second time that a list of processors is opened and read, and for a read that is
+    only interrupted, which comes last."""
+    numbers, found = {"openat": 0, "read": 0}, {}
+    first = trace.split(maxsplit=1)[0]
+    for call, arguments, result in re.findall(rf"^{first} +(openat|read)\((.*)\) += (.+)$", trace, re.MULTILINE):
+        numbers[call] += 1
+        if (name := re.search(r"/sys/devices/system/cpu/(possible|present)\b", arguments + result)) is not None:
+            found.setdefault((name[1], call), []).append(numbers[call])
+    if len(found.get(("present", "openat"), [])) < 2:
+        pytest.skip("no list of processors is read here")
+    return [("openat", found["possible", "openat"][-1], "EACCES", 5), ("openat", found["present", "openat"][-1], "ENOENT", 5),
+            ("read", found["possible", "read"][-1], "EIO", 5), ("read", found["present", "read"][-2], "EIO", 5),
+            ("read", found["present", "read"][-1], "EINTR", 0)]
+
+
+def test_a_list_of_processors_cannot_be_read_again(model, tmp_path):
+    """libtorch's cpuinfo reads it twice and does not look the second time: an error, and what was scored is kept."""
+    if (missing := needs("error") or needs("short")) is not None:  # with sanitizers the program does not notice
+        pytest.skip(missing)
+    traces = write_records(tmp_path / "t.jsonl", [{"id": i, "prompt": "Say it.", "response": "It is so.\n\nSo it is."} for i in range(20)])
+    program = Path(air_binary()).resolve().parent / "air-torch"
+
+    def score(name, *flags, under=(), **more):
+        command = [*under, program, "score", "--model", model, "--heads", "1-5", traces, "--threads", "1", "--max-batch-tokens", "40",
+                   "-o", tmp_path / name, *flags]
+        return subprocess.run([*map(str, command)], capture_output=True, env=clean_environment(AIR_DEVICE="cpu"), **more)
+
+    full = score("o.jsonl", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000)))
+    kept = (tmp_path / "o.jsonl.partial").read_bytes()
+    assert full.returncode == 5 and kept.count(b"\n") > 3, full.stderr
+    (tmp_path / "whole.jsonl.partial").write_bytes(kept)
+    trace = tmp_path / "trace"
+    assert score("whole.jsonl", "--resume", under=["strace", "-f", "-y", "-o", trace, "-e", "trace=openat,read"]).returncode == 0
+    for call, number, error, code in calls_on_cpu_lists(trace.read_text(errors="replace")):
+        result = score("o.jsonl", "--resume", under=["strace", "-f", "-y", "-o", trace, "-e", f"trace={call}",
+                                                     "-e", f"inject={call}:error={error}:when={number}"])
+        message = result.stderr.decode()
+        assert re.search(r"/sys/devices/system/cpu/\w+.*\(INJECTED\)", trace.read_text(errors="replace"))
+        assert result.returncode == code, (call, error, message)
+        if code == 0:
+            continue
+        assert (tmp_path / "o.jsonl.partial").read_bytes() == kept
+        assert message.count("air: error: /sys/devices/system/cpu/") == message.count("air: error: ") == 1, message
     assert (tmp_path / "o.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()

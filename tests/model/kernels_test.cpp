@@ -20,6 +20,7 @@
 #include "model/kernels/micro_kernel.h"
 #include "model/kernels/row_kernels.h"
 #include "model/kernels/weight_panels.h"
+#include "model/linear.h"
 
 namespace air {
 namespace {
@@ -122,6 +123,33 @@ TEST(KernelsTest, LinearEqualsAten) {
   expect_near(tested().linear(x, columns, bias), aten_kernels().linear(x, columns, bias));
   const at::Tensor neither = random({17, 40}).slice(1, 0, 40, 2);
   expect_near(tested().linear(x, neither, bias), aten_kernels().linear(x, neither, bias));
+}
+
+TEST(KernelsTest, AddLinearAddsTheMap) {
+  Random random;
+  const at::Tensor weight = random({17, 20}), bias = random({17}), all = random({50, 17});
+  for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {
+    const at::Tensor x = random({33, 20}).to(dtype);
+    for (const at::Tensor& some : {at::Tensor(), bias.to(dtype)}) {
+      const Linear linear{weight.to(dtype), some};
+      const at::Tensor whole = all.to(dtype, /*non_blocking=*/false, /*copy=*/true);
+      at::Tensor sums = whole.narrow(0, 7, 33);
+      add_linear(sums, linear, x);
+      expect_near(sums, all.to(dtype).narrow(0, 7, 33) + apply_linear(linear, x));
+      EXPECT_TRUE(whole.narrow(0, 0, 7).equal(all.to(dtype).narrow(0, 0, 7)));
+      EXPECT_TRUE(whole.narrow(0, 40, 10).equal(all.to(dtype).narrow(0, 40, 10)));
+    }
+  }
+}
+
+TEST(KernelsTest, AddLinearTakesWiderSums) {
+  Random random;
+  const at::Tensor x = random({9, 20}).to(at::kBFloat16);
+  const Linear linear{random({17, 20}).to(at::kBFloat16), {}};
+  at::Tensor sums = random({9, 17});
+  const at::Tensor expected = sums + apply_linear(linear, x);
+  add_linear(sums, linear, x);
+  EXPECT_TRUE(sums.equal(expected));
 }
 
 // Rows that are no multiple of a step, and sums that are made in several.

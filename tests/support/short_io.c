@@ -1,17 +1,14 @@
 // A preload that makes reads and writes return less than was asked for, or EINTR, at random: what
-// the system may do at any time. Files of /proc and /sys are left alone: libtorch's cpuinfo reads
-// them and crashes. scripts/check_faults.py uses it.
+// the system may do at any time. scripts/check_faults.py uses it.
 //
 //     LD_PRELOAD=libshort_io.so SHORT_IO_SEED=1 air …
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
-#include <linux/magic.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/types.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -31,14 +28,8 @@ static uint64_t draw(void) {
   return z ^ (z >> 31);
 }
 
-static int is_of_system(int fd) {
-  struct statfs info;
-  return fstatfs(fd, &info) == 0 && (info.f_type == PROC_SUPER_MAGIC || info.f_type == SYSFS_MAGIC);
-}
-
 /// One call in four is interrupted, one in two does less. @return 0: EINTR
-static size_t allowed(int fd, size_t size) {
-  if (is_of_system(fd)) return size;
+static size_t allowed(size_t size) {
   const uint64_t number = draw();
   if (number % 4 == 0) {
     errno = EINTR;
@@ -50,37 +41,37 @@ static size_t allowed(int fd, size_t size) {
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 ssize_t read(int fd, void* out, size_t size) {
-  const size_t most = size == 0 ? 0 : allowed(fd, size);
+  const size_t most = size == 0 ? 0 : allowed(size);
   if (size > 0 && most == 0) return -1;
   return REAL(read)(fd, out, most);
 }
 
 ssize_t write(int fd, const void* bytes, size_t size) {
-  const size_t most = size == 0 ? 0 : allowed(fd, size);
+  const size_t most = size == 0 ? 0 : allowed(size);
   if (size > 0 && most == 0) return -1;
   return REAL(write)(fd, bytes, most);
 }
 
 ssize_t pread(int fd, void* out, size_t size, off_t offset) {
-  const size_t most = size == 0 ? 0 : allowed(fd, size);
+  const size_t most = size == 0 ? 0 : allowed(size);
   if (size > 0 && most == 0) return -1;
   return REAL(pread)(fd, out, most, offset);
 }
 
 ssize_t pread64(int fd, void* out, size_t size, off64_t offset) {
-  const size_t most = size == 0 ? 0 : allowed(fd, size);
+  const size_t most = size == 0 ? 0 : allowed(size);
   if (size > 0 && most == 0) return -1;
   return REAL(pread64)(fd, out, most, offset);
 }
 
 ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
-  const size_t most = size == 0 ? 0 : allowed(fd, size);
+  const size_t most = size == 0 ? 0 : allowed(size);
   if (size > 0 && most == 0) return -1;
   return REAL(pwrite)(fd, bytes, most, offset);
 }
 
 ssize_t pwrite64(int fd, const void* bytes, size_t size, off64_t offset) {
-  const size_t most = size == 0 ? 0 : allowed(fd, size);
+  const size_t most = size == 0 ? 0 : allowed(size);
   if (size > 0 && most == 0) return -1;
   return REAL(pwrite64)(fd, bytes, most, offset);
 }

@@ -83,6 +83,12 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   return at::linear(x, weight, bias);
 }
 
+/// cuBLAS reads the sums and writes them as it multiplies: two passes over memory less than a
+/// product and an addition.
+void add_product(at::Tensor& sums, const at::Tensor& x, const at::Tensor& weight) {
+  sums.addmm_(x, weight.t());
+}
+
 /// Whole rows of logits, a bounded number at a time: accelerators, and half precision on the CPU.
 /// Results are fetched once, at the end, so that an accelerator never waits for the host in
 /// between.
@@ -114,6 +120,7 @@ const Kernels& aten_kernels() {
                                        .activation = activation,
                                        .gate = gate,
                                        .linear = linear,
+                                       .add_product = add_product,
                                        .attention = aten_attention,
                                        .attention_rows = aten_attention_rows,
                                        .token_nll = token_nll};

@@ -54,6 +54,7 @@ const Kernels& cpu_float_kernels() {
     k.rope = rope;
     k.gate = gate;
     k.linear = linear;
+    k.add_product = nullptr;
     // Without oneDNN's products, ATen's fused attention is faster.
     if (has_onednn()) k.attention = cpu_attention;
     k.attention_rows = cpu_attention_rows;

@@ -120,6 +120,7 @@ const Kernels& cpu_half_kernels() {
     k.rope = rope;
     k.gate = gate;
     k.linear = linear;
+    k.add_product = nullptr;
     k.attention = attention;
     k.attention_rows = cpu_attention_rows;
     k.token_nll = token_nll;

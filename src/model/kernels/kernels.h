@@ -25,6 +25,8 @@ struct Kernels {
   void (*activation)(at::Tensor& x, Activation activation);
   void (*gate)(at::Tensor& gate, at::Tensor& up, const GateSpec& spec);
   at::Tensor (*linear)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+  /// sums += x · weightᵀ in one pass; null where the backend has no such product.
+  void (*add_product)(at::Tensor& sums, const at::Tensor& x, const at::Tensor& weight);
   at::Tensor (*attention)(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           const PackedSequences& sequences, const AttentionSpec& spec);
   at::Tensor (*attention_rows)(const at::Tensor& q, const at::Tensor& k,
