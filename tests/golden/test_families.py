@@ -118,6 +118,20 @@ def test_logits_and_losses(family, name, window, table, tmp_path):
     assert max(differences) < TOLERANCE
 
 
+def test_a_percent_of_any_weight_is_seen(tmp_path):
+    """The model with the most kinds of parts: it is gentle, and yet each of them shows in the logits far above TOLERANCE."""
+    make_model(tmp_path / "model", "gemma4", "E2B")
+    model = ModelReference(tmp_path / "model").model
+    run = lambda: forward_logits(model, SEQUENCES[0], Plan())
+    base, generator = run(), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, weight in model.model.language_model.named_parameters():
+            kept = weight.clone()
+            weight *= 1 + 0.01 * torch.randn(weight.shape, generator=generator)
+            assert np.abs(run() - base).max() > 50 * TOLERANCE, name
+            weight.copy_(kept)
+
+
 @pytest.mark.parametrize("family", ["gemma2", "gpt_oss", "mistral", "cohere2"])
 def test_mask_mode_zero(family, window, tmp_path):
     make_model(tmp_path / "model", family, next(iter(FAMILIES[family])))
@@ -320,21 +334,31 @@ def test_a_checkpoint_of_the_bare_decoder(window, tmp_path):
     assert same_logits(window, tmp_path / "model", out)
 
 
-@pytest.mark.parametrize("family", ["mixtral", "qwen3_moe", "olmoe", "qwen3_5_moe_text"])
-def test_experts_in_one_tensor(family, window, tmp_path):
+@pytest.mark.parametrize("family,name", [("qwen3_moe", "normalised"), ("qwen3_5_moe_text", "grouped"), ("glm4_moe", "groups-bias-norms"),
+                                         ("nemotron_h", "experts"), ("nemotron_h", "latent-biases")])
+def test_experts_in_one_tensor(family, name, window, tmp_path):
     """transformers 5 can also save the experts of a layer stacked, as it holds them."""
+    folder, stacked = tmp_path / "model", tmp_path / "stacked"
+    make_model(folder, family, name)
+    make_model(stacked, family, name, save_original_format=False)
+    assert {tensor.dim() for key, tensor in load_file(stacked / "model.safetensors").items() if ".experts." in key} == {3}
+    assert not any(key.endswith(("experts.up_proj", "experts.gate_up_proj")) for key in load_file(folder / "model.safetensors"))
+    assert max(compare(window, stacked)) < TOLERANCE
+    assert same_logits(window, folder, stacked)
+
+
+def test_experts_of_mixtral_in_one_tensor(window, tmp_path):
+    """Under the names of its checkpoints."""
     folder, out = tmp_path / "model", tmp_path / "stacked"
-    make_model(folder, family, next(iter(FAMILIES[family])))
-    router = {"mixtral": "block_sparse_moe"}.get(family, "mlp")
-    gate, up, down = ("w1", "w3", "w2") if family == "mixtral" else ("gate_proj", "up_proj", "down_proj")
+    make_model(folder, "mixtral", "gqa")
     tensors = load_file(folder / "model.safetensors")
     stacked = {name: tensor for name, tensor in tensors.items() if ".experts." not in name}
     count = len({name.split(".experts.")[1].split(".")[0] for name in tensors if ".experts." in name})
     for layer in sorted({name.split(".")[2] for name in tensors if ".experts." in name}):
-        prefix = f"model.layers.{layer}.{router}.experts."
+        prefix = f"model.layers.{layer}.block_sparse_moe.experts."
         part = lambda name: torch.stack([tensors[f"{prefix}{i}.{name}.weight"] for i in range(count)])
-        stacked[prefix + "gate_up_proj"] = torch.cat([part(gate), part(up)], 1)
-        stacked[prefix + "down_proj"] = part(down)
+        stacked[prefix + "gate_up_proj"] = torch.cat([part("w1"), part("w3")], 1)
+        stacked[prefix + "down_proj"] = part("w2")
     out.mkdir()
     (out / "config.json").write_bytes((folder / "config.json").read_bytes())
     save_file(stacked, out / "model.safetensors")
