@@ -118,6 +118,16 @@ def test_logits_and_losses(family, name, window, table, tmp_path):
     assert max(differences) < TOLERANCE
 
 
+def test_a_model_that_amplifies_roundings_is_refused(window, tmp_path):
+    model = make_model(tmp_path / "model", "llama", "gqa")
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.self_attn.q_proj.weight *= 30
+    model.save_pretrained(tmp_path / "model")
+    with pytest.raises(AssertionError, match="llama: transformers in float32 is .* from float64"):
+        compare(window, tmp_path / "model", check_scale=True)
+
+
 def test_a_percent_of_any_weight_is_seen(tmp_path):
     """The model with the most kinds of parts: it is gentle, and yet each of them shows in the logits far above TOLERANCE."""
     make_model(tmp_path / "model", "gemma4", "E2B")
