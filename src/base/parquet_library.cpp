@@ -92,6 +92,9 @@ void* open_library(const fs::path& path) {
 /// once they are loaded.
 const ParquetLibrary* load(const fs::path& ours, const fs::path& arrow,
                            const std::string& version) {
+  // Arrow's jemalloc tries at its start what madvise does, and crashes where it gets no page for
+  // that. We take no memory from it (arrow::system_memory_pool).
+  ::setenv("JE_ARROW_MALLOC_CONF", "trust_madvise:true", /*overwrite=*/0);
   for (const char* name : {"libarrow.so.", "libparquet.so."})
     open_library(arrow / (name + version));
   void* entry = ::dlsym(open_library(ours), kParquetEntry);

@@ -367,3 +367,27 @@ def test_a_build_without_parquet_says_so(model, tmp_path):
 def test_what_does_not_read_parquet_does_not_load_it(model, traces):
     loaded = subprocess.run([air_binary(), "inspect", "--model", model, traces], capture_output=True, env=clean_environment(LD_DEBUG="files"))
     assert loaded.returncode == 0 and b"libtorch" in loaded.stderr and b"libarrow" not in loaded.stderr
+
+
+def test_no_memory_as_arrow_is_loaded(model, tmp_path):
+    """Its jemalloc has a page mapped and used to crash where there was none: each mapping from then on is refused once."""
+    if shutil.which("strace") is None or subprocess.run(["strace", "-f", "true"], capture_output=True).returncode != 0:
+        pytest.skip("no strace, or no leave to trace")
+    scored, trace = tmp_path / "scored.parquet", tmp_path / "trace"
+    succeed("score", "--model", model, *SCORE, write(tmp_path / "x.parquet", [chat(0)]), "-o", scored)
+
+    def show(*injected):
+        result = subprocess.run(["strace", "-f", "-o", trace, "-e", "trace=mmap,openat", *injected, air_binary(), "show", scored],
+                                capture_output=True, env=clean_environment())
+        return result, trace.read_text().splitlines()
+
+    whole, lines = show()
+    mappings = [" mmap(" in line for line in lines]
+    arrow = next(i for i, line in enumerate(lines) if "/libarrow.so." in line and "ENOENT" not in line)
+    assert whole.returncode == 0 and sum(mappings[arrow:]) > 10
+    for number in range(sum(mappings[:arrow]) + 1, sum(mappings) + 1):
+        result, lines = show("-e", f"inject=mmap:error=ENOMEM:when={number}")
+        message = result.stderr.decode()
+        assert result.returncode in (0, RESOURCE), (number, message)
+        assert message.count("air: error: ") == (result.returncode != 0) and "please report" not in message, message
+        assert result.returncode != 0 or result.stdout == whole.stdout
