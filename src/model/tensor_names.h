@@ -126,8 +126,8 @@ struct TensorNames {
   const char* expert_gate_proj = "gate_proj";
   const char* expert_up_proj = "up_proj";
   const char* expert_down_proj = "down_proj";
-  /// All experts in one tensor each, in full after `experts`: [E, 2 · intermediate, hidden], gates
-  /// before ups, and [E, hidden, intermediate].
+  /// All experts in one tensor each, in full after `experts`: gates before ups, or ups alone where
+  /// there are no gates, [E, 2 · intermediate or 1 ·, hidden]; and [E, hidden, intermediate].
   const char* stacked_gate_up = "gate_up_proj";
   const char* stacked_down = "down_proj";
   /// All experts in one tensor, [E, in, 2 · intermediate] with gate and up interleaved (gpt_oss),

@@ -93,17 +93,21 @@ Mlp WeightReader::expert(const std::string& name, int64_t index) {
 
 // transformers 5 can save all experts of a layer in one tensor; Granite 4 always does.
 void WeightReader::read_stacked_experts(const std::string& name, DecoderLayer& layer) {
-  const int64_t hidden = config_.hidden_size, inner = config_.experts.intermediate_size,
-                count = config_.experts.num_experts;
+  const ExpertConfig& experts = config_.experts;
+  const int64_t inner = experts.intermediate_size, count = experts.num_experts,
+                outer = experts.latent_size > 0 ? experts.latent_size : config_.hidden_size,
+                gate = config_.mlp_gate ? inner : 0;  // rows of it, before the ups
   const std::string gate_up_name = name + "." + config_.names.stacked_gate_up,
                     down_name = name + "." + config_.names.stacked_down;
-  const at::Tensor gate_up = checkpoint_.view(gate_up_name, {count, 2 * inner, hidden});
-  const at::Tensor down = checkpoint_.view(down_name, {count, hidden, inner});
-  for (int64_t i = 0; i < count; ++i)
-    layer.experts.experts.push_back(
-        {{materialize_weight(gate_up[i].narrow(0, 0, inner), gate_up_name), {}},
-         {materialize_weight(gate_up[i].narrow(0, inner, inner), gate_up_name), {}},
-         {materialize_weight(down[i], down_name), {}}});
+  const at::Tensor gate_up = checkpoint_.view(gate_up_name, {count, gate + inner, outer});
+  const at::Tensor down = checkpoint_.view(down_name, {count, outer, inner});
+  for (int64_t i = 0; i < count; ++i) {
+    Mlp& mlp = layer.experts.experts.emplace_back();
+    if (config_.mlp_gate)
+      mlp.gate_proj.weight = materialize_weight(gate_up[i].narrow(0, 0, gate), gate_up_name);
+    mlp.up_proj.weight = materialize_weight(gate_up[i].narrow(0, gate, inner), gate_up_name);
+    mlp.down_proj.weight = materialize_weight(down[i], down_name);
+  }
 }
 
 // gpt_oss: input before output, [E, hidden, 2 · inner], gate and up taking turns.

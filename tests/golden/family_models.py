@@ -14,9 +14,10 @@ _MHA = {"num_key_value_heads": 4}
 _MQA = {"num_key_value_heads": 1}
 _EXPERTS = {"num_experts_per_tok": 2}
 
-# Two layers of four with attention, values in groups of two.
-_DELTA = {"num_hidden_layers": 4, "head_dim": 16, "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 8,
-          "linear_value_head_dim": 12, "layer_types": ["linear_attention", "full_attention", "linear_attention", "full_attention"]}
+# Two layers of four with attention, values in groups of two. What a head reads is normalised: the smaller the heads and the faster
+# the decay, the oftener it is nearly nothing, whose rounding the norm makes large.
+_DELTA = {"num_hidden_layers": 4, "head_dim": 16, "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 16,
+          "linear_value_head_dim": 24, "layer_types": ["linear_attention", "full_attention", "linear_attention", "full_attention"]}
 _SHARED = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "shared_expert_intermediate_size": 20}
 _LFM2_EXPERTS = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "num_dense_layers": 1,
                  "num_hidden_layers": 4, "layer_types": ["conv", "full_attention"] * 2}
@@ -35,13 +36,14 @@ _GRANITE = {"layer_types": ["linear_attention", "full_attention", "linear_attent
 _QWEN35_VISION = {"hidden_size": 16, "depth": 1, "num_heads": 2, "intermediate_size": 16, "out_hidden_size": 48,
                 "num_position_embeddings": 16}
 # Heads of two sizes; where there is no window, values are keys and heads fewer (31B, 12B); embeddings of each layer, keys and
-# values of earlier layers, MLPs of two widths (E2B, E4B); experts beside the MLP (26B-A4B).
+# values of earlier layers, MLPs of two widths (E2B, E4B); experts beside the MLP (26B-A4B). The part of a layer's embedding is
+# gated and then normalised: of 8 numbers all can be near zero, and the norm would make their rounding large.
 _GEMMA4 = {"head_dim": 16, "global_head_dim": 32, "sliding_window": 8, "num_hidden_layers": 4,
            "layer_types": ["sliding_attention", "full_attention"] * 2}
 _GEMMA4_DENSE = _GEMMA4 | {"num_global_key_value_heads": 1, "attention_k_eq_v": True, "final_logit_softcapping": 5.0}
 _GEMMA4_SMALL = _GEMMA4 | {"num_hidden_layers": 6, "num_kv_shared_layers": 3, "use_double_wide_mlp": True,
                            "layer_types": ["sliding_attention"] * 2 + ["full_attention", "sliding_attention"] + ["full_attention"] * 2,
-                           "hidden_size_per_layer_input": 8, "vocab_size_per_layer_input": VOCAB_SIZE}
+                           "hidden_size_per_layer_input": 24, "vocab_size_per_layer_input": VOCAB_SIZE}
 _GEMMA4_EXPERTS = _GEMMA4_DENSE | {"hidden_size_per_layer_input": 0, "enable_moe_block": True, "num_experts": 5, "top_k_experts": 2,
                                    "moe_intermediate_size": 24}
 _GEMMA4_VISION = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
@@ -109,7 +111,7 @@ FAMILIES = {
         "gqa": {},
         "mha-tied": _MHA | {"tie_word_embeddings": True},
         "windows": {"use_sliding_window": True, "sliding_window": 9, "max_window_layers": 1},
-        "yarn": {"rope_parameters": _YARN},
+        "yarn": _MQA | {"rope_parameters": _YARN},
     },
     "qwen3": {
         "gqa": {"head_dim": 16},
@@ -138,7 +140,7 @@ FAMILIES = {
     },
     "qwen3_next": {
         "grouped": _DELTA | _SHARED,
-        "mixed-layers-tied": _DELTA | _SHARED | {"linear_num_value_heads": 6, "mlp_only_layers": [1], "norm_topk_prob": False,
+        "mixed-layers-tied": _DELTA | _SHARED | {"linear_num_value_heads": 6, "mlp_only_layers": [0], "norm_topk_prob": False,
                                                  "tie_word_embeddings": True},
     },
     "qwen2_moe": {
@@ -338,7 +340,7 @@ FAMILIES = {
     },
     "internlm3": {
         "gqa": {"head_dim": 16},
-        "mha-tied-biases": _MHA | {"head_dim": 12, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True},
+        "mha-tied-biases": _MHA | {"head_dim": 20, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True},
     },
     "ministral3": {
         "scaled-queries": {"head_dim": 16, "rope_parameters": _SCALED_QUERIES},
@@ -410,7 +412,7 @@ def _randomise(model, family, seed):
             if name.endswith("sinks"):
                 weight.normal_(1.0, 1.0, generator=generator)
             elif name.endswith("A_log"):
-                weight.normal_(-1.5, 1.0, generator=generator)      # from fast to slow decay
+                weight.normal_(-2.5, 1.0, generator=generator)      # from fast to slow decay
             elif name.endswith(("router.scale", "per_expert_scale")):
                 weight.uniform_(0.5, 1.5, generator=generator)
             elif "conv" in name:
@@ -427,6 +429,16 @@ def _randomise(model, family, seed):
                 buffer.normal_(0.0, 0.3, generator=generator)
             elif name.endswith("layer_scalar"):
                 buffer.uniform_(0.5, 1.5, generator=generator)
+        _scale_queries(model)
+
+
+def _scale_queries(model):
+    """Where attention takes the scores as they are (Gemma 4, Granite), queries are as much smaller as it scales elsewhere: what
+    training does there. Without it attention is so sharp that it amplifies roundings."""
+    for attention in model.modules():
+        if getattr(attention, "scaling", None) == 1.0:
+            for weight in (attention.q_norm if hasattr(attention, "q_norm") else attention.q_proj).parameters():
+                weight /= math.sqrt(attention.head_dim)
 
 
 def make_model(folder, family, name, seed=0, dtype=torch.float32, config=None, **save):

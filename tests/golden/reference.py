@@ -3,7 +3,6 @@
 Written for plainness: one sequence at a time, explicit softmax, an attention function of its own registered with
 transformers. It shares nothing with air but docs/method.md. Golden values come from here, never from air.
 """
-import copy
 import json
 import math
 from contextlib import contextmanager, nullcontext
@@ -144,19 +143,40 @@ def forward_logits(model, ids, plan, attention=None, dtype=torch.float32):
     return logits
 
 
+_FLOAT32, _FLOAT = torch.float32, torch.Tensor.float
+
+
 @contextmanager
-def _double_for_float():
-    """What a model's code casts to float32 is cast to float64."""
-    single, cast = torch.float32, torch.Tensor.float
-    torch.float32, torch.Tensor.float = torch.float64, lambda self: self.double()
+def _casts(dtype, cast):
+    """What a model's code casts to float32 is cast to dtype."""
+    before = torch.float32, torch.Tensor.float
+    torch.float32, torch.Tensor.float = dtype, cast
     try:
         yield
     finally:
-        torch.float32, torch.Tensor.float = single, cast
+        torch.float32, torch.Tensor.float = before
+
+
+def _double_for_float():
+    return _casts(torch.float64, torch.Tensor.double)
+
+
+def _keep_float32_angles(rotary):
+    """Makes a rotary embedding compute its angles in float32, in a model that is float64."""
+    in_float32 = rotary.float().forward
+
+    def forward(x, *args, **kwargs):
+        with _casts(_FLOAT32, _FLOAT):
+            found = in_float32(x.float(), *args, **kwargs)
+        widened = [part.to(torch.complex128 if part.is_complex() else torch.float64)
+                   for part in (found if isinstance(found, tuple) else (found,))]
+        return tuple(widened) if isinstance(found, tuple) else widened[0]
+
+    rotary.forward = forward
 
 
 def exact_logits(model, ids, plan):
-    """All logits [T, V] of a model in float64, its casts to float32 among it."""
+    """All logits [T, V] of the model of a ModelReference that is exact, in float64."""
     with _double_for_float():
         logits = forward_logits(model, ids, plan, dtype=torch.float64)
     assert logits.dtype == np.float64
@@ -173,21 +193,17 @@ class ModelReference:
         self.model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="air_reference").eval()
         self.exact = exact
         if exact:
-            self._use_float32_angles(self.model.model.rotary_emb)
             self.model.double()
+            self.model.set_experts_implementation("eager")   # torch's grouped product takes no float64
+            for module in self.model.modules():
+                if type(module).__name__.endswith("RotaryEmbedding"):
+                    _keep_float32_angles(module)
         config = self.model.config.get_text_config()
         self.num_layers = config.num_hidden_layers
         types = getattr(config, "layer_types", None) or ["full_attention"] * self.num_layers
         self.attention_layers = [i for i, kind in enumerate(types)
                                  if kind == "hybrid" or kind.endswith("attention") and kind != "linear_attention"]
         self.num_heads = config.num_attention_heads
-
-    @staticmethod
-    def _use_float32_angles(rotary):
-        single = copy.deepcopy(rotary)
-        positions = torch.arange(single.max_seq_len_cached).unsqueeze(0)
-        cos, sin = (part.double() for part in single(torch.zeros(1), positions))
-        rotary.forward = lambda x, position_ids: (cos[:, position_ids[0]], sin[:, position_ids[0]])
 
     def _log_probs(self, ids, first_row, plan):
         """[T - 1 - first_row, V]: what the rows from first_row on say of the token after them."""

@@ -10,11 +10,9 @@ import torch
 from air_runner import GSM8K, REPOSITORY, records, sees_gpu, succeed
 from family_models import FAMILIES, cases, make_model
 from logits import Window
-from reference import Plan, forward_logits
-from test_families import (BFLOAT16_EXPERTS_TOLERANCE, BFLOAT16_TOLERANCE, SEQUENCES, TOLERANCE, compare, losses_of, nll_of)
+from test_families import FURTHER, TOLERANCE, compare, errors_in_bfloat16
 
 LOSSES = ("base_nll", "ref_nll", "entropy")
-EXPERTS = ("moe", "mixtral", "gpt_oss", "qwen3_next")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,11 +37,8 @@ def test_logits_and_losses(family, name, window, tmp_path):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_bfloat16(family, window, tmp_path):
     model = make_model(tmp_path / "model", family, next(iter(FAMILIES[family])), dtype=torch.bfloat16)
-    found = window.run(tmp_path / "model", SEQUENCES, [[]], dtype="bfloat16", device="cuda")
-    model.to(torch.bfloat16)
-    expected = np.concatenate([forward_logits(model, ids, Plan(), "eager") for ids in SEQUENCES])
-    difference = np.abs(losses_of(found["nll"][0], SEQUENCES) - nll_of(expected, SEQUENCES)).mean()
-    assert difference < (BFLOAT16_EXPERTS_TOLERANCE if any(word in family for word in EXPERTS) else BFLOAT16_TOLERANCE)
+    own_error, error = errors_in_bfloat16(window, tmp_path / "model", model, device="cuda")
+    assert own_error < FURTHER * error
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,7 @@ def make_tiny_llama(folder, dtype, max_shard_size="1GB", add_bos=False, seed=0, 
             if name.endswith("norm.weight"):
                 weight.uniform_(0.5, 1.5, generator=generator)
             else:
-                weight.normal_(0.0, 0.3, generator=generator)
+                weight.normal_(0.0, 0.2, generator=generator)
     model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=max_shard_size)
     make_tokenizer(folder, add_bos)
     return folder

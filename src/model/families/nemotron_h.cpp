@@ -166,6 +166,7 @@ constexpr TensorNames kNemotronNames = {.prefixes = {"backbone.", "model.", ""},
                                         .shared_expert = "mixer.shared_experts",
                                         .shared_gate = nullptr,
                                         .experts = "mixer.experts",
+                                        .stacked_gate_up = "up_proj",
                                         .latent_in = "mixer.fc1_latent_proj",
                                         .latent_out = "mixer.fc2_latent_proj"};
 
