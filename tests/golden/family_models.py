@@ -405,6 +405,7 @@ def make_config(family, name, **more):
 def _randomise(model, family, seed):
     """Weights are drawn wide, so that attention is far from uniform and losses far from log V."""
     generator = torch.Generator().manual_seed(seed)
+    hidden = model.config.get_text_config().hidden_size
     # these keep a norm's weight - 1
     minus_one = family.startswith(("gemma", "qwen3_5", "qwen3_next")) and not family.startswith("gemma4")
     with torch.no_grad():
@@ -423,7 +424,7 @@ def _randomise(model, family, seed):
             elif weight.dim() == 1 or name.endswith("bias"):
                 weight.normal_(0.0, 0.2, generator=generator)
             else:
-                weight.normal_(0.0, 1.6 / math.sqrt(48), generator=generator)
+                weight.normal_(0.0, 1.6 / math.sqrt(hidden), generator=generator)
         for name, buffer in model.named_buffers():
             if name.endswith(("expert_bias", "e_score_correction_bias")):
                 buffer.normal_(0.0, 0.3, generator=generator)
