@@ -69,9 +69,7 @@ def summary(spans, seconds):
 
 def profile(context):
     if not context.on_gpu:
-        spans = [(0.0, 1.0, "a"), (1.25, 2.0, "b"), (1.5, 3.0, "a")]
-        figures, table = summary(spans, 3.0)
-        context.expect(figures["s idle"] == 0.25 and table[1].startswith("83.33\t2500.00\t2\ta"), f"sums of made-up spans: {figures} {table}")
+        context.record("profile", "only on a GPU")
         return
     watched = build_watcher(context)
     for name in ("7B", "0.5B"):

@@ -1,4 +1,4 @@
-"""The kernels' times of scripts/gpu_check.py, from ncu's table of launches."""
+"""The kernels' times of scripts/gpu_check.py, from the spans that kernel_times.cpp writes."""
 import sys
 from pathlib import Path
 
@@ -8,19 +8,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 pytest.importorskip("torch")
 profile = pytest.importorskip("gpu_checks.profile")
 
-TABLE = '''==PROF== Connected to process 7 (/kit/bin/air)
-"ID","Process ID","Process Name","Kernel Name","Metric Name","Metric Unit","Metric Value"
-"0","7","air","void gemm<bf16, 128>(int)","gpu__time_duration.sum","ns","3,000,000"
-"1","7","air","rope","gpu__time_duration.sum","ns","500000"
-"2","7","air","void gemm<bf16, 128>(int)","gpu__time_duration.sum","ns","1,500,000"
-'''
+SPANS = "500000000\t900000000\t[copy to the GPU]\n1000000000\t2000000000\tvoid gemm<bf16, 128>(int)\n" \
+        "2250000000\t3000000000\trope\n2500000000\t4000000000\tvoid gemm<bf16, 128>(int)\n"
 
 
-def test_launches_of_a_kernel_are_summed_and_the_longest_is_first():
-    assert profile.sum_by_kernel(TABLE).splitlines() == [
-        "share %,ms,launches,kernel", '90.0,4.50,2,"void gemm<bf16, 128>(int)"', '10.0,0.50,1,"rope"']
+def spans(tmp_path):
+    (tmp_path / "spans.tsv").write_text(SPANS)
+    return profile.read_spans(tmp_path / "spans.tsv")
 
 
-def test_what_ncu_said_instead_of_a_table_is_told():
-    with pytest.raises(RuntimeError, match="ERR_NVGPUCTRPERM"):
-        profile.sum_by_kernel("==ERROR== ERR_NVGPUCTRPERM: no permission to read counters\n")
+def test_launches_of_a_kernel_are_summed_and_the_longest_is_first(tmp_path):
+    _, table = profile.summary(spans(tmp_path), seconds=3.0)
+    assert table == ["share %\tms\tlaunches\tname", "83.33\t2500.00\t2\tvoid gemm<bf16, 128>(int)", "25.00\t750.00\t1\trope"]
+
+
+def test_what_is_idle_lies_between_spans_that_may_overlap(tmp_path):
+    figures, _ = profile.summary(spans(tmp_path), seconds=3.5)
+    assert figures["s idle"] == pytest.approx(0.35) and figures["gaps"] == 2
+    assert figures["longest gaps"] == ["250.00 ms, void gemm<bf16, 128>(int) -> rope", "100.00 ms, [copy to the GPU] -> void gemm<bf16, 128>(int)"]
