@@ -1,7 +1,7 @@
 // When each kernel and each copy of a program began and ended on the GPU, by CUPTI, which every
 // CUDA build of torch brings. Both LD_PRELOAD and CUDA_INJECTION64_PATH name this library: the
 // driver starts it, and the program's end, by _exit too, writes the file that KERNEL_TIMES names:
-// lines of begin, end (nanoseconds) and name, parted by tabs, in the order of their begins.
+// lines of begin, end (nanoseconds) and name, separated by tabs, in the order of their begins.
 #include <cupti.h>
 #include <cxxabi.h>
 #include <sys/syscall.h>

@@ -1,5 +1,4 @@
-// Which library a call came from: for calls of the C library that air-torch has versions of its own
-// of.
+// Which library a call came from: for the calls of the C library that air-torch defines itself.
 #pragma once
 
 #include <initializer_list>

@@ -1,5 +1,5 @@
-// The lists of processors in /sys that libtorch's cpuinfo reads twice, the second time without a
-// look at whether it could: it then counts no processor and reads past the end of an empty array.
+// The lists of processors in /sys that libtorch's cpuinfo reads twice, the second time without
+// checking that it could: it then counts no processor and reads past the end of an empty array.
 #pragma once
 
 #include <exception>

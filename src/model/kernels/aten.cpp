@@ -83,8 +83,8 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   return at::linear(x, weight, bias);
 }
 
-/// cuBLAS reads the sums and writes them as it multiplies: two passes over memory less than a
-/// product and an addition.
+/// cuBLAS reads the sums and writes them as it multiplies: two passes over memory fewer
+/// than a product and an addition.
 void add_product(at::Tensor& sums, const at::Tensor& x, const at::Tensor& weight) {
   sums.addmm_(x, weight.t());
 }
