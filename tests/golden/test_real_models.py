@@ -1,6 +1,5 @@
-"""Real models: losses of 20 records, retrieval scores of both kinds of probes, time and memory of a load. A model that is not there is skipped by name.
-
-The losses of SmolLM2 are held by test_smollm2.py, on 50 records through `air score`. AIR_GEMMA3 names the folder of google/gemma-3-270m; the demo model comes from scripts/make_demo_model.py.
+"""Published models: losses of 20 records, retrieval scores of both kinds of probes, time and memory of a load. A model that is not there
+is skipped by name: scripts/make_published_model.py makes it. The losses of the demo model are held by test_smollm2.py, on 50 records.
 """
 import json
 import os
@@ -11,23 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from air_runner import GSM8K, demo_model_folder
+from air_runner import GSM8K, published_model, records, succeed, write_records
 from found_heads import check_against_reference, find_heads
 from logits import Window
-from reference import ModelReference, Plan, forward_logits
+from reference import ModelReference, Plan, TextReference, forward_logits
 from tokenizers import Tokenizer
 
 TRACES = [json.loads(line) for line in GSM8K.read_text(encoding="utf-8").splitlines()[:20]]
 # Seconds of a load in float32 once the file is cached, on an idle machine; a busy one is given four times as much.
-LOAD_SECONDS = {"smollm2": 1.0, "gemma3": 2.0}
+LOAD_SECONDS = {"smollm2": 1.0, "gemma-3-270m": 2.0, "qwen2.5-coder-0.5b-instruct": 4.0}
 
 
-@pytest.fixture(scope="module", params=["smollm2", "gemma3"])
+@pytest.fixture(scope="module", params=LOAD_SECONDS)
 def model(request):
-    folder = demo_model_folder() if request.param == "smollm2" else Path(os.environ.get("AIR_GEMMA3", "no AIR_GEMMA3"))
-    if not folder.is_dir():
-        pytest.skip(f"{request.param}: no folder {folder}")
-    return request.param, folder
+    if request.param == "smollm2":
+        return request.param, request.getfixturevalue("demo_model")
+    return request.param, published_model(request.param)
 
 
 def encoded(folder):
@@ -58,6 +56,38 @@ def test_losses_of_20_records(model, reference):
 @pytest.fixture(scope="module")
 def reference(model):
     return ModelReference(model[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gemma-3-270m", "qwen2.5-coder-0.5b-instruct", "qwen2.5-coder-1.5b-instruct"])
+def test_air_score(name, tmp_path):
+    """As users go: text through the chat template; each loss and entropy, base and masked; bfloat16 nearer to float32 than transformers."""
+    folder = published_model(name)
+    model, text = ModelReference(folder), TextReference(folder)
+    heads = masked_heads(model)
+    traces = write_records(tmp_path / "traces.jsonl", TRACES)
+    score = lambda *more: [record["air"]["tokens"] for record in records(succeed(
+        "score", "--model", folder, "--heads", ",".join(f"{layer}-{head}" for layer, head in heads), "--order", "input",
+        "--token-losses", *more, traces))]
+    encoded = [text.encode(trace["prompt"], trace["response"]) for trace in TRACES]
+    exact, worst = [], 0
+    for found, trace in zip(score(), encoded, strict=True):
+        assert found["ids"] == trace.ids[trace.response_begin:]
+        base, entropy = model.token_losses(trace.ids, trace.response_begin)
+        masked, _ = model.token_losses(trace.ids, trace.response_begin, heads)
+        exact.append(base)
+        worst = max([worst, *(np.abs(np.array(found[key]) - expected).max() for key, expected in
+                              (("base_nll", base), ("ref_nll", masked), ("entropy", entropy)))])
+    assert np.abs(masked - base).max() > 0.01
+    model.model.to(torch.bfloat16)
+    errors = np.zeros(2)
+    for found, trace, losses in zip(score("--dtype", "bfloat16"), encoded, exact, strict=True):
+        rounded, _ = model.token_losses(trace.ids, trace.response_begin)
+        errors += np.abs(np.array(found["base_nll"]) - losses).sum(), np.abs(rounded - losses).sum()
+    own, other = errors / sum(map(len, exact))
+    print(f"{name}: float32 within {worst:.1e} of transformers; bfloat16 {own:.4f} nats off, transformers {other:.4f}")
+    assert worst < 1e-4
+    assert own < other
 
 
 @pytest.mark.parametrize("kind", ["needle", "kv"])

@@ -10,6 +10,7 @@ void pass_harmless_keys(ConfigReader& reader, bool has_per_layer_config) {
   reader.harmless({"model_type",
                    "architectures",
                    "_name_or_path",
+                   "_model_name_or_path",
                    "name_or_path",
                    "_commit_hash",
                    "transformers_version",
