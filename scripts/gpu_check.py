@@ -58,7 +58,7 @@ STEPS = {
     "long_traces": (90, laws.long_traces, True),
     "published": (120, published.published, False),
     "ratios": (200, speed.ratios, False),
-    "memcheck": (90, planted.memcheck, False),
+    "memcheck": (150, planted.memcheck, False),
     "without_kernels": (60, speed.without_kernels, False),
     "profile": (90, profile.profile, False),
 }

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
+from gpu_checks.context import cuda_tool
 from gpu_checks.timing import milliseconds
 
 
@@ -20,7 +21,7 @@ def environment(context):
     context.note(python=sys.version.split()[0], cores=os.cpu_count(), ram_gib=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30,
                  work=str(context.work), work_free_gib=shutil.disk_usage(context.work).free >> 30,
                  versions={name: package_version(name) for name in ("torch", "transformers", "tokenizers", "safetensors")},
-                 tools={name: shutil.which(name) for name in ("c++", "compute-sanitizer")})
+                 tools={"c++": shutil.which("c++"), "compute-sanitizer": cuda_tool("compute-sanitizer")})
     if context.on_gpu:
         gpu = torch.cuda.get_device_properties(0)
         context.note(gpu=gpu.name, capability=f"{gpu.major}.{gpu.minor}", multiprocessors=gpu.multi_processor_count,

@@ -59,7 +59,8 @@ class Window:
 
 
 def jobs_of(context, golden, dtype):
-    """(key, job, rows of its answer that are compared, the same tokens of the golden losses, the golden job)."""
+    """(key, job, rows of its answer that are compared, the same tokens of the golden losses, the golden job). Where a prompt is shared,
+    only those rows are asked for: the last layer leaves out the others, as it does in `air score`."""
     plain, prompt = golden["sequences"], golden["prompt"]
     long, other, short = plain
     lengths = [len(ids) for ids in plain]
@@ -79,8 +80,8 @@ def jobs_of(context, golden, dtype):
         name = job["model"] + (" zero" if job["mode"] == "zero" else "")
         yield (name, "plain"), base | {"sequences": plain}, rows, list(range(len(rows))), job
         if job["prefixes"]:
-            yield ((name, "prompt shared"), base | {"sequences": [long[:prompt], long[prompt:], other[prompt:], short], "prefix": [-1, 0, 0, -1]},
-                   shared_rows, shared_golden, job)
+            yield ((name, "prompt shared"), base | {"sequences": [long[:prompt], long[prompt:], other[prompt:], short], "prefix": [-1, 0, 0, -1], "output_rows": shared_rows},
+                   list(range(len(shared_rows))), shared_golden, job)
 
 
 class Comparison(threading.Thread):

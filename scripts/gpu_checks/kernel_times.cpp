@@ -18,7 +18,8 @@
 
 namespace {
 
-#if CUDA_VERSION >= 13000
+// As CUPTI itself writes them, whatever version cuda.h has.
+#if CUPTI_API_VERSION >= 130000
 using KernelRecord = CUpti_ActivityKernel10;
 #else
 using KernelRecord = CUpti_ActivityKernel9;
@@ -81,6 +82,14 @@ void CUPTIAPI take_buffer(CUcontext, uint32_t, uint8_t* buffer, size_t, size_t v
   std::free(buffer);
 }
 
+/// Says on stderr what CUPTI refuses.
+bool succeeds(const char* what, CUptiResult result) {
+  const char* text = nullptr;
+  if (result != CUPTI_SUCCESS && cuptiGetResultString(result, &text) == CUPTI_SUCCESS)
+    std::fprintf(stderr, "kernel_times: %s: %s\n", what, text);
+  return result == CUPTI_SUCCESS;
+}
+
 void write_spans() {
   if (!is_watched) return;
   is_watched = false;
@@ -102,10 +111,10 @@ void write_spans() {
 
 extern "C" int InitializeInjection() {
   records();
-  if (cuptiActivityRegisterCallbacks(give_buffer, take_buffer) != CUPTI_SUCCESS) return 0;
+  if (!succeeds("callbacks", cuptiActivityRegisterCallbacks(give_buffer, take_buffer))) return 0;
   for (const CUpti_ActivityKind kind :
        {CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, CUPTI_ACTIVITY_KIND_MEMCPY})
-    if (cuptiActivityEnable(kind) != CUPTI_SUCCESS) return 0;
+    if (!succeeds("records", cuptiActivityEnable(kind))) return 0;
   is_watched = true;
   return std::atexit(write_spans) == 0;
 }

@@ -194,13 +194,14 @@ def float32_attention(s):
 
 
 def wide_heads(s):
-    """Heads of 512, as Gemma 4 has them where there is no window: FlashAttention does not take them."""
+    """Heads of 512, as Gemma 4 has them where there is no window, and of 256 in float32: FlashAttention does not take them."""
     head = 512 if s.gpu else 32
-    for kind, limit in ((torch.bfloat16, 0.02), (torch.float32, 1e-4)):
-        (q, k, v), exact, (cu_q, cu_k) = prefix_inputs(s, kind, head)
-        o = efficient(s, q, *(x.repeat_interleave(2, 1) for x in (k, v)), cu_q, cu_k, 300, 800, head**-0.5)
-        error = (o - exact_attention(*exact, 10**6)[0]).abs().max().item()
-        s.context.expect(error < limit, f"efficient attention, heads of {head} in {kind} after a prefix: {error:.1e}")
+    for kind, limit, numbers, window in ((torch.bfloat16, 0.02, head, None), (torch.float32, 1e-4, head, None),
+                                         (torch.float32, 1e-4, head // 2, 100)):
+        (q, k, v), exact, (cu_q, cu_k) = prefix_inputs(s, kind, numbers)
+        o = efficient(s, q, *(x.repeat_interleave(2, 1) for x in (k, v)), cu_q, cu_k, 300, 800, numbers**-0.5, window)
+        error = (o - exact_attention(*exact, window or 10**6)[0]).abs().max().item()
+        s.context.expect(error < limit, f"efficient attention, heads of {numbers} in {kind} after a prefix, window {window}: {error:.1e}")
     n, heads = s.tokens, 8
     cu = torch.tensor([0, n], dtype=torch.int32, device=s.context.device)
     for kind in (torch.bfloat16, torch.float32):

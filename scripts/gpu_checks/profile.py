@@ -79,9 +79,12 @@ def profile(context):
 def profile_model(context, name, watched):
     traces = write_traces(context.work / "profile.jsonl", context.kit / "tokenizer", lengths_of(context))
     raw = context.work / f"spans.{name}.tsv"
+    raw.unlink(missing_ok=True)
     _, manifest, _ = context.score(model_folder(context, name), random_heads(shapes(context)[name], 0), traces,
                                    context.work / "profile.out.jsonl", "--no-prompt-sharing",
                                    env={key: str(value) for key, value in watched.items()} | {"KERNEL_TIMES": str(raw)})
+    if not raw.exists():
+        raise RuntimeError("CUPTI wrote no times; what it said is in commands.log")
     figures, table = summary(read_spans(raw), manifest["seconds"])
     context.record(name, figures | {"tokens/s": manifest["tokens_per_second"], "kernels": [line[:160] for line in table[:SHOWN]]})
     (context.out / f"kernels.{name}.tsv").write_text("\n".join(table) + "\n")

@@ -1,6 +1,7 @@
 """A published model, --model: losses of real traces against transformers in float64 on the same GPU, base and masked; its retrieval
 heads against those that the CPU finds."""
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -81,6 +82,7 @@ def our_losses(context, heads, dtype):
 def their_losses(context, heads):
     """Of the model and of the reference that air exports: ([base, masked] in float64, {dtype: [base, masked]})."""
     reference = context.work / "published.reference"
+    shutil.rmtree(reference, ignore_errors=True)    # of an earlier run: air overwrites no folder
     context.air("export-reference", "--model", context.model, "--heads", ",".join(heads), "-o", reference, "--quiet")
     found = {}
     for dtype in ("float64", "float32", *HALVES):

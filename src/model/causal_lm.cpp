@@ -169,6 +169,7 @@ CausalLM CausalLM::load(const ModelSource& source, ModelConfig config, at::Devic
   model.config_ = std::move(config);
   try {
     model.read_weights(source, device, dtype);
+    kernels.get();
   } catch (const std::exception& e) {
     if (!is_out_of_memory(e)) throw;
     throw Error(ErrorKind::kResource, source.folder.string(),
@@ -176,7 +177,7 @@ CausalLM CausalLM::load(const ModelSource& source, ModelConfig config, at::Devic
                 dtype == at::kFloat ? "--dtype bfloat16 takes half of float32's"
                                     : "--device names another one");
   }
-  kernels.get();
+  if (device.is_cuda()) return_freed_memory();  // a layer's experts from before they were stacked
   return model;
 }
 

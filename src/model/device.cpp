@@ -177,7 +177,16 @@ c10::ScalarType parse_dtype(const std::string& text, c10::Device device) {
     throw Error(ErrorKind::kUsage, "--dtype " + text, "unknown dtype",
                 "auto, float32, bfloat16 or float16");
   if (device.is_cpu()) warn_of_missing_products(*dtype);
+  if (device.is_cuda()) require_gpu_dtype(*dtype, cuda_compute_capability(device));
   return *dtype;
+}
+
+void require_gpu_dtype(c10::ScalarType dtype, int compute_capability) {
+  if (dtype != c10::kBFloat16 || auto_gpu_dtype(compute_capability) == c10::kBFloat16) return;
+  throw Error(ErrorKind::kUsage, "--dtype bfloat16",
+              "this GPU (compute capability " + std::to_string(compute_capability / 10) + "." +
+                  std::to_string(compute_capability % 10) + ") does not compute in bfloat16",
+              "--dtype float16, which can overflow, or float32, which can't");
 }
 
 c10::ScalarType auto_gpu_dtype(int compute_capability) {

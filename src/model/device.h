@@ -34,11 +34,15 @@ std::vector<std::string> visible_devices();
 
 /// `--dtype auto|float32|bfloat16|float16`, or fp32, bf16, fp16; auto: float32 on the CPU, on a GPU
 /// auto_gpu_dtype, with a warning where that is float16. Warns where a CPU has no products of the
-/// dtype.
+/// dtype. @throws Error(kUsage) for an unknown dtype, and as require_gpu_dtype
 c10::ScalarType parse_dtype(const std::string& text, c10::Device device);
 
 /// bfloat16; float16 on GPUs without bfloat16. @param compute_capability 0: not known.
 c10::ScalarType auto_gpu_dtype(int compute_capability);
+
+/// @throws Error(kUsage) for bfloat16 where auto_gpu_dtype is float16: no attention kernel there
+/// takes it
+void require_gpu_dtype(c10::ScalarType dtype, int compute_capability);
 
 /// What a GPU can do: 90 for compute capability 9.0; 0 when the driver doesn't say.
 int cuda_compute_capability(c10::Device device);

@@ -111,19 +111,24 @@ int64_t states_row(const ModelConfig& config, c10::Device device, c10::ScalarTyp
   return config.hidden_size * (device.is_cpu() && is_half(dtype) ? 2 : 1);
 }
 
+/// Numbers of a token's keys and values that attention on an accelerator copies: put behind those
+/// of a prefix, and what its kernel wants beside that.
+int64_t copied_keys(const ModelConfig& config, const AttentionSizes& sizes, c10::Device device,
+                    c10::ScalarType dtype) {
+  const CudaAttention attention = choose_cuda_attention(sizes, config.attention_softcap, dtype,
+                                                        cuda_compute_capability(device));
+  return sizes.k_size() + sizes.v_size() + cuda_attention_copies(attention, sizes, dtype);
+}
+
 /// Numbers of a token in attention.
 int64_t attention_row(const ModelConfig& config, const LayerConfig& layer, c10::Device device,
                       c10::ScalarType dtype) {
   const AttentionSizes& sizes = layer.attention;
-  // Keys and values, unless they are another layer's, and their copies: with those of a head
-  // together on the CPU, with those of prefixes in between on an accelerator, whose kernel may want
-  // more beside that.
-  int64_t keys = (layer.kv_layer ? 1 : 2) * (sizes.k_size() + sizes.v_size());
-  if (device.is_cuda()) {
-    const CudaAttention attention = choose_cuda_attention(sizes, config.attention_softcap, dtype,
-                                                          cuda_compute_capability(device));
-    keys += cuda_attention_copies(attention, sizes, dtype);
-  }
+  // Keys and values, unless they are another layer's, and their copies: on the CPU with those of a
+  // head together.
+  const int64_t own = sizes.k_size() + sizes.v_size();
+  int64_t keys = (layer.kv_layer ? 0 : own) +
+                 (device.is_cuda() ? copied_keys(config, sizes, device, dtype) : own);
   // All that goes in and comes out once more in float32.
   if (is_widened(device, dtype)) keys = 3 * keys + 2 * (sizes.q_size() + sizes.out_size());
   // States; queries; what is attended, or on an accelerator before it the rows that the projections
@@ -181,6 +186,12 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
       std::max({mlp_row(config), mixture_row(config, device), shared_inner, gated}) +
       4 * config.hidden_size;
   PassMemory memory;
+  if (device.is_cuda())
+    for (const int64_t index : config.attention_layers())
+      memory.per_shared_token = std::max(
+          memory.per_shared_token,
+          size * num_variants *
+              copied_keys(config, config.layers[index].attention, device, dtype));
   if (config.has_mixer(Mixer::kGatedDelta)) memory.fixed += delta_buffers(config, device);
   if (config.has_mamba2()) memory.fixed += mamba2_buffers(config, device);
   memory.per_token = size * num_variants * row;

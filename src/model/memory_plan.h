@@ -14,6 +14,9 @@ namespace air {
 struct PassMemory {
   int64_t fixed = 0;      ///< buffers of the row blocks, whatever the number of tokens
   int64_t per_token = 0;  ///< of each packed token, all variants together
+  /// Of each token of a shared prompt once more for every trace after the first: attention on an
+  /// accelerator copies its keys and values.
+  int64_t per_shared_token = 0;
 
   int64_t of(int64_t tokens) const { return fixed + tokens * per_token; }
   /// Tokens that fit into `bytes`; 0 when not one does.

@@ -4,7 +4,6 @@
 #include <ATen/ops/_grouped_mm.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/argsort.h>
-#include <ATen/ops/bincount.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/searchsorted.h>
@@ -111,14 +110,18 @@ Slots sorted_slots(const Routing& routing) {
   return {order, slots.index_select(0, order), order.floor_divide(routing.experts.size(1))};
 }
 
+/// [experts] int32: the place after each expert's last slot.
+at::Tensor ends_of_experts(const Slots& slots, int64_t num_experts) {
+  return at::searchsorted(slots.experts, at::arange(num_experts, slots.experts.options()),
+                          /*out_int32=*/true, /*right=*/true);
+}
+
 /// All experts' part of the mixture by one product for each of their matrices.
 at::Tensor grouped_experts(const ExpertMixture& mixture, const at::Tensor& x,
                            const Routing& routing, const ModelConfig& config) {
   const Slots slots = sorted_slots(routing);
   const Mlp& all = mixture.stacked;
-  const at::Tensor expert_ids = at::arange(all.up_proj.weight.size(0), slots.experts.options());
-  const at::Tensor ends =
-      at::searchsorted(slots.experts, expert_ids, /*out_int32=*/true, /*right=*/true);
+  const at::Tensor ends = ends_of_experts(slots, all.up_proj.weight.size(0));
   const auto product = [&](const at::Tensor& input, const Linear& part) {
     at::Tensor output = at::_grouped_mm(input, part.weight.transpose(1, 2), ends);
     if (part.bias.defined()) output.add_(part.bias.index_select(0, slots.experts));
@@ -145,12 +148,12 @@ at::Tensor grouped_experts(const ExpertMixture& mixture, const at::Tensor& x,
 at::Tensor each_expert(const ExpertMixture& mixture, const at::Tensor& x, const Routing& routing,
                        const ModelConfig& config) {
   const Slots slots = sorted_slots(routing);
-  const at::Tensor counts = at::bincount(slots.experts, {}, config.experts.num_experts).cpu();
+  const at::Tensor ends = ends_of_experts(slots, config.experts.num_experts).cpu();
   const at::Tensor weights = routing.weights.flatten();
   at::Tensor out = at::zeros_like(x);
   int64_t begin = 0;
   for (int64_t expert = 0; expert < config.experts.num_experts; ++expert) {
-    const int64_t count = counts.const_data_ptr<int64_t>()[expert];
+    const int64_t count = ends.const_data_ptr<int32_t>()[expert] - begin;
     if (count == 0) continue;
     const at::Tensor mine = slots.order.narrow(0, begin, count);
     const at::Tensor rows = slots.rows.narrow(0, begin, count);

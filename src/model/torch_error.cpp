@@ -51,6 +51,9 @@ constexpr GpuFailure kGpuFailures[] = {
      "GPUs that are joined by NVSwitch need the service nvidia-fabricmanager"},
     {"CUBLAS_STATUS_NOT_INITIALIZED",
      "most often the GPU's memory is full: nvidia-smi shows who holds it"},
+    {"CUBLAS_STATUS_INVALID_VALUE", kReportKernel, ErrorKind::kBug},
+    {"CUBLAS_STATUS_NOT_SUPPORTED", kReportKernel, ErrorKind::kBug},
+    {"no kernel found to launch", kReportKernel, ErrorKind::kBug},  // of efficient attention
     {"device-side assert", kReportKernel, ErrorKind::kBug},
     {"illegal memory access", kReportKernel, ErrorKind::kBug},
     {"CUDA error: invalid", kReportKernel, ErrorKind::kBug},  // argument, configuration, …

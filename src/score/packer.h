@@ -20,8 +20,11 @@ struct TraceLength {
 /// longer than the budget is a batch of its own. Traces of one prompt stay together, their prompt
 /// counted once, as far as the budget holds them. Ties: by index. The same lengths always give the
 /// same batches.
+/// @param shared_token_cost what a token of the prompt costs for each trace after the first, in
+/// tokens of the budget
 /// @return indices, every one exactly once.
 std::vector<std::vector<size_t>> pack_batches(std::span<const TraceLength> traces,
-                                              int64_t max_batch_tokens);
+                                              int64_t max_batch_tokens,
+                                              double shared_token_cost = 0);
 
 }  // namespace air

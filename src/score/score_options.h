@@ -18,6 +18,7 @@ struct ScoreOptions {
   std::string partial;  ///< where finished scores are kept; empty: nowhere that outlives the run
   std::string rejects;  ///< file for the records that were skipped; empty: none
   int64_t max_batch_tokens = 0;
+  double shared_token_cost = 0;  ///< of packer.h
   int64_t longest_trace =
       std::numeric_limits<int64_t>::max();  ///< tokens of a trace that memory holds (memory_plan.h)
   bool rank_order = true;                   ///< false: the output keeps the input's order

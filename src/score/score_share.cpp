@@ -43,6 +43,8 @@ void plan_memory(const CausalLM& model, int64_t num_variants, int num_processes,
   }
   if (options.max_batch_tokens == 0)
     options.max_batch_tokens = default_batch_tokens(memory, free, model.device());
+  options.shared_token_cost =
+      static_cast<double>(memory.per_shared_token) / static_cast<double>(memory.per_token);
   options.longest_trace = longest_trace(memory, free);
   const auto gib = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
   spdlog::info("memory: weights {:.2f} GiB, batches of {} tokens about {:.2f} GiB, free {:.1f} GiB",

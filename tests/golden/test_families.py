@@ -238,6 +238,20 @@ def test_a_shared_prompt(family, name, window, tmp_path):
     assert max(compare(window, tmp_path / "model", sequences=sequences, prefix=prefix, check_scale=True)) < TOLERANCE
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_rows_that_nothing_reads(family, window, tmp_path):
+    """The last layer leaves them out, in both variants, and the others stay as they are."""
+    folder = tmp_path / "model"
+    make_model(folder, family, next(iter(FAMILIES[family])))
+    model = ModelReference(folder)
+    variants = masks(model.attention_layers, model.num_heads)[:2]
+    rows = [0, 3, LONG - 1, LONG + SHORT - 1]
+    full = window.run(folder, SEQUENCES, variants)
+    some = window.run(folder, SEQUENCES, variants, output_rows=rows)
+    for key in ("logits", "nll"):
+        np.testing.assert_allclose(some[key], full[key][:, rows], atol=TOLERANCE / 2)
+
+
 def test_keys_from_below_the_first_masked_layer(window, tmp_path):
     """Layers 3 to 5 read the keys and values of 1 and 2: masked above those, both models read the same ones."""
     make_model(tmp_path / "model", "gemma4_text", "E2B")

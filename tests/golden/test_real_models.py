@@ -58,36 +58,45 @@ def reference(model):
     return ModelReference(model[1])
 
 
+def all_tokens(folder, encoded, heads, dtype=None, exact=False):
+    """[base losses, losses with heads masked, entropies] of transformers, of all responses."""
+    model = ModelReference(folder, exact=exact)
+    if dtype:
+        model.model.to(dtype)
+    base, entropy = zip(*(model.token_losses(each.ids, each.response_begin) for each in encoded), strict=True)
+    masked = [model.token_losses(each.ids, each.response_begin, heads)[0] for each in encoded]
+    return np.stack([np.concatenate(part) for part in (base, masked, entropy)])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["gemma-3-270m", "qwen2.5-coder-0.5b-instruct", "qwen2.5-coder-1.5b-instruct"])
 def test_air_score(name, tmp_path):
-    """As users go: text through the chat template; each loss and entropy, base and masked; bfloat16 nearer to float32 than transformers."""
+    """As users go, with text and the model's chat template. float32 is held to transformers in float64: its own float32 can be 1e-4 from
+    that in models as large as these."""
     folder = published_model(name)
-    model, text = ModelReference(folder), TextReference(folder)
-    heads = masked_heads(model)
-    traces = write_records(tmp_path / "traces.jsonl", TRACES)
-    score = lambda *more: [record["air"]["tokens"] for record in records(succeed(
-        "score", "--model", folder, "--heads", ",".join(f"{layer}-{head}" for layer, head in heads), "--order", "input",
-        "--token-losses", *more, traces))]
-    encoded = [text.encode(trace["prompt"], trace["response"]) for trace in TRACES]
-    exact, worst = [], 0
-    for found, trace in zip(score(), encoded, strict=True):
-        assert found["ids"] == trace.ids[trace.response_begin:]
-        base, entropy = model.token_losses(trace.ids, trace.response_begin)
-        masked, _ = model.token_losses(trace.ids, trace.response_begin, heads)
-        exact.append(base)
-        worst = max([worst, *(np.abs(np.array(found[key]) - expected).max() for key, expected in
-                              (("base_nll", base), ("ref_nll", masked), ("entropy", entropy)))])
-    assert np.abs(masked - base).max() > 0.01
-    model.model.to(torch.bfloat16)
-    errors = np.zeros(2)
-    for found, trace, losses in zip(score("--dtype", "bfloat16"), encoded, exact, strict=True):
-        rounded, _ = model.token_losses(trace.ids, trace.response_begin)
-        errors += np.abs(np.array(found["base_nll"]) - losses).sum(), np.abs(rounded - losses).sum()
-    own, other = errors / sum(map(len, exact))
-    print(f"{name}: float32 within {worst:.1e} of transformers; bfloat16 {own:.4f} nats off, transformers {other:.4f}")
-    assert worst < 1e-4
-    assert own < other
+    traces, text = TRACES[:10], TextReference(folder)
+    encoded = [text.encode(trace["prompt"], trace["response"]) for trace in traces]
+    config = json.loads((folder / "config.json").read_text())
+    chosen = np.random.default_rng(0).choice(config["num_hidden_layers"] * config["num_attention_heads"], 6, replace=False)
+    heads = [divmod(int(head), config["num_attention_heads"]) for head in chosen]
+    written = write_records(tmp_path / "traces.jsonl", traces)
+
+    def ours(dtype):
+        found = [record["air"]["tokens"] for record in records(succeed(
+            "score", "--model", folder, "--heads", ",".join(f"{layer}-{head}" for layer, head in heads), "--order", "input",
+            "--token-losses", "--dtype", dtype, written))]
+        assert [each["ids"] for each in found] == [each.ids[each.response_begin:] for each in encoded]
+        return np.array([[value for each in found for value in each[key]] for key in ("base_nll", "ref_nll", "entropy")])
+
+    exact = all_tokens(folder, encoded, heads, exact=True)
+    assert np.abs(exact[1] - exact[0]).max() > 0.01, "masking changes nothing: the comparison says nothing"
+    errors = {dtype: [np.abs(found - exact) for found in (ours(dtype), all_tokens(folder, encoded, heads, getattr(torch, dtype)))]
+              for dtype in ("float32", "bfloat16")}
+    for dtype, (own, other) in errors.items():
+        print(f"{name}, {exact.shape[1]} tokens, {dtype} from float64: air {own.mean():.1e}, at most {own.max():.1e}; "
+              f"transformers {other.mean():.1e}, at most {other.max():.1e}")
+        assert own.mean() < other.mean()
+    assert errors["float32"][0].max() < 1e-4
 
 
 @pytest.mark.parametrize("kind", ["needle", "kv"])

@@ -45,6 +45,18 @@ TEST(Device, FloatSixteenWhereThereIsNoBFloat16) {
   EXPECT_EQ(parse_dtype("auto", c10::Device(c10::kCPU)), c10::kFloat);
 }
 
+TEST(Device, BFloat16IsRefusedWhereThereIsNone) {
+  for (const int capability : {0, 80, 90}) require_gpu_dtype(c10::kBFloat16, capability);
+  require_gpu_dtype(c10::kHalf, 75);
+  try {
+    require_gpu_dtype(c10::kBFloat16, 75);
+    FAIL() << "bfloat16 is accepted";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kUsage);
+    EXPECT_THAT(e.what(), testing::HasSubstr("7.5"));
+  }
+}
+
 TEST(Device, AMissingGpuIsExplained) {
   constexpr int kTorch = 13000;
   EXPECT_THAT(describe_missing_gpu(12020, kTorch, "", nullptr),

@@ -13,6 +13,8 @@
 //   … "device": "cuda"                                → as --device; the CPU if not given
 //   … "logits": false                                 → losses only
 //   … "prefix": [−1, 0, …]                            → sequences that continue an earlier one
+//   … "output_rows": [rows]                           → of these packed rows only; the last layer
+//   may leave out the others
 //   … "attention_rows": [positions]                   → also "attention": [layer][head][row][key],
 //   of the base model
 //   {"load": DIR}                                     → loaded in float32:
@@ -21,6 +23,7 @@
 // A model stays loaded until another one is asked for.
 
 #include <ATen/ops/roll.h>
+#include <ATen/ops/tensor.h>
 
 #include <exception>
 #include <iostream>
@@ -96,9 +99,13 @@ Json run_model(const Json& job) {
     };
   }
 
+  options.output_rows = job.value("output_rows", std::vector<int64_t>{});
+
   const at::Tensor hidden = model.hidden_states(batch, options);
   Json logits = Json::array(), nll = Json::array();
-  const at::Tensor targets = at::roll(batch.ids, -1).cpu();
+  at::Tensor targets = at::roll(batch.ids, -1).cpu();
+  if (!options.output_rows.empty())
+    targets = targets.index_select(0, at::tensor(options.output_rows, at::kLong));
   for (int64_t v = 0; v < hidden.size(0); ++v) {
     if (job.value("logits", true)) logits.push_back(floats(model.logits(hidden[v])));
     nll.push_back(model.token_nll(hidden[v].contiguous(), targets).nll);

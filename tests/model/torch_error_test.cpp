@@ -103,6 +103,9 @@ TEST(TorchError, AFailureOfTheGpuSaysWhatHelps) {
       {"CUDA error: device-side assert triggered", "CUDA_LAUNCH_BLOCKING", ErrorKind::kBug},
       {"CUDA error: an illegal memory access was encountered", "report", ErrorKind::kBug},
       {"CUDA error: invalid configuration argument", "report", ErrorKind::kBug},
+      {"CUDA error: CUBLAS_STATUS_INVALID_VALUE when calling `x`", "report", ErrorKind::kBug},
+      {"CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `x`", "report", ErrorKind::kBug},
+      {"cutlassF: no kernel found to launch!", "report", ErrorKind::kBug},
   };
   for (const GpuCase& c : cases) {
     SCOPED_TRACE(c.message);

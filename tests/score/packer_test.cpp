@@ -66,6 +66,13 @@ TEST(PackerTest, AnswersToOnePromptStayTogether) {
   EXPECT_EQ(batches[1], std::vector<size_t>({1}));
 }
 
+TEST(PackerTest, CountsASharedPromptForWhatItCostsOnceMore) {
+  // 100 + 4 · 10 tokens, and 25 for the prompt of each trace after the first.
+  const std::vector<TraceLength> traces(4, {110, 100, 7});
+  EXPECT_EQ(pack_batches(traces, 180, 0.25).size(), 2u);
+  EXPECT_EQ(pack_batches(traces, 215, 0.25).size(), 1u);
+}
+
 TEST(PackerTest, NoTracesGiveNoBatches) { EXPECT_TRUE(pack_batches({}, 10).empty()); }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "model/kernels/cuda_calls.h"
 #include "model/kernels/cuda_module.h"
 #include "model/kernels/cuda_rows_check.h"
+#include "model/torch_error.h"
 
 namespace air {
 
@@ -99,10 +100,11 @@ Module make_module(c10::Device device) {
     spdlog::debug("{}: kernels compiled and checked in {:.2f} s", device.str(), seconds.count());
     if (problem.empty()) return module;
     warn_without(device, "they disagree with ATen: " + problem);
-  } catch (const c10::Error& e) {
-    warn_without(device, e.what_without_backtrace());
   } catch (const std::exception& e) {
-    warn_without(device, e.what());
+    // A shortage that may pass must not decide which kernels a run computes with.
+    if (is_out_of_memory(e)) throw;
+    const auto* of_torch = dynamic_cast<const c10::Error*>(&e);
+    warn_without(device, of_torch != nullptr ? of_torch->what_without_backtrace() : e.what());
   }
   return nullptr;
 }
