@@ -79,10 +79,10 @@ def test_the_manifest_says_what_was_chosen(model, many, out):
 
 def test_a_choice_that_has_no_meaning_is_refused(model, many):
     base = ["score", "--model", model, "--heads", "1-5"]
-    assert "--sample: with --limit" in fail(USAGE, *base, *many, "--limit", 3, "--sample", 3)
+    assert "--sample: can't be used with --limit" in fail(USAGE, *base, *many, "--limit", 3, "--sample", 3)
     assert "--sample: standard input can be read only once" in fail(USAGE, *base, "-", "--sample", 3, stdin=b"{}")
     for flag in ("--limit", "--sample"):
-        assert f"{flag}: with --stream: every line is answered" in fail(USAGE, *base, "--stream", flag, 3, stdin=b"{}")
+        assert f"{flag}: can't be used with --stream: every line is answered" in fail(USAGE, *base, "--stream", flag, 3, stdin=b"{}")
         assert f"{flag}: must be 1 or more" in fail(USAGE, *base, *many, flag, 0)
 
 
@@ -123,9 +123,9 @@ def test_a_dry_run_ends_where_the_run_would(model, many, tmp_path):
 
 
 @pytest.mark.parametrize("more, named", [(["--plan", "2"], "--plan"), (["--stream"], "--stream"), (["--resume", "-o", "x"], "--resume"),
-                                         (["--device", "cpu,cpu"], "--device")])
+                                         (["--device", "cpu,cpu"], "--device cpu,cpu")])
 def test_a_dry_run_refuses_what_it_has_no_use_for(model, more, named):
-    assert f"{named}: with --dry-run" in fail(USAGE, "score", "--model", model, "--heads", "1-5", GSM8K, "--dry-run", *more)
+    assert f"{named}: can't be used with --dry-run" in fail(USAGE, "score", "--model", model, "--heads", "1-5", GSM8K, "--dry-run", *more)
 
 
 def test_a_dry_run_reads_a_pipe(model, many):
