@@ -147,6 +147,15 @@ def test_a_long_run_says_how_long(model, tmp_path, out):
     assert int(found[1]) == pytest.approx(300_000 * len(one[0]["ids"]), rel=0.01) and int(found[2]) >= 1
 
 
+def test_inspect_text_names_a_trace_without_an_id_by_its_line(model, tmp_path):
+    """As air show does; lines are counted over all inputs, blank ones too."""
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    first.write_text('{"id": "named", "prompt": "a", "response": "b"}\n\n')
+    write_records(second, [{"prompt": "a", "response": "b"}])
+    text = succeed("inspect", "--model", model, "--text", first, second).decode()
+    assert [line.split(":")[0] for line in text.splitlines() if line.startswith("== ")] == ["== named", "== line 3"]
+
+
 # Totals
 
 def test_inspect_text_ends_with_the_totals(model, many, tmp_path):
