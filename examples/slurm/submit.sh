@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Scores traces on a Slurm cluster: finds the heads, scores the shards in an array job, joins them,
 # and makes the report. Run it again at any time: it submits only what is missing.
-#   AIR_MODEL=DIR AIR_TRACES=FILE AIR_OUT=FOLDER examples/slurm/submit.sh [sbatch flags of the score tasks]
+#   AIR_MODEL=DIR AIR_TRACES=FILE AIR_OUT=FOLDER examples/slurm/submit.sh [sbatch flags of the heads and score jobs]
 #   AIR_MODEL=… AIR_TRACES=… AIR_OUT=… AIR_SHARDS=32 examples/slurm/submit.sh --gres=gpu:1 --time=4:00:00
 # Settings: AIR_SHARDS=N       shards, each a task of the array; default 8. Keep it when you run it again.
 #           AIR_FLAGS="…"      further flags of air score, split at blanks
 #           AIR_HEADS_FLAGS    the same of air find-heads
 #           AIR_PROGRAM=FILE   the command air; default: the one on the PATH
+# Account and partition of all three jobs: SBATCH_ACCOUNT, SBATCH_PARTITION in the environment.
 # FOLDER must be one that all nodes share. The variables reach the jobs, as sbatch passes the environment on.
 set -euo pipefail
 case "${1:-}" in -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;; esac

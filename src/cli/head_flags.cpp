@@ -15,7 +15,7 @@ void require_heads(const std::string& heads) {
 }
 
 CLI::Option* add_mask_flag(CLI::App& verb, std::string& mask) {
-  return verb.add_option("--mask", mask, "What masked heads do: attend uniformly, or put out zero")
+  return verb.add_option("--mask", mask, "What masked heads do: attend uniformly, or output zero")
       ->check(CLI::IsMember({"uniform", "zero"}));
 }
 

@@ -80,7 +80,8 @@ RecordChoice choose_records(const RecordFlags& flags, const std::vector<std::str
   RecordChoice choice;
   if (flags.limit) choice.limit = *flags.limit;
   if (!flags.sample) return choice;
-  if (flags.limit) throw Error(ErrorKind::kUsage, "--sample", "with --limit: choose one of them");
+  if (flags.limit)
+    throw Error(ErrorKind::kUsage, "--sample", "can't be used with --limit: choose one of them");
   const auto once = std::ranges::find_if(inputs, is_read_once);
   if (once != inputs.end())
     throw Error(ErrorKind::kUsage, "--sample",

@@ -30,8 +30,9 @@ void add_shared_flags(CLI::App& verb, SharedFlags& flags, SharedFlagsUsed used) 
         ->group(kDeviceGroup)
         ->type_name("DEVICE");
     verb.add_option("--dtype", flags.dtype,
-                    "auto, float32, bfloat16 or float16 (fp32, bf16, fp16); auto is float32 on the "
-                    "CPU, where bfloat16 is faster if the processor multiplies in it")
+                    "auto, float32, bfloat16 or float16 (fp32, bf16, fp16); auto: float32 on the "
+                    "CPU, bfloat16 on a GPU (float16 before compute capability 8.0); on a CPU with "
+                    "AVX512-BF16 or AMX, bfloat16 is faster")
         ->group(kDeviceGroup)
         ->type_name("DTYPE");
     verb.add_option("--threads", flags.threads,

@@ -81,13 +81,13 @@ std::string count_of(int64_t count, const char* what) {
 
 /// The trace for people: the prompt as it is rendered, with the tokens that the tokenizer puts
 /// before it, then the response, step by step.
-std::string trace_text(const TraceRecord& record, const Trace& trace, const Tokenizer& tokenizer,
-                       const ChatTemplate& chat_template) {
+std::string trace_text(const TraceRecord& record, const Trace& trace, int64_t line,
+                       const Tokenizer& tokenizer, const ChatTemplate& chat_template) {
   const std::string response = response_text(record, chat_template);
-  std::string out = "== " + trace.id + ": " + count_of(trace.response_begin, "token") +
-                    " of prompt, " + std::to_string(trace.num_response_tokens()) +
-                    " of response, " + count_of(static_cast<int64_t>(trace.steps.size()), "step") +
-                    "\n";
+  const std::string name = trace.id.empty() ? "line " + std::to_string(line) : trace.id;
+  std::string out = "== " + name + ": " + count_of(trace.response_begin, "token") + " of prompt, " +
+                    std::to_string(trace.num_response_tokens()) + " of response, " +
+                    count_of(static_cast<int64_t>(trace.steps.size()), "step") + "\n";
   for (size_t i = 0; i < trace.begin.size() && trace.begin[i] < 0; ++i)
     out += tokenizer.id_to_token(trace.ids[i]);
   if (!record.messages.empty())
@@ -137,8 +137,9 @@ void inspect_traces(const InspectFlags& flags) {
         require_length(trace, flags.records);
         totals.add(trace.response_begin, trace.num_response_tokens(), trace.steps.size(),
                    trace.truncated);
-        output.write(flags.text ? trace_text(record, trace, *tokenizer, options.chat_template)
-                                : trace_line(trace));
+        output.write(
+            flags.text ? trace_text(record, trace, reader.line(), *tokenizer, options.chat_template)
+                       : trace_line(trace));
       }
     });
   if (flags.text) output.write(totals.text());

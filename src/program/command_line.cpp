@@ -140,7 +140,9 @@ void print(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
 void run_command_line(int argc, char** argv, const Program& program) {
   CLI::App root{
-      "Tells which reasoning traces, and which steps inside a trace, carry the reasoning.", "air"};
+      "Ranks reasoning traces, and scores their steps, by how much a model needs its retrieval "
+      "heads to predict them.",
+      "air"};
   RootFlags flags;
   add_root_flags(root, program, flags);
   root.require_subcommand(1);

@@ -89,7 +89,8 @@ void check_comparison(const ReportFlags& flags) {
                                                      {"--group-by", flags.group_by.has_value()},
                                                      {"--manifest", flags.manifest.has_value()}};
   for (const auto& [name, is_given] : of_one_run)
-    if (is_given) throw Error(ErrorKind::kUsage, name, "is of one run; --compare shows two");
+    if (is_given)
+      throw Error(ErrorKind::kUsage, name, "belongs to one run and can't be used with --compare");
 }
 
 /// Flags, and options that were checked; `reading` comes with the manifests.

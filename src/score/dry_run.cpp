@@ -114,13 +114,14 @@ std::string DryRun::table() const {
 }  // namespace
 
 void check_dry_run(const ScoreFlags& flags) {
-  const auto refuse = [](bool given, const char* flag, const char* why) {
-    if (given) throw Error(ErrorKind::kUsage, flag, std::string("with --dry-run: ") + why);
+  const auto refuse = [](bool given, const std::string& flag, const char* why) {
+    if (given)
+      throw Error(ErrorKind::kUsage, flag, std::string("can't be used with --dry-run: ") + why);
   };
   refuse(flags.plan.has_value(), "--plan", "choose one of them");
-  refuse(flags.stream, "--stream", "the end of a stream is not known");
+  refuse(flags.stream, "--stream", "a stream has no known end");
   refuse(flags.resume, "--resume", "it describes a whole run");
-  refuse(device_list(flags.shared.device).size() > 1, "--device",
+  refuse(device_list(flags.shared.device).size() > 1, "--device " + flags.shared.device,
          "it measures one device; each of several alike takes a share of the seconds");
 }
 

@@ -96,8 +96,8 @@ void add_score_group(CLI::App& verb, ScoreFlags& flags) {
       ->group(scores)
       ->type_name("N");
   verb.add_option("--exclude-copies", flags.exclude_copies,
-                  "Leave tokens out of all means that, with the N tokens before them, repeat what "
-                  "the response said before; 8 is a good N, 0: none")
+                  "Leave copied tokens out of all means: a token that, with the N before it, "
+                  "already occurred in the response; 8 works well, 0 is off")
       ->check(from_to(0, 1'000'000))
       ->group(scores)
       ->type_name("N");

@@ -130,15 +130,16 @@ std::string plan_text(const Lines& lines, const Sample& sample, const MeasuredRa
 }  // namespace
 
 void check_plan(const ScoreFlags& flags) {
-  const auto refuse = [](bool given, const char* flag, const char* why) {
-    if (given) throw Error(ErrorKind::kUsage, flag, std::string("with --plan: ") + why);
+  const auto refuse = [](bool given, const std::string& flag, const char* why) {
+    if (given)
+      throw Error(ErrorKind::kUsage, flag, std::string("can't be used with --plan: ") + why);
   };
   refuse(flags.resume, "--resume", "nothing is kept");
   refuse(flags.shard.has_value(), "--shard", "it tells of all shards");
   refuse(flags.stream, "--stream", "choose one of them");
   refuse(!flags.rejects.empty(), "--rejects", "no scores are written");
   refuse(!flags.manifest.empty(), "--manifest", "no scores are written");
-  refuse(device_list(flags.shared.device).size() > 1, "--device",
+  refuse(device_list(flags.shared.device).size() > 1, "--device " + flags.shared.device,
          "it measures one device; each of several alike takes a share of the seconds");
 }
 

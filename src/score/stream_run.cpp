@@ -169,8 +169,9 @@ void describe(const RunResults& results) {
 }  // namespace
 
 void check_stream(const ScoreFlags& flags) {
-  const auto refuse = [](bool given, const char* flag, const char* why) {
-    if (given) throw Error(ErrorKind::kUsage, flag, std::string("with --stream: ") + why);
+  const auto refuse = [](bool given, const std::string& flag, const char* why) {
+    if (given)
+      throw Error(ErrorKind::kUsage, flag, std::string("can't be used with --stream: ") + why);
   };
   refuse(flags.output != "-" && !is_special_file(flags.output), "--output",
          "the answers go to standard output or to a pipe as they come");
@@ -179,9 +180,10 @@ void check_stream(const ScoreFlags& flags) {
   refuse(flags.records.limit.has_value(), "--limit", "every line is answered");
   refuse(flags.records.sample.has_value(), "--sample", "every line is answered");
   refuse(!flags.rejects.empty(), "--rejects", "bad records are answered in the output");
-  refuse(flags.order == std::string("rank"), "--order", "the answers have the order of the input");
+  refuse(flags.order == std::string("rank"), "--order rank",
+         "the answers have the order of the input");
   refuse(flags.bench, "--bench", "a stream is not measured");
-  refuse(device_list(flags.shared.device).size() > 1, "--device",
+  refuse(device_list(flags.shared.device).size() > 1, "--device " + flags.shared.device,
          "a stream runs on one device; start one for each");
 }
 

@@ -172,7 +172,7 @@ std::string_view air_value_of(std::string_view line) {
   const RecordValue* value = find_field(record, "air");
   if (value == nullptr)
     throw Error(ErrorKind::kInput, "", "no field \"air\": the record has no scores",
-                "air score gives it some");
+                "score it first: air score --model DIR --heads heads.json FILE -o scored.jsonl");
   return line.substr(value->begin, value->end - value->begin);
 }
 

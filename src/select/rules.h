@@ -42,9 +42,9 @@ inline constexpr std::array<RuleRow, kNumRules> kRules{{
      "Drop responses that were cut off: the record says so (finish_reason \"length\", truncated), "
      "or <think> never ends"},
     {Rule::kDedup, "--dedup", "WHAT",
-     "Of records with the same text keep the first in order: prompt, response, or both together"},
+     "Of records with the same prompt, response, or both, keep only the best (the first in order)"},
     {Rule::kBestOf, "--best-of", "FIELD",
-     "Field of the record; of each of its values one record is kept"},
+     "Keep only the best record for each value of this field, such as the prompt"},
     {Rule::kTopK, "--top-k", "K", "At most so many records"},
     {Rule::kTopPercent, "--top-percent", "P", "At most this share of the records, rounded up"},
     {Rule::kTokenBudget, "--token-budget", "N",

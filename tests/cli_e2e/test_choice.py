@@ -79,10 +79,10 @@ def test_the_manifest_says_what_was_chosen(model, many, out):
 
 def test_a_choice_that_has_no_meaning_is_refused(model, many):
     base = ["score", "--model", model, "--heads", "1-5"]
-    assert "--sample: with --limit" in fail(USAGE, *base, *many, "--limit", 3, "--sample", 3)
+    assert "--sample: can't be used with --limit" in fail(USAGE, *base, *many, "--limit", 3, "--sample", 3)
     assert "--sample: standard input can be read only once" in fail(USAGE, *base, "-", "--sample", 3, stdin=b"{}")
     for flag in ("--limit", "--sample"):
-        assert f"{flag}: with --stream: every line is answered" in fail(USAGE, *base, "--stream", flag, 3, stdin=b"{}")
+        assert f"{flag}: can't be used with --stream: every line is answered" in fail(USAGE, *base, "--stream", flag, 3, stdin=b"{}")
         assert f"{flag}: must be 1 or more" in fail(USAGE, *base, *many, flag, 0)
 
 
@@ -123,9 +123,9 @@ def test_a_dry_run_ends_where_the_run_would(model, many, tmp_path):
 
 
 @pytest.mark.parametrize("more, named", [(["--plan", "2"], "--plan"), (["--stream"], "--stream"), (["--resume", "-o", "x"], "--resume"),
-                                         (["--device", "cpu,cpu"], "--device")])
+                                         (["--device", "cpu,cpu"], "--device cpu,cpu")])
 def test_a_dry_run_refuses_what_it_has_no_use_for(model, more, named):
-    assert f"{named}: with --dry-run" in fail(USAGE, "score", "--model", model, "--heads", "1-5", GSM8K, "--dry-run", *more)
+    assert f"{named}: can't be used with --dry-run" in fail(USAGE, "score", "--model", model, "--heads", "1-5", GSM8K, "--dry-run", *more)
 
 
 def test_a_dry_run_reads_a_pipe(model, many):
@@ -145,6 +145,15 @@ def test_a_long_run_says_how_long(model, tmp_path, out):
     one = records(succeed("inspect", "--model", model, tmp_path / "long.jsonl", "--limit", 1))
     found = re.search(r"about (\d+) tokens in all; (\d+) min left", told)
     assert int(found[1]) == pytest.approx(300_000 * len(one[0]["ids"]), rel=0.01) and int(found[2]) >= 1
+
+
+def test_inspect_text_names_a_trace_without_an_id_by_its_line(model, tmp_path):
+    """As air show does; lines are counted over all inputs, blank ones too."""
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    first.write_text('{"id": "named", "prompt": "a", "response": "b"}\n\n')
+    write_records(second, [{"prompt": "a", "response": "b"}])
+    text = succeed("inspect", "--model", model, "--text", first, second).decode()
+    assert [line.split(":")[0] for line in text.splitlines() if line.startswith("== ")] == ["== named", "== line 3"]
 
 
 # Totals

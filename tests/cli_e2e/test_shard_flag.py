@@ -148,7 +148,7 @@ def test_a_plan_tells_the_tokens_of_each_shard(uneven, out):
 
 
 @pytest.mark.parametrize("more, named", [(["--resume"], "--resume"), (["--shard", "0/2"], "--shard"), (["--stream"], "--stream"),
-                                         (["--device", "cpu,cpu"], "--device"), (["-"], "--plan")])
+                                         (["--device", "cpu,cpu"], "--device cpu,cpu"), (["-"], "--plan")])
 def test_a_plan_refuses_what_it_has_no_use_for(uneven, more, named):
     arguments = uneven if more != ["-"] else uneven[:-1]
     assert f"{named}: " in fail(USAGE, *arguments, "--plan", "2", *more, stdin=b"{}")

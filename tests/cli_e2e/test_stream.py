@@ -195,10 +195,10 @@ def test_a_task_of_an_array_job_answers_every_line(flags):
 
 @pytest.mark.parametrize("more, named", [
     (["-o", "OUT"], "--output"), (["--resume"], "--resume"), (["--shard", "0/2"], "--shard"), (["--rejects", "OUT"], "--rejects"),
-    (["--order", "rank"], "--order"), (["--bench"], "--bench"), (["--device", "cpu,cpu"], "--device")])
+    (["--order", "rank"], "--order rank"), (["--bench"], "--bench"), (["--device", "cpu,cpu"], "--device cpu,cpu")])
 def test_flags_without_a_meaning_are_refused(flags, out, more, named):
     message = fail(USAGE, *flags, "--stream", *[str(out / "x") if part == "OUT" else part for part in more], stdin=b"{}")
-    assert f"{named}: with --stream" in message and not list(out.iterdir())
+    assert f"{named}: can't be used with --stream" in message and not list(out.iterdir())
 
 
 def test_the_manifest_says_how_the_answers_were_made(flags, out):

@@ -393,7 +393,7 @@ def test_a_run_compared_with_itself_agrees(folder):
 def test_a_comparison_needs_two_runs(folder, other_run, tmp_path):
     scored = folder / "my scores.jsonl"
     assert "takes two scored files" in fail(2, "report", scored, "--compare", "-o", tmp_path / "x.html")
-    assert "is of one run" in fail(2, "report", scored, other_run, "--compare", "--group-by", "source", "-o", tmp_path / "x.html")
+    assert "belongs to one run and can't be used with --compare" in fail(2, "report", scored, other_run, "--compare", "--group-by", "source", "-o", tmp_path / "x.html")
     strangers = tmp_path / "strangers.jsonl"
     strangers.write_text("".join(line.replace('{"id": "', '{"id": "x') for line in scored.read_text().splitlines(keepends=True)))
     assert "nothing to compare" in fail(3, "report", scored, strangers, "--compare", "-o", tmp_path / "x.html")
