@@ -54,7 +54,8 @@ def visible_pairs(n, window):
 def needed_flops(config, traces, heads):
     """Multiply-adds, counted twice, of what scoring needs: layers below the first masked one once, the others twice, the
     head and the last layer's part after attention for response rows; attention counted by the keys that are visible."""
-    hidden, inner, size = config["hidden_size"], config["intermediate_size"], config["head_dim"]
+    hidden, inner = config["hidden_size"], config["intermediate_size"]
+    size = config.get("head_dim") or hidden // config["num_attention_heads"]
     q, kv = config["num_attention_heads"] * size, config["num_key_value_heads"] * size
     layer = 2 * (hidden * (q + 2 * kv) + q * hidden + 3 * hidden * inner)
     layers, first = config["num_hidden_layers"], min(int(head.split("-")[0]) for head in heads.split(","))
