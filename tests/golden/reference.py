@@ -207,13 +207,14 @@ class ModelReference:
         self.num_heads = config.num_attention_heads
 
     def _log_probs(self, ids, first_row, plan):
-        """[T - 1 - first_row, V]: what the rows from first_row on say of the token after them."""
+        """[T - 1 - first_row, V]: what the rows from first_row on say of the token after them. In double: in a half dtype, and in
+        float32 over a large vocabulary, softmax would be off by more than the logits are."""
         global _plan
         _plan = plan
         with torch.inference_mode(), _double_for_float() if self.exact else nullcontext():
             logits = self.model(torch.tensor([ids[:-1]]), use_cache=False,
                                 logits_to_keep=len(ids) - 1 - first_row).logits[0]
-        return logits.log_softmax(-1)
+        return logits.double().log_softmax(-1)
 
     def token_losses(self, ids, response_begin, masked=(), mode="uniform"):
         """Loss of each response token and entropy of the distribution that predicts it, in nats."""
@@ -221,7 +222,7 @@ class ModelReference:
         targets = torch.tensor(ids[response_begin:]).unsqueeze(1)
         nll = -log_probs.gather(1, targets)[:, 0]
         entropy = -(log_probs.exp() * log_probs).sum(-1)
-        return nll.double().numpy(), entropy.double().numpy()
+        return nll.numpy(), entropy.numpy()
 
     def probe_scores(self, probe):
         """(recall, [L, H] retrieval scores) of a probe as `air find-heads --dump-probes` writes it."""
