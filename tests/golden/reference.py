@@ -144,6 +144,13 @@ def forward_logits(model, ids, plan, attention=None, dtype=torch.float32):
     return logits
 
 
+def losses_as_it_comes(model, trace):
+    """Losses of an encoded trace's response by transformers' own attention, whatever the dtype of the model: ours would round where
+    theirs does not. Softmax in double."""
+    logits = torch.from_numpy(forward_logits(model, trace.ids, Plan(), "sdpa"))[trace.response_begin - 1:-1].double()
+    return -logits.log_softmax(-1).gather(1, torch.tensor(trace.ids[trace.response_begin:]).unsqueeze(1))[:, 0].numpy()
+
+
 _FLOAT32, _FLOAT = torch.float32, torch.Tensor.float
 
 

@@ -22,9 +22,18 @@ namespace {
 // rows and keeps it for each thread.
 constexpr int64_t kStepRows = 64;
 
-// Of a panel deeper than kMaxDepth, kDepthStep numbers at a time: they stay in the core's cache
-// while all rows meet them.
-constexpr int64_t kMaxDepth = 2048, kDepthStep = 1024;
+// Of a panel of halves deeper than kMaxDepth, kDepthStep numbers at a time: they stay in the core's
+// cache while all rows meet them. Of one in float32 at most kFloatStep, in equal parts: sums of
+// short sums round less than long ones.
+constexpr int64_t kMaxDepth = 2048, kDepthStep = 1024, kFloatStep = 384;
+
+/// Numbers of a panel that all rows meet before the next ones.
+int64_t depth_step(c10::ScalarType type, int64_t depth) {
+  if (is_half(type)) return depth <= kMaxDepth ? depth : kDepthStep;
+  constexpr int64_t kStepMultiple = 16;
+  const int64_t parts = round_up(depth, kFloatStep) / kFloatStep;
+  return round_up((depth + parts - 1) / parts, kStepMultiple);
+}
 
 // Panels whose results are rounded together, while they and the rows stay in the core's cache.
 constexpr int64_t kGroupBytes = int64_t{1} << 19, kMaxGroup = 8;
@@ -113,7 +122,7 @@ at::Tensor weight_in_panels(const at::Tensor& weight, at::ScalarType dtype) {
 }
 
 void multiply_panel(const PanelProduct& p) {
-  const int64_t step = p.depth <= kMaxDepth ? p.depth : kDepthStep;
+  const int64_t step = depth_step(p.type, p.depth);
   for (int64_t first = 0; first < p.depth; first += step) {
     const int64_t depth = std::min(step, p.depth - first);
     int64_t row = 0;
