@@ -190,8 +190,7 @@ PassMemory pass_memory(const ModelConfig& config, int64_t num_variants, c10::Dev
     for (const int64_t index : config.attention_layers())
       memory.per_shared_token = std::max(
           memory.per_shared_token,
-          size * num_variants *
-              copied_keys(config, config.layers[index].attention, device, dtype));
+          size * num_variants * copied_keys(config, config.layers[index].attention, device, dtype));
   if (config.has_mixer(Mixer::kGatedDelta)) memory.fixed += delta_buffers(config, device);
   if (config.has_mamba2()) memory.fixed += mamba2_buffers(config, device);
   memory.per_token = size * num_variants * row;

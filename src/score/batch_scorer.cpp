@@ -32,7 +32,8 @@ std::vector<TraceBatch> BatchScorer::make_batches(const TraceBatch& traces) cons
     lengths.push_back(length);
   }
   std::vector<TraceBatch> batches;
-  for (const std::vector<size_t>& indices : pack_batches(lengths, options_.max_batch_tokens, options_.shared_token_cost)) {
+  for (const std::vector<size_t>& indices :
+       pack_batches(lengths, options_.max_batch_tokens, options_.shared_token_cost)) {
     TraceBatch& batch = batches.emplace_back();
     for (const size_t index : indices) batch.push_back(traces[index]);
   }

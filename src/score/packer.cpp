@@ -42,8 +42,7 @@ std::vector<Unit> make_units(std::span<const TraceLength> traces, const std::vec
 }  // namespace
 
 std::vector<std::vector<size_t>> pack_batches(std::span<const TraceLength> traces,
-                                              int64_t max_batch_tokens,
-                                              double shared_token_cost) {
+                                              int64_t max_batch_tokens, double shared_token_cost) {
   AIR_CHECK(max_batch_tokens > 0);
   std::vector<size_t> order(traces.size());
   std::iota(order.begin(), order.end(), size_t{0});
