@@ -80,8 +80,8 @@ def jobs_of(context, golden, dtype):
         name = job["model"] + (" zero" if job["mode"] == "zero" else "")
         yield (name, "plain"), base | {"sequences": plain}, rows, list(range(len(rows))), job
         if job["prefixes"]:
-            yield ((name, "prompt shared"), base | {"sequences": [long[:prompt], long[prompt:], other[prompt:], short], "prefix": [-1, 0, 0, -1], "output_rows": shared_rows},
-                   list(range(len(shared_rows))), shared_golden, job)
+            shared = {"sequences": [long[:prompt], long[prompt:], other[prompt:], short], "prefix": [-1, 0, 0, -1], "output_rows": shared_rows}
+            yield (name, "prompt shared"), base | shared, list(range(len(shared_rows))), shared_golden, job
 
 
 class Comparison(threading.Thread):
