@@ -1,4 +1,4 @@
-"""How the project's scripts and tests run the built binary. Imported, not run."""
+"""How the project's scripts and tests run the built binary, and where they keep models. Imported, not run."""
 import os
 import sys
 from pathlib import Path
@@ -9,6 +9,11 @@ ROOT = Path(__file__).resolve().parent.parent
 def air_binary():
     """AIR_BINARY, else the release build's: the default of every --air."""
     return os.environ.get("AIR_BINARY", str(ROOT / "build" / "release" / "air"))
+
+
+def model_folder(name):
+    """Where scripts/make_demo_model.py and scripts/make_published_model.py put a model, and tests look for it."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "air" / name
 
 
 def clean_environment(**more):

